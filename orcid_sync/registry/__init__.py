@@ -1,0 +1,1 @@
+"""ORCID, seen over HTTP."""

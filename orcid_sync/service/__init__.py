@@ -1,0 +1,1 @@
+"""What runs: listeners, workers, scheduled sweeps."""
