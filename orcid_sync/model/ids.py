@@ -6,8 +6,8 @@ from typing import NewType
 Orcid = NewType("Orcid", str)
 """An iD in path form, `0000-0002-1825-0097`, whose check digit is right."""
 
-# http and https, with or without www., production and sandbox; hyphens and the case of the X are forgiven. ASCII digits only:
-# `\d` would accept Arabic-Indic ones, which no one at ORCID would recognise.
+# http and https, with or without www., production and sandbox; hyphens and the case of the X are forgiven.
+# ASCII digits only: `\d` would accept Arabic-Indic ones, which no one at ORCID would recognise.
 _FORM = re.compile(
     r"(?:https?://)?(?:www\.)?(?:(?:sandbox\.|qa\.)?orcid\.org/)?"
     r"(?P<digits>[0-9]{4}-?[0-9]{4}-?[0-9]{4}-?[0-9]{3}[0-9Xx])/?",
@@ -22,8 +22,8 @@ class InvalidOrcid(ValueError):
 def parse_orcid(text: str) -> Orcid:
     """Read an iD in any form that people write.
 
-    Accepted: the path form, the URI with http or https and with or without `www.`, missing hyphens, a lower-case x, white
-    space around it. Raises InvalidOrcid for anything else and for a wrong check digit.
+    Accepted: the path form, the URI with http or https and with or without `www.`, missing hyphens, a lower-case x,
+    white space around it. Raises InvalidOrcid for anything else and for a wrong check digit.
     """
     match = _FORM.fullmatch(text.strip())
     if match is None:
@@ -33,7 +33,8 @@ def parse_orcid(text: str) -> Orcid:
     expected = check_character(digits[:15])
     if digits[15] != expected:
         raise InvalidOrcid(
-            f"{hyphenated(digits)} has a wrong check digit: it ends in {digits[15]}, but {expected} belongs there; was it mistyped?"
+            f"{hyphenated(digits)} has a wrong check digit: it ends in {digits[15]}, but {expected} belongs there; "
+            "was it mistyped?"
         )
     return Orcid(hyphenated(digits))
 

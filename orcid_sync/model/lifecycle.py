@@ -1,4 +1,6 @@
-"""What happens to an iD: decisions as values and tables. Everything that decides when an iD is read again is in this file.
+"""What happens to an iD: decisions as values and tables.
+
+Everything that decides when an iD is read again is in this file.
 
 A reconciliation ends in a Settlement: what the iD's queue row becomes. Delays are relative, so that only the database's
 clock counts and no clock is needed here; chance comes in as an argument.
