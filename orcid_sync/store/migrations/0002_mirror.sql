@@ -32,8 +32,8 @@ create table orcid.records (
   source_client_id       text,
   source_orcid           text,
   source_name            text,
-  first_seen_at          timestamptz not null,
-  changed_at             timestamptz not null,
+  first_seen_at          timestamptz not null default now(),
+  changed_at             timestamptz not null default now(),
   doc                    jsonb not null default '{}'
 );
 comment on table orcid.records is 'One row per mirrored iD: the state of the record and its history block.';
@@ -69,8 +69,8 @@ create table orcid_sync.item_columns (
   assertion_origin_name      text,
   created_at                 timestamptz,
   modified_at                timestamptz,
-  first_seen_at              timestamptz not null,
-  changed_at                 timestamptz not null,
+  first_seen_at              timestamptz not null default now(),
+  changed_at                 timestamptz not null default now(),
   digest                     bytea not null,
   doc                        jsonb not null
 );
@@ -145,7 +145,7 @@ create table orcid.names (
   given_names text,
   family_name text,
   credit_name text,
-  like orcid_sync.item_columns including comments
+  like orcid_sync.item_columns including comments including defaults
 );
 comment on table orcid.names is 'The name of the record holder; no row if it is not visible to us.';
 comment on column orcid.names.orcid is 'The iD.';
@@ -156,7 +156,7 @@ comment on column orcid.names.credit_name is 'Published name, if the holder gave
 create table orcid.biographies (
   orcid   orcid_sync.orcid_id primary key references orcid.records on delete cascade,
   content text,
-  like orcid_sync.item_columns including comments
+  like orcid_sync.item_columns including comments including defaults
 );
 comment on table orcid.biographies is 'The biography, if visible to us.';
 comment on column orcid.biographies.orcid is 'The iD.';
@@ -166,7 +166,7 @@ create table orcid.other_names (
   orcid    orcid_sync.orcid_id not null references orcid.records on delete cascade,
   put_code bigint not null,
   content  text,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.other_names is 'Other names that the holder is known by.';
@@ -180,7 +180,7 @@ create table orcid.emails (
   verified    boolean,
   verified_at timestamptz,
   is_primary  boolean,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, email)
 );
 comment on table orcid.emails is 'E-mail addresses visible to us; ORCID gives them no put-code, the address is the key.';
@@ -194,7 +194,7 @@ create table orcid.addresses (
   orcid    orcid_sync.orcid_id not null references orcid.records on delete cascade,
   put_code bigint not null,
   country  text,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.addresses is 'Countries that the holder states.';
@@ -206,7 +206,7 @@ create table orcid.keywords (
   orcid    orcid_sync.orcid_id not null references orcid.records on delete cascade,
   put_code bigint not null,
   content  text,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.keywords is 'Keywords; one entry often holds a whole comma-separated list.';
@@ -219,7 +219,7 @@ create table orcid.researcher_urls (
   put_code bigint not null,
   name     text,
   url      text,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.researcher_urls is 'Web links of the holder.';
@@ -235,7 +235,7 @@ create table orcid.person_identifiers (
   value        text,
   url          text,
   relationship text,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.person_identifiers is 'Identifiers of the person in other systems (Scopus Author ID, ResearcherID, …).';
@@ -256,7 +256,7 @@ create table orcid.affiliations (
   like orcid_sync.period_columns including comments including generated,
   url             text,
   like orcid_sync.grouped_columns including comments including generated,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, section, put_code)
 );
 create index affiliations_org on orcid.affiliations (org_disambiguated_id);
@@ -289,7 +289,7 @@ create table orcid.works (
   country                   text,
   like orcid_sync.grouped_columns including comments including generated,
   like orcid_sync.detail_columns including comments,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.works is 'Works as claimed on the record: one row per version; preferred picks one row per group.';
@@ -328,7 +328,7 @@ create table orcid.fundings (
   amount_currency           text,
   like orcid_sync.grouped_columns including comments including generated,
   like orcid_sync.detail_columns including comments,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.fundings is 'Grants, awards, contracts and salary awards.';
@@ -369,7 +369,7 @@ create table orcid.peer_reviews (
   subject_external_id_relationship  text,
   like orcid_sync.grouped_columns including comments including generated,
   like orcid_sync.detail_columns including comments,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.peer_reviews is 'Peer reviews; the organisation is the convening one.';
@@ -405,7 +405,7 @@ create table orcid.research_resources (
   url                       text,
   like orcid_sync.grouped_columns including comments including generated,
   like orcid_sync.detail_columns including comments,
-  like orcid_sync.item_columns including comments,
+  like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, put_code)
 );
 comment on table orcid.research_resources is 'Research resources (use of facilities, collections, infrastructures) by proposal.';
