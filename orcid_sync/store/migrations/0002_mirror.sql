@@ -92,7 +92,7 @@ comment on column orcid_sync.item_columns.doc is 'The item as ORCID gave it, wit
 -- The place of an activity in ORCID's grouping. Groups have no identity at ORCID; they are recomputed from each answer.
 create table orcid_sync.grouped_columns (
   group_put_code bigint not null,
-  group_position smallint not null,
+  group_position integer not null,
   preferred      boolean not null generated always as (group_position = 0) stored
 );
 comment on column orcid_sync.grouped_columns.group_put_code is 'The group that the item is in, named by the smallest put-code in it (ORCID gives groups no id).';
@@ -419,7 +419,7 @@ comment on column orcid.research_resources.url is 'Link to the proposal.';
 create table orcid.research_resource_items (
   orcid      orcid_sync.orcid_id not null references orcid.records on delete cascade,
   put_code   bigint not null,
-  position   smallint not null,
+  position   integer not null,
   visibility text,
   name       text,
   type       text,
@@ -439,8 +439,8 @@ comment on column orcid.research_resource_items.url is 'Link to the resource.';
 create table orcid.research_resource_hosts (
   orcid         orcid_sync.orcid_id not null references orcid.records on delete cascade,
   put_code      bigint not null,
-  resource_item smallint not null,
-  position      smallint not null,
+  resource_item integer not null,
+  position      integer not null,
   visibility    text,
   like orcid_sync.organization_columns including comments,
   primary key (orcid, put_code, resource_item, position),
@@ -457,8 +457,8 @@ create table orcid.external_ids (
   orcid                orcid_sync.orcid_id not null references orcid.records on delete cascade,
   section              text not null,
   put_code             bigint not null,
-  resource_item        smallint not null default 0,
-  position             smallint not null,
+  resource_item        integer not null default 0,
+  position             integer not null,
   visibility           text,
   type                 text,
   value                text,

@@ -1,0 +1,208 @@
+"""What changed: the mirror against an answer of the Registry. Dates are never trusted, contents are compared (contract §3.9).
+
+Three steps, so that what did not change is not even loaded: `compare` by digests finds candidates, the store loads their old
+content, `changed` compares the rows on both sides and names the fields.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from orcid_sync.model import extract, rows, wire
+from orcid_sync.model.extract import Entry
+from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey
+
+RECORD = "record"
+"""The section under which a change of the record itself is filed; its key is empty."""
+
+MINOR = frozenset(
+    {
+        "assertion_origin_name",
+        "contributors.credit_name",
+        "created_at",
+        "detail_modified_at",
+        "display_index",
+        "doc",
+        "external_ids.normalized",
+        "group_position",
+        "group_put_code",
+        "modified_at",
+        "source_name",
+    }
+)
+"""Fields that move without the holder having said anything new (contract sections 3.9 and 10)."""
+
+_NORMALIZED = ("normalized", "normalized_transient", "normalized_error")
+_NOT_COMPARED = frozenset({"orcid", "put_code", "section", "digest", "doc", "detail", "registry_modified_at"})
+
+
+class Known(Struct, frozen=True):
+    """What the mirror holds of an item, as far as is needed to see whether it moved."""
+
+    digest: bytes
+    visibility: str | None = None
+    detail_modified_at: datetime | None = None
+
+
+class RecordContent(Struct, frozen=True):
+    """What the record itself says, without its items."""
+
+    state: str
+    access: str
+    primary_orcid: str | None = None
+    doc: bytes = b"{}"
+
+    def row(self, orcid: str) -> rows.Record:
+        """The row of `records`, but for registry_modified_at, which is not content."""
+        head = msgspec.json.decode(self.doc, type=wire.RecordHead, strict=False)
+        return extract.record(orcid, head, self.state, self.access, self.primary_orcid, self.doc)
+
+    def encode(self) -> bytes:
+        """As it stands in `change_contents`."""
+        said = {"state": self.state, "access": self.access, "primary_orcid": self.primary_orcid}
+        return msgspec.json.encode({**said, "doc": Raw(self.doc)})
+
+
+class Change(Struct, frozen=True):
+    """One line of the change feed, but for its position and time."""
+
+    section: str
+    key: str
+    op: str
+    visibility: str | None = None
+    reason: str | None = None
+    fields: tuple[str, ...] = ()
+    source_modified_at: datetime | None = None
+    old: Content | RecordContent | None = None
+    new: Content | RecordContent | None = None
+
+    @property
+    def minor(self) -> bool:
+        """Whether only dates, display order, grouping, names of sources or normalised identifiers moved."""
+        return bool(self.fields) and MINOR.issuperset(self.fields)
+
+
+class Comparison(Struct, frozen=True):
+    """What digests can tell."""
+
+    added: list[Item]
+    moved: list[Item]
+    """Known items whose digest differs or whose full form was read again."""
+    gone: list[ItemKey]
+
+
+def wants_detail(known: Known | None, item: Item) -> bool:
+    """Whether the full form must be read: new, or its last-modified-date moved (contract section 10, full fetch rule)."""
+    if SECTIONS[item.section].detail is None or item.put_code is None:
+        return False
+    if known is None or known.detail_modified_at is None:
+        return True
+    return known.detail_modified_at != extract.moment(wire.Timestamp(item.modified_ms))
+
+
+def compare(
+    known: Mapping[ItemKey, Known], answered: Iterable[str], items: Iterable[Item], details: Mapping[ItemKey, bytes]
+) -> Comparison:
+    """Sort the items of an answer into added, moved and (by leaving them out) gone.
+
+    Only sections that the answer speaks of can lose items: a section that is missing is not an empty one (F54).
+    """
+    comparison = Comparison([], [], [])
+    seen = set()
+    for item in items:
+        seen.add(item.id)
+        before = known.get(item.id)
+        if before is None:
+            comparison.added.append(item)
+        elif before.digest != item.digest or item.id in details:
+            comparison.moved.append(item)
+    spoken_of = frozenset(answered)
+    comparison.gone.extend(key for key in known if key[0] in spoken_of and key not in seen)
+    return comparison
+
+
+def shrinks(known: Mapping[ItemKey, Known], removed: Iterable[ItemKey]) -> bool:
+    """Whether more than half of a section and more than five of its items would go (design section 8)."""
+    held, lost = _count(known), _count(removed)
+    return any(lost[section] > 5 and 2 * lost[section] > held[section] for section in lost)
+
+
+def _count(keys: Iterable[ItemKey]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for section, _ in keys:
+        counts[section] = counts.get(section, 0) + 1
+    return counts
+
+
+def fields_of(old: Entry, new: Entry) -> tuple[str, ...]:
+    """The columns and lists in which two versions of an item differ."""
+    fields = _columns(old.row, new.row)
+    fields += _list("external_ids", old.external_ids, new.external_ids, _NORMALIZED, "normalized")
+    # ORCID recomputes the names of a funding's contributors from their own records (contract section 3.7).
+    volatile = ("credit_name",) if isinstance(new.row, rows.Funding) else ()
+    fields += _list("contributors", old.contributors, new.contributors, volatile, "credit_name")
+    fields += _list("hosts", old.hosts, new.hosts)
+    fields += _list("items", old.items, new.items)
+    return tuple(fields)
+
+
+def _columns(old: Struct, new: Struct) -> list[str]:
+    names = (name for name in new.__struct_fields__ if name not in _NOT_COMPARED)
+    return [name for name in names if getattr(old, name) != getattr(new, name)]
+
+
+def _list(name: str, old: list[Any], new: list[Any], volatile: tuple[str, ...] = (), part: str = "") -> list[str]:
+    if old == new:
+        return []
+    blank = dict.fromkeys(volatile)
+    if volatile and [_replace(one, blank) for one in old] == [_replace(one, blank) for one in new]:
+        return [f"{name}.{part}"]
+    return [name]
+
+
+def _replace(row: Struct, values: dict[str, None]) -> Struct:
+    return msgspec.structs.replace(row, **values)
+
+
+def addition(item: Item, content: Content, entry: Entry) -> Change:
+    """The change of a new item."""
+    row = entry.row
+    return Change(item.section, item.key, "added", row.visibility, source_modified_at=row.modified_at, new=content)
+
+
+def update(item: Item, old: Content, new: Content, before: Entry, after: Entry) -> Change | None:
+    """The change of an item that moved; None if both sides say the same, only written differently."""
+    fields = fields_of(before, after)
+    if not fields:
+        if _same_json(old.doc, new.doc) and _same_json(old.detail, new.detail):
+            return None
+        fields = ("doc",)
+    row = after.row
+    return Change(item.section, item.key, "updated", row.visibility, None, fields, row.modified_at, old, new)
+
+
+def _same_json(old: bytes | None, new: bytes | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return bool(msgspec.json.decode(old) == msgspec.json.decode(new))
+
+
+def removal(key: ItemKey, known: Known, old: Content, *, reason: str, at: datetime | None) -> Change:
+    """The change of an item that is no longer in our view."""
+    op = "withdrawn" if reason == "access-lost" else "removed"
+    return Change(*key, op, known.visibility, reason, source_modified_at=at, old=old)
+
+
+def record_change(orcid: str, old: RecordContent | None, new: RecordContent, at: datetime | None) -> Change | None:
+    """The change of the record itself, if any: its state, our access, its history block, members unknown to us."""
+    if old is None:
+        return Change(RECORD, "", "added", source_modified_at=at, new=new)
+    fields = tuple(_columns(old.row(orcid), new.row(orcid)))
+    if not fields:
+        if _same_json(old.doc, new.doc):
+            return None
+        fields = ("doc",)
+    return Change(RECORD, "", "updated", None, None, fields, at, old, new)

@@ -1,0 +1,301 @@
+"""SECTIONS: the one table of ORCID's sections (contract sections 3.6 and 10).
+
+A new kind of affiliation is one line here. A new shape is a Struct in `wire`, one in `rows`, a function in `extract`, a
+line here and a CREATE TABLE.
+"""
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct, field
+
+from orcid_sync.model import extract, wire
+from orcid_sync.model.extract import Entry
+
+ItemKey = tuple[str, str]
+"""(section, key): what an item is called inside its record."""
+
+
+class MalformedRecord(ValueError):
+    """The answer is JSON, but not of the shape that a record has; the message names the place, never the content."""
+
+
+class Content(Struct, frozen=True):
+    """What an item says: all that its rows are made of."""
+
+    doc: bytes
+    """The item as ORCID gave it in the record (the summary of an activity)."""
+    detail: bytes | None = None
+    """The full item as ORCID gave it, where the section has one and it could be read."""
+    group_put_code: int | None = None
+    group_position: int | None = None
+
+    def digest(self) -> bytes:
+        """Hash of the summary and its place in the group; the full form follows the summary's last-modified date."""
+        place = b"%d/%d" % (self.group_put_code or 0, self.group_position or 0)
+        return blake2b(self.doc, digest_size=16, key=place).digest()
+
+
+class Item(Struct, frozen=True):
+    """One item of a record, not yet taken apart."""
+
+    section: str
+    key: str
+    put_code: int | None
+    modified_ms: int | None
+    visibility: str | None
+    content: Content
+    digest: bytes
+
+    @property
+    def id(self) -> ItemKey:
+        """What the item is called inside its record."""
+        return self.section, self.key
+
+
+class _Head(Struct, rename="kebab"):
+    """The little of an item that is needed to know which it is."""
+
+    put_code: int | None = None
+    last_modified_date: wire.Timestamp | None = None
+    visibility: str | None = None
+    email: str | None = None
+
+
+Groups = Callable[[Raw], Iterator[list[Raw]]]
+
+
+class Section(Struct, frozen=True):
+    """One section of a record."""
+
+    name: str
+    """ORCID's singular name; the word for the section everywhere."""
+    table: str
+    block: str
+    """Which half of the record it is in: person or activities-summary."""
+    container: str
+    """Its member there."""
+    groups: Groups
+    """Takes the container apart into groups of items."""
+    shape: type[wire.Item]
+    build: Callable[[extract.Common, Any, Any], Entry]
+    key_column: str | None = "put_code"
+    """Column that tells the section's items apart; None if there is only one."""
+    detail: type[Struct] | None = None
+    """Shape of the full form, if the section has one that says more (contract section 3.7)."""
+    grouped: bool = False
+    shared_table: bool = False
+    """Whether the table holds other sections too, told apart by its column `section`."""
+    children: tuple[str, ...] = ()
+    """Tables of the lists that belong to an item."""
+
+    def items(self, container: Raw) -> Iterator[Item]:
+        """The section's items in ORCID's order. Raises MalformedRecord."""
+        seen: dict[str, bytes] = {}
+        with shape_of(self.container):
+            for group in self.groups(container):
+                heads = [_decode_head(raw) for raw in group]
+                first = min((head.put_code or 0 for head in heads), default=0)
+                for position, (raw, head) in enumerate(zip(group, heads, strict=True)):
+                    key = self._key(head)
+                    doc = bytes(raw)
+                    if seen.setdefault(key, doc) != doc:
+                        raise MalformedRecord(f"{self.container}: one put-code stands for two different items")
+                    if seen[key] is doc:
+                        yield self._item(key, head, Content(doc, None, *((first, position) if self.grouped else ())))
+
+    def _key(self, head: _Head) -> str:
+        match self.key_column:
+            case None:
+                return ""
+            case "email" if head.email:
+                return head.email.lower()
+            case "put_code" if head.put_code is not None and abs(head.put_code) < 2**63:
+                return str(head.put_code)
+        raise MalformedRecord(f"{self.container}: an item without {self.key_column}")
+
+    def _item(self, key: str, head: _Head, content: Content) -> Item:
+        modified = head.last_modified_date.value if head.last_modified_date else None
+        return Item(self.name, key, head.put_code, modified, head.visibility, content, content.digest())
+
+    def entry(self, orcid: str, content: Content) -> Entry:
+        """An item's content as rows. Raises MalformedRecord."""
+        with shape_of(self.name):
+            item = msgspec.json.decode(content.doc, type=self.shape, strict=False)
+            detail = (
+                self.detail and content.detail and msgspec.json.decode(content.detail, type=self.detail, strict=False)
+            )
+        columns = extract.common(orcid, item, digest=content.digest(), doc=content.doc)
+        if self.key_column == "put_code":
+            columns["put_code"] = item.put_code
+        if self.shared_table:
+            columns["section"] = self.name
+        if self.grouped:
+            columns |= {"group_put_code": content.group_put_code or 0, "group_position": content.group_position or 0}
+        if self.detail:
+            columns["detail"] = content.detail
+        return self.build(columns, item, detail or None)
+
+
+class shape_of:  # noqa: N801 - reads as a phrase: with shape_of("works")
+    """Turns msgspec's complaint about a value into MalformedRecord, keeping the place and leaving out the content."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        """Translate what the decoder raised."""
+        if isinstance(error, msgspec.ValidationError):
+            raise MalformedRecord(f"{self.place}: {error}") from None
+        if isinstance(error, (msgspec.DecodeError, RecursionError, UnicodeDecodeError)):
+            raise MalformedRecord(f"{self.place}: not JSON") from None
+
+
+_decode_head = msgspec.json.Decoder(_Head, strict=False).decode
+
+
+def _single(container: Raw) -> Iterator[list[Raw]]:
+    yield [container]
+
+
+def _listed(member: str) -> Groups:
+    """Person sections: a plain list; each item is a group of its own."""
+    shape = _struct(member, list[Raw])
+
+    def groups(container: Raw) -> Iterator[list[Raw]]:
+        for raw in msgspec.json.decode(container, type=shape).of:
+            yield [raw]
+
+    return groups
+
+
+def _grouped(member: str) -> Groups:
+    """Works, fundings, research resources: `group[]` of lists, the preferred version first."""
+    shape = _struct("group", list[_struct(member, list[Raw])])  # type: ignore[misc]
+
+    def groups(container: Raw) -> Iterator[list[Raw]]:
+        for group in msgspec.json.decode(container, type=shape).of:
+            yield group.of
+
+    return groups
+
+
+def _affiliations(kind: str) -> Groups:
+    """`affiliation-group[].summaries[].{kind}-summary`."""
+    summary = msgspec.defstruct("Summary", [("of", Raw, field(name=f"{kind}-summary"))])
+    shape = _struct("affiliation-group", list[_struct("summaries", list[summary])])  # type: ignore[misc,valid-type]
+
+    def groups(container: Raw) -> Iterator[list[Raw]]:
+        for group in msgspec.json.decode(container, type=shape).of:
+            yield [one.of for one in group.of]
+
+    return groups
+
+
+def _peer_reviews() -> Groups:
+    """Two levels: the review group, in it the reviews that share an identifier."""
+    inner = _struct("peer-review-summary", list[Raw])
+    shape = _struct("group", list[_struct("peer-review-group", list[inner])])  # type: ignore[misc,valid-type]
+
+    def groups(container: Raw) -> Iterator[list[Raw]]:
+        for outer in msgspec.json.decode(container, type=shape).of:
+            for group in outer.of:
+                yield group.of
+
+    return groups
+
+
+def _struct(member: str, shape: Any) -> Any:
+    """A Struct with one member, `of`, that must be there: an absent list is never taken for an empty one (F54)."""
+    return msgspec.defstruct("Container", [("of", shape, field(name=member))])
+
+
+def _person(name: str, table: str, container: str, shape: type[wire.Item], build: Callable[..., Entry]) -> Section:
+    return Section(name, table, "person", container, _listed(name), shape, build)
+
+
+def _affiliation(name: str) -> Section:
+    return Section(
+        name,
+        "affiliations",
+        "activities-summary",
+        f"{name}s",
+        _affiliations(name),
+        wire.Affiliation,
+        extract.affiliation,
+        grouped=True,
+        shared_table=True,
+        children=("external_ids",),
+    )
+
+
+def _activity(name: str, groups: Groups, shape: type[wire.Item], build: Callable[..., Entry], **more: Any) -> Section:
+    table = f"{name}s".replace("-", "_")
+    return Section(name, table, "activities-summary", f"{name}s", groups, shape, build, grouped=True, **more)
+
+
+_ALL = [
+    Section("name", "names", "person", "name", _single, wire.Name, extract.name, key_column=None),
+    Section(
+        "biography", "biographies", "person", "biography", _single, wire.Content, extract.biography, key_column=None
+    ),
+    Section("email", "emails", "person", "emails", _listed("email"), wire.Email, extract.email, key_column="email"),
+    _person("other-name", "other_names", "other-names", wire.Content, extract.other_name),
+    _person("keyword", "keywords", "keywords", wire.Content, extract.keyword),
+    _person("address", "addresses", "addresses", wire.Address, extract.address),
+    _person("researcher-url", "researcher_urls", "researcher-urls", wire.ResearcherUrl, extract.researcher_url),
+    _person(
+        "external-identifier",
+        "person_identifiers",
+        "external-identifiers",
+        wire.PersonIdentifier,
+        extract.person_identifier,
+    ),
+    _affiliation("employment"),
+    _affiliation("education"),
+    _affiliation("qualification"),
+    _affiliation("distinction"),
+    _affiliation("invited-position"),
+    _affiliation("membership"),
+    _affiliation("service"),
+    _activity(
+        "work",
+        _grouped("work-summary"),
+        wire.WorkSummary,
+        extract.work,
+        detail=wire.WorkDetail,
+        children=("external_ids", "contributors"),
+    ),
+    _activity(
+        "funding",
+        _grouped("funding-summary"),
+        wire.FundingSummary,
+        extract.funding,
+        detail=wire.FundingDetail,
+        children=("external_ids", "contributors"),
+    ),
+    _activity(
+        "peer-review",
+        _peer_reviews(),
+        wire.PeerReviewSummary,
+        extract.peer_review,
+        detail=wire.PeerReviewDetail,
+        children=("external_ids",),
+    ),
+    _activity(
+        "research-resource",
+        _grouped("research-resource-summary"),
+        wire.ResearchResourceSummary,
+        extract.research_resource,
+        detail=wire.ResearchResourceDetail,
+        children=("external_ids", "research_resource_hosts", "research_resource_items"),
+    ),
+]
+
+SECTIONS: dict[str, Section] = {section.name: section for section in _ALL}
+"""Every section by its name, in the order in which they are written."""
