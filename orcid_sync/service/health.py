@@ -1,0 +1,74 @@
+"""How well the process is: whether it is stopping, whether its loops still turn, how late the event loop is."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Gauge
+
+MISSED_BEATS = 3
+"""A loop that was silent for this many of its periods is taken for dead."""
+LAG_WINDOW = 60
+"""Number of measurements, one a second, of which the worst is shown."""
+
+
+class Draining:
+    """Whether the process is on its way out: readiness says so at once, requests are answered until the end.
+
+    Stopping in this order keeps the load balancer from sending notifications to a closed door, each of which ORCID
+    would book as a failure (fault F12, contract section 1.6).
+    """
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def begin(self) -> None:
+        """From now on the process is not ready, and connections are closed after their next answer."""
+        self.begun = True
+
+
+class Heartbeats:
+    """Signs of life of the loops that must never end: a task that died quietly is found by its silence (fault F23)."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Measure by `clock`, seconds that only grow."""
+        self._clock = clock
+        self._beats: dict[str, tuple[float, float]] = {}
+
+    def beat(self, loop: str, *, period: float) -> None:
+        """The loop is alive, and will say so again within `period` seconds."""
+        self._beats[loop] = (self._clock(), period)
+
+    def end(self, loop: str) -> None:
+        """The loop has ended as it should, and is not expected any more."""
+        self._beats.pop(loop, None)
+
+    def silent(self) -> list[str]:
+        """The loops that should have been heard of, sorted."""
+        now = self._clock()
+        return sorted(name for name, (at, period) in self._beats.items() if now - at > MISSED_BEATS * period)
+
+
+@contextmanager
+def measured_loop_lag(gauge: Gauge, *, period: float = 1.0) -> Iterator[None]:
+    """While the body runs, keep in `gauge` how many seconds late the event loop was at worst during the last minute.
+
+    A callback that re-arms itself, not a task: it cannot die unseen, and measures the loop, not a coroutine.
+    """
+    loop = asyncio.get_running_loop()
+    lags: deque[float] = deque(maxlen=LAG_WINDOW)
+
+    handle: asyncio.TimerHandle
+
+    def measure(expected: float) -> None:
+        nonlocal handle
+        lags.append(max(0.0, loop.time() - expected))
+        gauge.set(max(lags))
+        handle = loop.call_later(period, measure, loop.time() + period)
+
+    handle = loop.call_later(period, measure, loop.time() + period)
+    try:
+        yield
+    finally:
+        handle.cancel()

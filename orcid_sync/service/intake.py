@@ -1,0 +1,144 @@
+"""What the internet reaches: ORCID's notifications come in here (contract section 1.6).
+
+A notification is one POST without body, signature or iD; its address says which record changed and proves that ORCID
+sent it. Nothing else is answered: what is not an address that we gave out gets one and the same empty 404, before the
+database is asked anything (invariant S15). A good one is answered 204 once it is durable (S1), or 503 if PostgreSQL
+cannot take it now, so that ORCID repeats it. Never 429, which would stall the webhooks of all iDs, and never a
+redirect, which ORCID books as a failure.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.registry.callbacks import verify_callback
+from orcid_sync.service.health import Draining
+from orcid_sync.service.listeners import SERVER, type_of_handler
+from orcid_sync.service.metrics import Metrics
+from orcid_sync.store.database import DatabaseUnavailable
+
+MAX_BODY = 1024
+"""Bytes that a request may announce. ORCID sends none; some proxies add a few. They are never read (fault F93)."""
+
+# The path as it stands in the request line: percent-encoding, dots, other digits and queries all fail here (fault F94).
+_CALLBACK = re.compile(
+    r"/webhooks/(?P<orcid>[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])/"
+    r"(?P<token>(?P<version>0|[1-9][0-9]{0,4})\.[A-Za-z0-9_-]{43})",
+    re.ASCII,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a request ended: its name in the metrics and its answer, which has no body."""
+
+    name: str
+    status: int
+    closing: bool = False
+
+
+ACKNOWLEDGED = Outcome("acknowledged", 204)
+ORPHAN = Outcome("orphan", 204)  # ours, but of an iD that is not connected (fault F11): ORCID must not repeat it
+REFUSED = Outcome("refused", 404)
+METHOD = Outcome("method", 405)
+TOO_LARGE = Outcome("too_large", 413, closing=True)
+UNAVAILABLE = Outcome("unavailable", 503)
+NOT_HTTP = Outcome("malformed", 400)
+DEFECT = Outcome("failed", 500)
+OUTCOMES = (ACKNOWLEDGED, ORPHAN, REFUSED, METHOD, TOO_LARGE, UNAVAILABLE, NOT_HTTP, DEFECT)
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What is served below one first segment of the path."""
+
+    name: str
+    """Stands for the path in logs, where the path itself would be a secret."""
+    methods: Mapping[str, type_of_handler]
+
+
+class Intake:
+    """The public listener's handler: `await intake(request)` answers one request."""
+
+    def __init__(
+        self,
+        mark: Callable[[Orcid], Awaitable[bool]],
+        *,
+        secrets: Mapping[int, bytes],
+        environment: str,
+        metrics: Metrics,
+        draining: Draining,
+    ) -> None:
+        """Accept callbacks made with any of `secrets` (by key version) for `environment`, and `mark` their iDs due.
+
+        `mark` returns once the mark is durable, False for an iD that is not connected; raises DatabaseUnavailable.
+        """
+        self._mark = mark
+        self._secrets = secrets
+        self._environment = environment
+        self._draining = draining
+        self._ack_seconds = metrics.ack_seconds
+        self._counters = {outcome: metrics.intake_requests.labels(outcome.name) for outcome in OUTCOMES}
+        self._routes = {"webhooks": Route("webhook", {"POST": self._receive_notification})}
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request by the route of its path's first segment."""
+        route = self._routes.get(request.raw_path[1:].partition("/")[0])
+        if route is None:
+            return self._answer(REFUSED, "unknown")
+        handler = route.methods.get(request.method)
+        if handler is None:
+            return self._answer(METHOD, route.name, Allow=", ".join(route.methods))
+        if (request.content_length or 0) > MAX_BODY:
+            return self._answer(TOO_LARGE, route.name)
+        return await handler(request)
+
+    def count_error(self, status: int) -> None:
+        """Count an answer that was given below this handler: 400 to what is not HTTP, 500 for a defect."""
+        self._counters[NOT_HTTP if status < 500 else DEFECT].inc()
+
+    async def _receive_notification(self, request: web.BaseRequest) -> web.StreamResponse:
+        began = asyncio.get_running_loop().time()
+        orcid = self._authentic_orcid(request.raw_path)
+        if orcid is None:
+            return self._answer(REFUSED, "webhook")
+        try:
+            connected = await self._mark(orcid)
+        except DatabaseUnavailable:
+            return self._answer(UNAVAILABLE, "webhook")
+        self._ack_seconds.observe(asyncio.get_running_loop().time() - began)
+        return self._answer(ACKNOWLEDGED if connected else ORPHAN, "webhook")
+
+    def _authentic_orcid(self, path: str) -> Orcid | None:
+        """The iD of a callback address that we made; None for every other path, without saying why (fault F10)."""
+        address = _CALLBACK.fullmatch(path)
+        if address is None:
+            return None
+        try:
+            orcid = parse_orcid(address["orcid"])
+        except InvalidOrcid:
+            return None
+        version = int(address["version"])
+        secret = self._secrets.get(version)
+        if secret is None:
+            return None
+        genuine = verify_callback(
+            address["token"], secret=secret, key_version=version, environment=self._environment, orcid=orcid
+        )
+        return orcid if genuine else None
+
+    def _answer(self, outcome: Outcome, route: str, **headers: str) -> web.Response:
+        self._counters[outcome].inc()
+        if outcome.status >= 500:
+            log.warning("request failed", route=route, status=outcome.status)
+        elif outcome.status >= 400:
+            log.info("request refused", route=route, status=outcome.status)
+        response = web.Response(status=outcome.status, headers={"Server": SERVER, **headers})
+        if outcome.closing or self._draining.begun:
+            response.force_close()
+        return response

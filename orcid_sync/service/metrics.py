@@ -1,0 +1,114 @@
+"""What the service counts and measures, for Prometheus. Nothing here is ever labelled by iD: people are not series."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+
+from orcid_sync import __version__
+
+ACK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+FLUSH_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096)
+REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+# From the grace after a notification (seconds) to the weekly check (days).
+FRESHNESS_BUCKETS = (5, 10, 30, 60, 300, 900, 1800, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Info("orcid_sync_build", "The release that runs.", registry=registry).info({"version": __version__})
+        self._define_intake(registry)
+        self._define_queue(registry)
+        self._define_reconciliation(registry)
+        self.loop_lag = Gauge(
+            "orcid_sync_event_loop_lag_seconds",
+            "How late the event loop was at worst during the last minute.",
+            registry=registry,
+        )
+
+    def _define_intake(self, registry: CollectorRegistry) -> None:
+        self.intake_requests = Counter(
+            "orcid_sync_intake_requests",
+            "Requests to the public listener by outcome: acknowledged, orphan (a right token of an iD that is not "
+            "connected), refused, method, too_large, malformed, unavailable, failed.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.ack_seconds = Histogram(
+            "orcid_sync_intake_ack_seconds",
+            "From a notification's arrival to its durable acknowledgement.",
+            buckets=ACK_BUCKETS,
+            registry=registry,
+        )
+        self.flush_seconds = Histogram(
+            "orcid_sync_intake_flush_seconds",
+            "Duration of one group commit, failed ones included.",
+            buckets=ACK_BUCKETS,
+            registry=registry,
+        )
+        self.flush_ids = Histogram(
+            "orcid_sync_intake_flush_ids",
+            "Distinct iDs in one group commit.",
+            buckets=FLUSH_BUCKETS,
+            registry=registry,
+        )
+
+    def _define_queue(self, registry: CollectorRegistry) -> None:
+        self.queue_due = Gauge("orcid_sync_queue_due", "iDs that are due, by lane.", ["lane"], registry=registry)
+        self.queue_oldest_seconds = Gauge(
+            "orcid_sync_queue_oldest_due_seconds",
+            "For how long the iD that has waited longest has been due, by lane.",
+            ["lane"],
+            registry=registry,
+        )
+
+    def _define_reconciliation(self, registry: CollectorRegistry) -> None:
+        self.registry_requests = Counter(
+            "orcid_sync_registry_requests",
+            "Requests to ORCID by endpoint and status (a status code, or the kind of failure without one).",
+            ["endpoint", "status"],
+            registry=registry,
+        )
+        self.registry_seconds = Histogram(
+            "orcid_sync_registry_request_seconds",
+            "Duration of requests to ORCID, from sending to the end of the body.",
+            ["endpoint"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.reconciliations = Counter(
+            "orcid_sync_reconciliations", "Reconciliations by outcome.", ["outcome"], registry=registry
+        )
+        self.changes = Counter(
+            "orcid_sync_changes", "Changes committed, by section and operation.", ["section", "op"], registry=registry
+        )
+        self.modified_to_commit = Histogram(
+            "orcid_sync_freshness_from_modification_seconds",
+            "From ORCID's last-modified date of a changed record to our commit.",
+            buckets=FRESHNESS_BUCKETS,
+            registry=registry,
+        )
+        self.notified_to_commit = Histogram(
+            "orcid_sync_freshness_from_notification_seconds",
+            "From a notification's arrival to the commit of what it announced.",
+            buckets=FRESHNESS_BUCKETS,
+            registry=registry,
+        )
+
+    def show_queue(self, lanes: Iterable[tuple[str, int, float]]) -> None:
+        """Replace what is shown of the queue by (lane, iDs due, seconds since the oldest of them became due)."""
+        for lane, due, oldest_seconds in lanes:
+            self.queue_due.labels(lane).set(due)
+            self.queue_oldest_seconds.labels(lane).set(oldest_seconds)
+
+    def forget_queue(self) -> None:
+        """Show nothing about the queue rather than what it was before the database went away."""
+        self.queue_due.clear()
+        self.queue_oldest_seconds.clear()
+
+    def render(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,24 @@
+"""Whether this database can be worked with right now."""
+
+import asyncpg
+
+from orcid_sync.store.database import load_queries, transaction
+from orcid_sync.store.migrate import SchemaState, status
+
+# A newer release may have migrated already while this one still runs: migrations only add (fault F83).
+_USABLE = {SchemaState.CURRENT, SchemaState.AHEAD}
+
+
+async def database_problem(pool: asyncpg.Pool) -> str | None:
+    """Why the database cannot take our writes, in words for an operator; None if it can.
+
+    Writes nothing: asked every few seconds by every probe of every replica. A pool that led to a server which has
+    become read-only is renewed, so that the next question finds the new primary. Raises DatabaseUnavailable.
+    """
+    async with transaction(pool) as connection:
+        writable = await load_queries("readiness").server_writable(connection)
+        schema = await status(connection)
+    if not writable:
+        await pool.expire_connections()
+        return "the database is read-only"
+    return None if schema.state in _USABLE else schema.explanation
