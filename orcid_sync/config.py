@@ -1,0 +1,241 @@
+"""The settings: what they are, what they mean, and what they demand of each other.
+
+This file is the one list of them: the flags, the environment variables, config.example.toml and the table in the README
+follow from it. Where their values come from is `config_sources`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from orcid_sync.config_values import (
+    Address,
+    Folder,
+    Key,
+    LongSecret,
+    Lower,
+    Port,
+    PositiveSeconds,
+    PostgresAddress,
+    Seconds,
+    decode_key,
+    is_loopback,
+)
+
+
+class ConfigurationError(Exception):
+    """The settings cannot be used. The message has one sentence per problem, each says what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Hosts(msgspec.Struct, frozen=True):
+    """Where one ORCID environment lives (contract section 0, hosts)."""
+
+    api: str = ""
+    """Member API: reads and webhooks."""
+    web: str = ""
+    """Web pages and OAuth."""
+
+
+HOSTS = {
+    "production": Hosts(api="https://api.orcid.org", web="https://orcid.org"),
+    "sandbox": Hosts(api="https://api.sandbox.orcid.org", web="https://sandbox.orcid.org"),
+    "custom": Hosts(),
+}
+
+
+class Settings(BaseSettings):
+    """All settings of one process; unchangeable. `load_settings` gathers them, `Settings(…)` takes what it is given."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, str_strip_whitespace=True
+    )
+
+    environment: Literal["production", "sandbox", "custom"] = Field(
+        "sandbox",
+        description="Which ORCID Registry: production, sandbox, or custom (api_url and web_url say where).",
+    )
+    api_url: Address = Field("", description="Address of ORCID's member API. Follows from environment.")
+    web_url: Address = Field("", description="Address of ORCID's web pages and OAuth. Follows from environment.")
+    client_id: str | None = Field(
+        None, description="Client ID of your ORCID API credentials, APP-….", examples=["APP-0123456789ABCDEF"]
+    )
+    client_secret: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="Client secret of your ORCID API credentials.",
+        examples=["00000000-0000-0000-0000-000000000000"],
+    )
+    webhooks: bool = Field(
+        True,
+        description="Ask ORCID to notify us of changes. Needs credentials with the scope /webhook (premium membership; "
+        "every sandbox client has it). Without, records are only checked every check_interval_hours.",
+    )
+    public_url: Address | None = Field(
+        None,
+        description="Base address under which ORCID reaches our public listener.",
+        examples=["https://orcid.example.edu"],
+    )
+    webhook_secret: LongSecret | None = Field(
+        None,
+        description="Secret from which the callback addresses are derived, at least 32 characters. "
+        "Make one with: openssl rand -hex 32",
+        examples=["openssl rand -hex 32"],
+    )
+    webhook_key_version: int = Field(
+        1, ge=1, le=32_767, description="Number of the present webhook_secret; add 1 whenever you replace the secret."
+    )
+    encryption_key: Key | None = Field(
+        None,
+        description="Key that encrypts the tokens in the database: 32 bytes in base64. Keep a copy elsewhere. "
+        "Make one with: openssl rand -base64 32",
+        examples=["openssl rand -base64 32"],
+    )
+    encryption_key_id: str = Field(
+        "1",
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="Name of the present encryption_key, stored beside what it encrypts.",
+    )
+    database_url: PostgresAddress | None = Field(
+        None,
+        description="Address of the PostgreSQL (15 or newer) that holds the mirror. Absent: an embedded one.",
+        examples=["postgresql://orcid_sync:password@localhost:5432/orcid"],
+        json_schema_extra={"alias": "DATABASE_URL"},
+    )
+    data_dir: Folder = Field(
+        Path("~/.local/share/orcid-sync"),
+        description="Folder of the embedded PostgreSQL; unused when database_url is set.",
+    )
+    public_host: str = Field("0.0.0.0", description="Interface of the public listener, which receives notifications.")  # noqa: S104 - ORCID must reach it
+    public_port: Port = Field(8080, description="Port of the public listener.", json_schema_extra={"alias": "PORT"})
+    internal_host: str = Field(
+        "127.0.0.1", description="Interface of the internal listener: health, metrics, status. Not for the internet."
+    )
+    internal_port: Port = Field(9090, description="Port of the internal listener.")
+    internal_token: LongSecret | None = Field(
+        None,
+        description="Bearer token that the internal listener demands, at least 32 characters; required unless "
+        "internal_host is loopback. Make one with: openssl rand -hex 32",
+        examples=["openssl rand -hex 32"],
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(
+        "info",
+        description="Least important messages that are logged: debug, info, warning or error.",
+        json_schema_extra={"alias": "LOG_LEVEL"},
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="console for people, json for machines, auto: console on a terminal, json elsewhere."
+    )
+    workers: int = Field(8, ge=1, le=256, description="Records that one process reconciles at the same time.")
+    lease_seconds: PositiveSeconds = Field(
+        60, description="How long a worker that died keeps a record from the others, seconds."
+    )
+    poll_seconds: PositiveSeconds = Field(5, description="How often idle workers look at the queue, seconds.")
+    grace_seconds: Seconds = Field(
+        3,
+        description="Wait between a notification and reading the record, seconds; reading at once loses updates.",
+    )
+    second_look_seconds: Seconds = Field(
+        900, description="After a notified change the record is read once more after this many seconds."
+    )
+    check_interval_hours: float = Field(
+        168,
+        gt=0,
+        le=8_760,
+        allow_inf_nan=False,
+        description="Every record is read at least this often, notified or not, hours.",
+    )
+    requests_per_second: float = Field(
+        20,
+        gt=0,
+        le=1_000,
+        allow_inf_nan=False,
+        description="Most requests to ORCID per second, all processes together.",
+    )
+    burst: int = Field(8, ge=1, le=1_000, description="Requests that may go out at once after a pause.")
+    request_timeout_seconds: PositiveSeconds = Field(120, description="Bound of one request to ORCID, seconds.")
+    connect_timeout_seconds: PositiveSeconds = Field(10, description="Bound of connecting to ORCID, seconds.")
+    max_body_mb: int = Field(256, ge=1, le=4_096, description="Largest answer of ORCID that is accepted, megabytes.")
+    drain_seconds: Seconds = Field(
+        5, description="When stopping: time in which readiness is down but notifications are still answered, seconds."
+    )
+    stop_seconds: PositiveSeconds = Field(
+        40, description="When stopping: time for reconciliations that have begun, seconds."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library prescribes the names
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given: a test or a caller is not surprised by the environment."""
+        return (init_settings,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_the_hosts(cls, given: dict[str, Any]) -> dict[str, Any]:
+        hosts = HOSTS.get(str(given.get("environment", "sandbox")), Hosts())
+        return {"api_url": hosts.api, "web_url": hosts.web} | given
+
+    @model_validator(mode="after")
+    def _demand_what_belongs_together(self) -> Self:
+        if problems := [sentence for broken, sentence in self._demands() if broken]:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _demands(self) -> list[tuple[bool, str]]:
+        """Pairs (is it broken?, what to do)."""
+        public = urlsplit(self.public_url or "")
+        plain = public.scheme == "http" and self.environment != "custom" and not is_loopback(public.hostname or "")
+        exposed = not is_loopback(self.internal_host) and self.internal_token is None
+        custom = self.environment == "custom"
+        return [
+            (
+                custom and not self.api_url,
+                "api_url: give the address of the Registry's API, since environment is custom.",
+            ),
+            (
+                custom and not self.web_url,
+                "web_url: give the address of the Registry's OAuth, since environment is custom.",
+            ),
+            (plain, "public_url: must begin with https://, because the callback addresses in it are secrets."),
+            (
+                exposed,
+                "internal_token: set one, or bind internal_host to 127.0.0.1: others can reach the internal listener.",
+            ),
+        ]
+
+    @property
+    def needed_to_serve(self) -> tuple[str, ...]:
+        """Names of the settings without which the service cannot run."""
+        always = ("client_id", "client_secret", "encryption_key")
+        return (*always, "public_url", "webhook_secret") if self.webhooks else always
+
+    def require(self, *names: str) -> None:
+        """Raise ConfigurationError that names each of the settings that has no value."""
+        if missing := [name for name in names if not getattr(self, name)]:
+            raise ConfigurationError(
+                [f"{name}: is missing; set it as ORCID_SYNC_{name.upper()} or in config.toml." for name in missing]
+            )
+
+    @property
+    def encryption_key_bytes(self) -> bytes:
+        """The 32 bytes of encryption_key. Raises ConfigurationError if it is not set."""
+        self.require("encryption_key")
+        return decode_key(self.encryption_key or SecretStr(""))
+
+
+def secret_settings() -> list[str]:
+    """Names of the settings whose values are never shown."""
+    return [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]

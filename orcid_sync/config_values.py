@@ -1,0 +1,79 @@
+"""Checks of single settings: each says in one sentence what a value must look like."""
+
+import base64
+import binascii
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _address(text: str) -> str:
+    if not text:
+        return text
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an address such as https://orcid.example.edu, without ? or # and what follows them")
+    return text.rstrip("/")
+
+
+def _key_of_32_bytes(secret: SecretStr) -> SecretStr:
+    if len(decode_key(secret)) != 32:
+        raise ValueError("must be 32 bytes in base64; make one with: openssl rand -base64 32")
+    return secret
+
+
+def decode_key(secret: SecretStr) -> bytes:
+    """The bytes of a key in base64, of either alphabet; empty if it is none."""
+    text = secret.get_secret_value().translate(str.maketrans("-_", "+/"))
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < 32:
+        raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
+    return secret
+
+
+def _postgres_address(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must be an address such as postgresql://user:password@host:5432/database")
+    return secret
+
+
+def _folder(path: Path) -> Path:
+    # os.path: it leaves "~" alone where there is no home (a container under a foreign user id); Path raises.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""http or https, without query; a slash at the end is taken away. Empty: none."""
+Key = Annotated[SecretStr, AfterValidator(_key_of_32_bytes)]
+LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
+PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_address)]
+Folder = Annotated[Path, AfterValidator(_folder)]
+Lower = BeforeValidator(_lower)
+"""Forgives capitals."""
+
+Seconds = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+"""0: any free one."""

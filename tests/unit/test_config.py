@@ -1,0 +1,199 @@
+"""Settings: defaults, single values, and what belongs together. Where values come from: test_config_sources.py."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from orcid_sync.config import HOSTS, ConfigurationError, Settings, secret_settings
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+SECRET = "canary-" + "s" * 32
+
+
+def test_needs_nothing_to_be_looked_at() -> None:
+    settings = Settings()
+
+    assert settings.environment == "sandbox"
+    assert settings.database_url is None
+    assert settings.workers == 8
+
+
+def test_reads_nothing_but_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKERS", "3")
+    monkeypatch.setenv("ORCID_SYNC_WORKERS", "3")
+
+    assert Settings().workers == 8
+
+
+def test_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().workers = 9
+
+
+@pytest.mark.parametrize("environment", ["production", "sandbox"])
+def test_the_environment_says_where_orcid_is(environment: str) -> None:
+    settings = Settings(environment=environment)
+
+    assert (settings.api_url, settings.web_url) == (HOSTS[environment].api, HOSTS[environment].web)
+
+
+def test_an_address_can_be_given_for_any_environment() -> None:
+    settings = Settings(environment="production", api_url="https://proxy.example.edu/orcid/")
+
+    assert settings.api_url == "https://proxy.example.edu/orcid"
+    assert settings.web_url == "https://orcid.org"
+
+
+def test_a_custom_environment_needs_both_addresses() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(environment="custom")
+
+    assert "api_url: give the address" in str(caught.value)
+    assert "web_url: give the address" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "environment", "accepted"),
+    [
+        ("https://orcid.example.edu", "production", True),
+        ("http://orcid.example.edu", "production", False),
+        ("http://orcid.example.edu", "sandbox", False),
+        ("http://127.0.0.1:8080", "sandbox", True),
+        ("http://[::1]:8080", "sandbox", True),
+        ("http://localhost:8080", "sandbox", True),
+        ("http://localhost.example.edu", "sandbox", False),
+        ("http://daemon:8080", "custom", True),
+        ("https://orcid.example.edu/hooks?x=1", "production", False),
+        ("https://user:password@orcid.example.edu", "production", False),
+        ("ftp://orcid.example.edu", "custom", False),
+        ("orcid.example.edu", "custom", False),
+        ("https://", "custom", False),
+    ],
+)
+def test_the_public_address_is_https(*, public_url: str, environment: str, accepted: bool) -> None:
+    hosts = {"api_url": "http://registry", "web_url": "http://registry"} if environment == "custom" else {}
+    given: dict[str, Any] = {"public_url": public_url, "environment": environment, **hosts}
+
+    if accepted:
+        assert Settings(**given).public_url == public_url
+    else:
+        with pytest.raises(ValidationError):
+            Settings(**given)
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "accepted"),
+    [
+        ("127.0.0.1", None, True),
+        ("127.8.0.1", None, True),
+        ("::1", None, True),
+        ("localhost", None, True),
+        ("0.0.0.0", None, False),
+        ("::", None, False),
+        ("10.0.0.1", None, False),
+        ("metrics.example.edu", None, False),
+        ("0.0.0.0", SECRET, True),
+        ("0.0.0.0", "short", False),
+    ],
+)
+@pytest.mark.fault("F98")
+def test_the_internal_listener_is_never_open_to_others(*, host: str, token: str | None, accepted: bool) -> None:
+    given: dict[str, Any] = {"internal_host": host, "internal_token": token}
+
+    if accepted:
+        assert Settings(**given).internal_host == host
+    else:
+        with pytest.raises(ValidationError, match="internal_token"):
+            Settings(**given)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [KEY, KEY.rstrip("="), base64.urlsafe_b64encode(b"\xff" * 32).decode(), base64.b64encode(b"\xff" * 32).decode()],
+)
+def test_accepts_a_key_in_any_base64(key: str) -> None:
+    assert len(Settings(encryption_key=SecretStr(key)).encryption_key_bytes) == 32
+
+
+@pytest.mark.parametrize("key", ["", "short", KEY[:-4], KEY + "AAAA", "ä" * 43, "openssl rand -base64 32"])
+def test_refuses_a_key_of_another_length(key: str) -> None:
+    with pytest.raises(ValidationError, match="must be 32 bytes in base64"):
+        Settings(encryption_key=SecretStr(key))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("webhook_secret", "canary-short"),
+        ("internal_token", "canary-short"),
+        ("encryption_key", "canary-no-key"),
+        ("database_url", "mysql://canary@host/db"),
+        ("client_secret", ""),
+        ("workers", 0),
+        ("public_port", 65_536),
+        ("lease_seconds", 0),
+        ("grace_seconds", -1),
+        ("grace_seconds", float("nan")),
+        ("requests_per_second", float("inf")),
+        ("environment", "prod"),
+        ("webhook_key_version", 32_768),
+        ("encryption_key_id", "a.b"),
+        ("log_level", "loud"),
+        ("no_such_setting", "canary"),
+    ],
+)
+@pytest.mark.fault("F87")
+def test_refuses_a_bad_value_without_showing_it(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(**{name: value})
+
+    assert name in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_forgives_capitals_of_the_level_and_expands_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+
+    settings = Settings(log_level="INFO", data_dir=Path("~/pg"))  # type: ignore[arg-type]
+
+    assert settings.log_level == "info"
+    assert settings.data_dir == Path("/home/someone/pg")
+
+
+def test_names_everything_that_is_missing_at_once() -> None:
+    settings = Settings(client_id="APP-0123456789ABCDEF")
+
+    with pytest.raises(ConfigurationError) as caught:
+        settings.require(*settings.needed_to_serve)
+
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "client_secret",
+        "encryption_key",
+        "public_url",
+        "webhook_secret",
+    ]
+    assert "ORCID_SYNC_CLIENT_SECRET" in str(caught.value)
+
+
+def test_needs_no_public_address_without_webhooks() -> None:
+    assert "public_url" not in Settings(webhooks=False).needed_to_serve
+
+
+@pytest.mark.fault("F98")
+def test_knows_its_secrets_and_never_shows_them() -> None:
+    settings = Settings(
+        client_secret=SecretStr("canary"),
+        webhook_secret=SecretStr(SECRET),
+        database_url=SecretStr("postgresql://u:canary@h/d"),
+    )
+
+    assert secret_settings() == ["client_secret", "webhook_secret", "encryption_key", "database_url", "internal_token"]
+    assert "canary" not in repr(settings)
+    assert "canary" not in settings.model_dump_json()
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
