@@ -1,0 +1,155 @@
+"""What the Registry's successful answers must look like before anything is concluded from them.
+
+An answer is checked as far as is needed to trust it (it is whole, it is JSON, it is about what was asked) and is left
+undecoded beyond that. Text that is no JSON counts as a damaged transfer (Unavailable); JSON of another shape is
+Malformed; numbers too large or arrays too deep for the decoder are neither a crash (fault F48).
+"""
+
+import re
+from collections.abc import Collection
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record import clean
+from orcid_sync.registry.errors import Malformed, ScopeNotGranted, Unavailable, WrongRecord
+
+T = TypeVar("T")
+
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
+
+MEMBERSHIP: Final = {
+    "/webhook": "ORCID grants the scope /webhook to premium members, and to every member's test client in the sandbox",
+    "/read-public": "ORCID grants the scope /read-public to every client",
+}
+"""Who is granted a scope of our client's (contract sections 1.2 and 2.2)."""
+
+
+class Grant(Struct, frozen=True):
+    """An answer of the token endpoint (contract section 2.3). Its text form shows no token."""
+
+    access_token: str
+    expires_in: int
+    """Seconds; about twenty years."""
+
+    def __repr__(self) -> str:
+        return f"<Grant for {self.expires_in} s>"
+
+
+class _Block(Struct):
+    """Any object; its members are checked to be JSON and passed over."""
+
+
+class _Identifier(Struct):
+    path: str
+
+
+class _Record(Struct, rename="kebab"):
+    orcid_identifier: _Identifier
+    person: _Block
+    activities_summary: _Block
+
+
+class _Item(Struct, rename="kebab"):
+    put_code: int
+    path: str | None = None
+
+
+class _BulkElement(Struct):
+    """A work, or an error in its place, which says nothing reliable about which work (contract section 3.8)."""
+
+    work: Raw = Raw(b"null")
+
+
+class _Bulk(Struct):
+    bulk: list[_BulkElement] | None
+
+
+class _Token(Struct):
+    access_token: str
+    scope: str
+    expires_in: int = 0
+
+
+def read_record(orcid: Orcid, body: bytes) -> bytes:
+    """The record's JSON, cleaned of what PostgreSQL cannot store.
+
+    Raises WrongRecord unless the record answered is the record asked (fault F53); Malformed unless it has both
+    `person` and `activities-summary` (contract section 3.6); Unavailable if it is not whole.
+    """
+    body = clean(body)
+    if _decode(body, _Record).orcid_identifier.path != orcid:
+        raise WrongRecord
+    return body
+
+
+def read_works(orcid: Orcid, put_codes: Collection[int], body: bytes) -> dict[int, bytes]:
+    """Works by put-code, each as undecoded JSON (contract section 3.8).
+
+    The answer's order means nothing and its error elements do not say which work they stand for: a work that is
+    missing here is unknown, not deleted (fault F40).
+    """
+    works = {}
+    for element in _decode(clean(body), _Bulk).bulk or []:
+        if bytes(element.work) != b"null":
+            put_code, work = _read_head(orcid, bytes(element.work))
+            works[put_code] = work
+    return {put_code: work for put_code, work in works.items() if put_code in put_codes}
+
+
+def read_item(orcid: Orcid, put_code: int, body: bytes) -> bytes:
+    """A full item's JSON. Raises WrongRecord if it has another put-code or belongs to another record."""
+    answered, item = _read_head(orcid, clean(body))
+    if answered != put_code:
+        raise WrongRecord
+    return item
+
+
+def read_token(scope: str, body: bytes) -> Grant:
+    """The token granted. Raises ScopeNotGranted unless it has the scope: others are dropped silently (section 2.2)."""
+    answer = _decode(body, _Token)
+    if scope not in answer.scope.split():
+        raise scope_not_granted(scope)
+    if not is_token(answer.access_token):
+        raise Malformed
+    return Grant(access_token=answer.access_token, expires_in=answer.expires_in)
+
+
+def is_token(text: str) -> bool:
+    """Whether the text can travel as a Bearer token: visible ASCII, no space, no line end."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def scope_not_granted(
+    scope: str, *, status: int | None = None, error_code: int | None = None, oauth_error: str | None = None
+) -> ScopeNotGranted:
+    """The error that names the membership which would help."""
+    hint = MEMBERSHIP.get(scope, f"ORCID does not grant the scope {scope} to this client")
+    return ScopeNotGranted(
+        f"this client was not granted the scope {scope}: {hint}",
+        status=status,
+        error_code=error_code,
+        oauth_error=oauth_error,
+    )
+
+
+def _read_head(orcid: Orcid, item: bytes) -> tuple[int, bytes]:
+    """An item with its put-code; its path, `/0000-…/work/123`, must name the record asked (it may be null)."""
+    head = _decode(item, _Item)
+    if head.path is not None and not head.path.startswith(f"/{orcid}/"):
+        raise WrongRecord
+    return head.put_code, item
+
+
+def _decode(body: bytes, shape: type[T]) -> T:
+    # Raised outside the handler: the decoder's own exception may quote the answer.
+    failure: Malformed | Unavailable
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.ValidationError, RecursionError):
+        failure = Malformed()
+    except (msgspec.DecodeError, ValueError):
+        failure = Unavailable("the answer is not complete JSON")
+    raise failure

@@ -1,0 +1,250 @@
+"""The Registry as the rest of the software sees it: questions in, answers or errors out.
+
+`protocol` knows what ORCID says, `exchange` moves bytes, this module decides who may ask when: every sending takes a
+slot of the shared pace, carries the right token and reports how the Registry is doing. tenacity repeats a sending once
+for what the contract calls retryable (section 4.3); whatever lasts longer is the queue's business.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeVar
+
+import aiohttp
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.registry.answers import Grant
+from orcid_sync.registry.errors import (
+    INVISIBLE,
+    NO_SUCH_WEBHOOK,
+    Busy,
+    Forbidden,
+    NotFound,
+    RegistryError,
+    Unauthorized,
+    Unavailable,
+)
+from orcid_sync.registry.exchange import Limits, exchange, open_session
+from orcid_sync.registry.protocol import decipher
+from orcid_sync.registry.requests import (
+    BULK_LIMIT,
+    Endpoint,
+    Request,
+    bearer,
+    item_request,
+    record_request,
+    register_request,
+    token_request,
+    unregister_request,
+    works_request,
+)
+from orcid_sync.registry.tokens import ClientTokens, TokenStore
+
+T = TypeVar("T")
+
+Observe = Callable[[str, str, float], None]
+"""Told of every sending: endpoint, HTTP status or kind of error, seconds."""
+
+_LONGEST_PAUSE: Final = 5.0
+"""Seconds of Retry-After that a request waits for itself; a longer pause is waited for in the queue, not in a lease."""
+
+
+class Pace(Protocol):
+    """The speed at which all replicas together may ask, and the news that it lives on."""
+
+    async def slot(self) -> None:
+        """Return when a request may be sent."""
+        ...
+
+    async def busy(self, retry_after: float | None) -> None:
+        """The Registry asked us to slow down, and perhaps to be silent for so many seconds."""
+        ...
+
+    async def failed(self) -> None:
+        """The Registry gave no usable answer."""
+        ...
+
+    async def succeeded(self) -> None:
+        """The Registry answered, be it with a refusal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Where the Registry is and who we are there."""
+
+    api_url: str
+    """https://api.orcid.org or its sandbox, without a slash at the end."""
+    web_url: str
+    """https://orcid.org or its sandbox, without a slash at the end: tokens are given out there."""
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@asynccontextmanager
+async def open_registry(
+    account: Account, *, pace: Pace, tokens: TokenStore, observe: Observe, limits: Limits | None = None
+) -> AsyncIterator["Registry"]:
+    """A Registry with a session of its own, which is closed at the end."""
+    limits = limits or Limits()
+    async with open_session(limits) as session:
+        yield Registry(session, account, pace=pace, tokens=tokens, observe=observe, limits=limits)
+
+
+class Registry:
+    """ORCID's Registry.
+
+    A `token` is a user's; None means our own token, which sees public data and our own items. All questions raise
+    RegistryError as `errors` describes. Raised by a user's token, Unauthorized is never final (contract section 2.6);
+    with our own token it becomes Unavailable after one new token was tried.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        account: Account,
+        *,
+        pace: Pace,
+        tokens: TokenStore,
+        observe: Observe,
+        limits: Limits,
+    ) -> None:
+        self._session = session
+        self._account = account
+        self._pace = pace
+        self._observe = observe
+        self._limits = limits
+        self._tokens = ClientTokens(tokens, self._fetch_token)
+        # One count for each kind of answer: who holds a large record while reading its works cannot block others that
+        # do the same.
+        self._large = {endpoint: asyncio.Semaphore(limits.large_answers) for endpoint in Endpoint}
+
+    @asynccontextmanager
+    async def record(self, orcid: Orcid, token: str | None = None) -> AsyncIterator[bytes]:
+        """The record's JSON. A large one holds a permit until the context ends: drop the body before leaving."""
+        async with AsyncExitStack() as held:
+            yield await self._ask(record_request(self._account.api_url, orcid), token, held)
+
+    async def works(
+        self, orcid: Orcid, put_codes: Iterable[int], token: str | None = None
+    ) -> AsyncIterator[dict[int, bytes]]:
+        """Full works as undecoded JSON by put-code, in pages of at most 100; what is missing is unknown, not gone.
+
+        A large page holds a permit until the next one is asked for; to leave early, use contextlib.aclosing.
+        """
+        codes = sorted(set(put_codes))
+        for start in range(0, len(codes), BULK_LIMIT):
+            async with AsyncExitStack() as held:
+                page = works_request(self._account.api_url, orcid, codes[start : start + BULK_LIMIT])
+                yield await self._ask(page, token, held)
+
+    async def fetch_item(self, orcid: Orcid, section: str, put_code: int, token: str | None = None) -> bytes | None:
+        """One full item as undecoded JSON; None if it is gone or not for this token to see (contract section 4.2)."""
+        try:
+            return await self._ask_small(item_request(self._account.api_url, orcid, section, put_code), token)
+        except NotFound:
+            return None
+        except Forbidden as error:
+            if error.error_code in INVISIBLE:
+                return None
+            raise
+
+    async def register_webhook(self, orcid: Orcid, callback: str) -> bool:
+        """Register our address; False if it was registered already, which revives nothing (contract section 1.3)."""
+        return await self._ask_small(register_request(self._account.api_url, orcid, callback))
+
+    async def unregister_webhook(self, orcid: Orcid, callback: str) -> None:
+        """See that our address is not registered (contract section 1.4). Raises NotFound if the iD is unknown."""
+        try:
+            await self._ask_small(unregister_request(self._account.api_url, orcid, callback))
+        except NotFound as error:
+            if error.error_code != NO_SUCH_WEBHOOK:
+                raise
+
+    async def _ask_small(self, request: Request[T], token: str | None = None) -> T:
+        async with AsyncExitStack() as held:
+            return await self._ask(request, token, held)
+
+    async def _ask(self, request: Request[T], token: str | None, held: AsyncExitStack) -> T:
+        """Ask with the token given or our own; a permit for a large answer goes to `held`."""
+        if token is not None:
+            return await self._repeat(request, bearer(token), held)
+        own = await self._tokens.get(request.scope)
+        for last in (False, True):
+            try:
+                answer = await self._repeat(request, bearer(own), held)
+            except Unauthorized:
+                if last:
+                    break
+            else:
+                self._tokens.accepted(request.scope)
+                return answer
+            own = await self._tokens.replace(request.scope, refused=own)
+        await self._pace.failed()
+        raise Unavailable("the Registry refuses our own token, and a new one too")
+
+    async def _fetch_token(self, scope: str) -> Grant:
+        account = self._account
+        request = token_request(
+            account.web_url, client_id=account.client_id, client_secret=account.client_secret, scope=scope
+        )
+        async with AsyncExitStack() as held:
+            return await self._repeat(request, None, held)
+
+    async def _repeat(self, request: Request[T], authorization: str | None, held: AsyncExitStack) -> T:
+        """Send, and send again what may pass; all our requests are idempotent (contract sections 1.3, 1.4, 2.3)."""
+        limits = self._limits
+        sending = AsyncRetrying(
+            stop=stop_after_attempt(limits.tries) | stop_after_delay(limits.repeat_within_seconds),
+            wait=wait_random(0, limits.repeat_wait_seconds),
+            retry=retry_if_exception(_may_pass),
+            reraise=True,
+        )
+        return await sending(self._try, request, authorization, held)
+
+    async def _try(self, request: Request[T], authorization: str | None, held: AsyncExitStack) -> T:
+        await self._pace.slot()
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        async with AsyncExitStack() as permits:
+            try:
+                status, headers, body = await exchange(
+                    self._session,
+                    request,
+                    authorization,
+                    self._limits,
+                    large=self._large[request.endpoint],
+                    permits=permits,
+                )
+                answer = decipher(request, status, headers, body)
+            except RegistryError as error:
+                self._observe(request.endpoint.value, _label(error), clock() - started)
+                await self._report(error)
+                raise
+            self._observe(request.endpoint.value, str(status), clock() - started)
+            await self._pace.succeeded()
+            held.push_async_exit(permits.pop_all())
+            return answer
+
+    async def _report(self, error: RegistryError) -> None:
+        """Tell the pace what the error says about the Registry's health; a 401 says nothing (contract section 2.6)."""
+        if isinstance(error, Busy):
+            await self._pace.busy(error.retry_after)
+        elif isinstance(error, Unavailable):
+            await self._pace.failed()
+        elif not isinstance(error, Unauthorized):
+            await self._pace.succeeded()
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed in a moment (contract section 4.3)."""
+    if isinstance(error, Busy):
+        return (error.retry_after or 0.0) <= _LONGEST_PAUSE
+    return isinstance(error, Unavailable)
+
+
+def _label(error: RegistryError) -> str:
+    """The HTTP status where it says what went wrong, else the kind of error."""
+    return str(error.status) if error.status is not None and error.status >= 300 else error.kind

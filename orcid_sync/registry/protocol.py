@@ -1,0 +1,153 @@
+"""ORCID's protocol without I/O: answers deciphered.
+
+A function of `requests` builds a question; whoever has a network sends it and gives status, headers and body to
+`decipher`, which returns what was asked for or raises an error of `errors`. Everything here is a pure function.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.registry.answers import scope_not_granted
+from orcid_sync.registry.errors import (
+    OAUTH_ERRORS,
+    BadRequest,
+    Busy,
+    ClientDisabled,
+    Deprecated,
+    RegistryError,
+    ScopeNotGranted,
+    Unauthorized,
+    Unavailable,
+    error_class,
+)
+from orcid_sync.registry.requests import Endpoint, Request
+
+T = TypeVar("T")
+
+_ORCID: Final = re.compile(r"\b[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]\b", re.ASCII)
+_RETRY_AFTER_BOUNDS: Final = (1.0, 3600.0)
+
+
+def decipher(request: Request[T], status: int, headers: Mapping[str, str], body: bytes) -> T:
+    """What was asked for. Raises RegistryError; the error carries the status."""
+    known = {name.lower(): value for name, value in headers.items()}
+    is_json = _is_json(known.get("content-type", ""))
+    if not 200 <= status < 300:
+        raise _refusal(request, status, known, _members(body) if is_json else None, body)
+    if status not in request.success:
+        raise Unavailable("the answer has a success status that does not belong to the question", status=status)
+    if not is_json and request.endpoint is not Endpoint.WEBHOOK:
+        raise Unavailable("the answer is not JSON", status=status)
+    try:
+        return request.read(status, body)
+    except RegistryError as error:
+        error.status = status
+        raise
+
+
+def _refusal(
+    request: Request[Any], status: int, headers: Mapping[str, str], members: Mapping[str, Any] | None, body: bytes
+) -> RegistryError:
+    """The error for an answer that is no success; `members` is None unless the body is a JSON object."""
+    code, word = _error_code(members or {}), _oauth_word(members or {})
+    facts: dict[str, Any] = {"status": status, "error_code": code, "oauth_error": word}
+    kind = error_class(status, code, word)
+    if kind is Busy:
+        return Busy(retry_after=retry_after(headers), **facts)
+    if members is None and status >= 400:
+        return Unavailable("the answer is not the Registry's own JSON", **facts)
+    if request.endpoint is Endpoint.TOKEN:
+        kind = _token_refusal(kind, word)
+    if kind is Deprecated:
+        return Deprecated(primary=_primary(request.orcid, headers.get("location", ""), body), **facts)
+    if kind is ScopeNotGranted or (request.endpoint is Endpoint.WEBHOOK and code == 9038):
+        return scope_not_granted(request.scope, **facts)
+    if kind is BadRequest and status < 400:
+        return BadRequest("the Registry redirects this address: check api_url and web_url", **facts)
+    return kind(**facts)
+
+
+def _token_refusal(kind: type[RegistryError], word: str | None) -> type[RegistryError]:
+    """At the token endpoint `unauthorized` means a wrong secret, and any other 401 an inner fault (section 2.8)."""
+    if kind is Unauthorized:
+        return ClientDisabled if word == "unauthorized" else Unavailable
+    return kind
+
+
+def _is_json(content_type: str) -> bool:
+    """JSON in any of ORCID's three names (contract section 3.2)."""
+    media = content_type.partition(";")[0].strip().lower()
+    return media == "application/json" or (media.startswith("application/") and media.endswith("+json"))
+
+
+def _members(body: bytes) -> Mapping[str, Any] | None:
+    """The members of an error body, or None if it is not a JSON object."""
+    try:
+        members = msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return members if isinstance(members, dict) else None
+
+
+def _error_code(members: Mapping[str, Any]) -> int | None:
+    """`error-code`, the same in versioned and unversioned answers (contract sections 1.5 and 4.1)."""
+    code = members.get("error-code")
+    return code if type(code) is int and 0 < code < 100_000 else None
+
+
+def _oauth_word(members: Mapping[str, Any]) -> str | None:
+    """`error` of an OAuth body if it is a word that we know: an unknown one could hold anything (section 2.8)."""
+    word = members.get("error")
+    return word if isinstance(word, str) and word in OAUTH_ERRORS else None
+
+
+def _primary(asked: Orcid | None, location: str, body: bytes) -> Orcid | None:
+    """The iD that a deprecated one was merged into: of the Location, else the only other one that the body names.
+
+    Only the path of the Location is looked at, and nothing is ever followed (contract section 4.2, 9007; fault F43).
+    """
+    for text in (_path(location), body.decode(errors="replace")):
+        others = {orcid for orcid in _orcids(text) if orcid != asked}
+        if len(others) == 1:
+            return others.pop()
+    return None
+
+
+def _path(location: str) -> str:
+    try:
+        return urlsplit(location).path
+    except ValueError:
+        return ""
+
+
+def _orcids(text: str) -> Iterator[Orcid]:
+    """The iDs with a correct check digit in the text."""
+    for form in _ORCID.findall(text):
+        with suppress(InvalidOrcid):
+            yield parse_orcid(form)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Retry-After in seconds, kept between 1 second and 1 hour; None if there is none that makes sense.
+
+    A date is measured against the answer's own Date, so that our clock does not matter. No code of ORCID's sends this
+    header, but its proxies may (contract section 4.3). The names of the headers are in lower case.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        seconds = float(value[:10])
+    else:
+        try:
+            wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
+        except (ValueError, TypeError, OverflowError):
+            return None
+        seconds = wait.total_seconds()
+    shortest, longest = _RETRY_AFTER_BOUNDS
+    return min(max(seconds, shortest), longest)
