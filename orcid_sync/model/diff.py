@@ -1,7 +1,7 @@
-"""What changed: the mirror against an answer of the Registry. Dates are never trusted, contents are compared (contract §3.9).
+"""What changed: the mirror against an answer of the Registry. Contents are compared, never dates (contract 3.9).
 
-Three steps, so that what did not change is not even loaded: `compare` by digests finds candidates, the store loads their old
-content, `changed` compares the rows on both sides and names the fields.
+Three steps, so that what did not change is not even loaded: `compare` finds candidates by their digests, the store
+loads their old content, `update` compares the rows on both sides and names the fields.
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,7 +58,9 @@ class RecordContent(Struct, frozen=True):
     def row(self, orcid: str) -> rows.Record:
         """The row of `records`, but for registry_modified_at, which is not content."""
         head = msgspec.json.decode(self.doc, type=wire.RecordHead, strict=False)
-        return extract.record(orcid, head, self.state, self.access, self.primary_orcid, self.doc)
+        return extract.record(
+            orcid, head, state=self.state, access=self.access, primary_orcid=self.primary_orcid, doc=self.doc
+        )
 
     def encode(self) -> bytes:
         """As it stands in `change_contents`."""
@@ -95,7 +97,7 @@ class Comparison(Struct, frozen=True):
 
 
 def wants_detail(known: Known | None, item: Item) -> bool:
-    """Whether the full form must be read: new, or its last-modified-date moved (contract section 10, full fetch rule)."""
+    """Whether the full form must be read: it is new or its date moved (contract section 10, full fetch rule)."""
     if SECTIONS[item.section].detail is None or item.put_code is None:
         return False
     if known is None or known.detail_modified_at is None:
@@ -199,10 +201,10 @@ def removal(key: ItemKey, known: Known, old: Content, *, reason: str, at: dateti
 def record_change(orcid: str, old: RecordContent | None, new: RecordContent, at: datetime | None) -> Change | None:
     """The change of the record itself, if any: its state, our access, its history block, members unknown to us."""
     if old is None:
-        return Change(RECORD, "", "added", source_modified_at=at, new=new)
+        return Change(RECORD, "", "added", "public", source_modified_at=at, new=new)
     fields = tuple(_columns(old.row(orcid), new.row(orcid)))
     if not fields:
         if _same_json(old.doc, new.doc):
             return None
         fields = ("doc",)
-    return Change(RECORD, "", "updated", None, None, fields, at, old, new)
+    return Change(RECORD, "", "updated", "public", None, fields, at, old, new)

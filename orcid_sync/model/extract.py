@@ -326,7 +326,7 @@ def research_resource(
 
 
 def record(
-    orcid: str, head: wire.RecordHead, state: str, access: str, primary_orcid: str | None, doc: bytes
+    orcid: str, head: wire.RecordHead, *, state: str, access: str, primary_orcid: str | None, doc: bytes
 ) -> rows.Record:
     """The record's own row: its state, our access, the history block."""
     history = head.history or wire.History()

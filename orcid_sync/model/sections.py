@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
-from orcid_sync.model import extract, wire
+from orcid_sync.model import extract, rows, wire
 from orcid_sync.model.extract import Entry
 
 ItemKey = tuple[str, str]
@@ -31,6 +31,13 @@ class Content(Struct, frozen=True):
     """The full item as ORCID gave it, where the section has one and it could be read."""
     group_put_code: int | None = None
     group_position: int | None = None
+
+    def encode(self) -> bytes:
+        """As it stands in `change_contents`."""
+        said = {"group_put_code": self.group_put_code, "group_position": self.group_position}
+        return msgspec.json.encode(
+            {**said, "doc": Raw(self.doc), "detail": None if self.detail is None else Raw(self.detail)}
+        )
 
     def digest(self) -> bytes:
         """Hash of the summary and its place in the group; the full form follows the summary's last-modified date."""
@@ -65,6 +72,7 @@ class _Head(Struct, rename="kebab"):
 
 
 Groups = Callable[[Raw], Iterator[list[Raw]]]
+Build = Callable[[extract.Common, Any, Any], Entry]
 
 
 class Section(Struct, frozen=True):
@@ -79,8 +87,9 @@ class Section(Struct, frozen=True):
     """Its member there."""
     groups: Groups
     """Takes the container apart into groups of items."""
+    row: type[rows.ItemRow]
     shape: type[wire.Item]
-    build: Callable[[extract.Common, Any, Any], Entry]
+    build: Build
     key_column: str | None = "put_code"
     """Column that tells the section's items apart; None if there is only one."""
     detail: type[Struct] | None = None
@@ -90,6 +99,12 @@ class Section(Struct, frozen=True):
     """Whether the table holds other sections too, told apart by its column `section`."""
     children: tuple[str, ...] = ()
     """Tables of the lists that belong to an item."""
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns that, with orcid, make the table's key."""
+        key = (self.key_column,) if self.key_column else ()
+        return ("section", *key) if self.shared_table else key
 
     def items(self, container: Raw) -> Iterator[Item]:
         """The section's items in ORCID's order. Raises MalformedRecord."""
@@ -215,8 +230,10 @@ def _struct(member: str, shape: Any) -> Any:
     return msgspec.defstruct("Container", [("of", shape, field(name=member))])
 
 
-def _person(name: str, table: str, container: str, shape: type[wire.Item], build: Callable[..., Entry]) -> Section:
-    return Section(name, table, "person", container, _listed(name), shape, build)
+def _person(
+    name: str, table: str, container: str, row: type[rows.ItemRow], shape: type[wire.Item], build: Build
+) -> Section:
+    return Section(name, table, "person", container, _listed(name), row, shape, build)
 
 
 def _affiliation(name: str) -> Section:
@@ -226,6 +243,7 @@ def _affiliation(name: str) -> Section:
         "activities-summary",
         f"{name}s",
         _affiliations(name),
+        rows.Affiliation,
         wire.Affiliation,
         extract.affiliation,
         grouped=True,
@@ -234,25 +252,53 @@ def _affiliation(name: str) -> Section:
     )
 
 
-def _activity(name: str, groups: Groups, shape: type[wire.Item], build: Callable[..., Entry], **more: Any) -> Section:
+def _activity(
+    name: str, groups: Groups, row: type[rows.ItemRow], shape: type[wire.Item], build: Build, **more: Any
+) -> Section:
     table = f"{name}s".replace("-", "_")
-    return Section(name, table, "activities-summary", f"{name}s", groups, shape, build, grouped=True, **more)
+    return Section(name, table, "activities-summary", f"{name}s", groups, row, shape, build, grouped=True, **more)
 
 
 _ALL = [
-    Section("name", "names", "person", "name", _single, wire.Name, extract.name, key_column=None),
+    Section("name", "names", "person", "name", _single, rows.Name, wire.Name, extract.name, key_column=None),
     Section(
-        "biography", "biographies", "person", "biography", _single, wire.Content, extract.biography, key_column=None
+        "biography",
+        "biographies",
+        "person",
+        "biography",
+        _single,
+        rows.Biography,
+        wire.Content,
+        extract.biography,
+        key_column=None,
     ),
-    Section("email", "emails", "person", "emails", _listed("email"), wire.Email, extract.email, key_column="email"),
-    _person("other-name", "other_names", "other-names", wire.Content, extract.other_name),
-    _person("keyword", "keywords", "keywords", wire.Content, extract.keyword),
-    _person("address", "addresses", "addresses", wire.Address, extract.address),
-    _person("researcher-url", "researcher_urls", "researcher-urls", wire.ResearcherUrl, extract.researcher_url),
+    Section(
+        "email",
+        "emails",
+        "person",
+        "emails",
+        _listed("email"),
+        rows.Email,
+        wire.Email,
+        extract.email,
+        key_column="email",
+    ),
+    _person("other-name", "other_names", "other-names", rows.OtherName, wire.Content, extract.other_name),
+    _person("keyword", "keywords", "keywords", rows.Keyword, wire.Content, extract.keyword),
+    _person("address", "addresses", "addresses", rows.Address, wire.Address, extract.address),
+    _person(
+        "researcher-url",
+        "researcher_urls",
+        "researcher-urls",
+        rows.ResearcherUrl,
+        wire.ResearcherUrl,
+        extract.researcher_url,
+    ),
     _person(
         "external-identifier",
         "person_identifiers",
         "external-identifiers",
+        rows.PersonIdentifier,
         wire.PersonIdentifier,
         extract.person_identifier,
     ),
@@ -266,6 +312,7 @@ _ALL = [
     _activity(
         "work",
         _grouped("work-summary"),
+        rows.Work,
         wire.WorkSummary,
         extract.work,
         detail=wire.WorkDetail,
@@ -274,6 +321,7 @@ _ALL = [
     _activity(
         "funding",
         _grouped("funding-summary"),
+        rows.Funding,
         wire.FundingSummary,
         extract.funding,
         detail=wire.FundingDetail,
@@ -282,6 +330,7 @@ _ALL = [
     _activity(
         "peer-review",
         _peer_reviews(),
+        rows.PeerReview,
         wire.PeerReviewSummary,
         extract.peer_review,
         detail=wire.PeerReviewDetail,
@@ -290,6 +339,7 @@ _ALL = [
     _activity(
         "research-resource",
         _grouped("research-resource-summary"),
+        rows.ResearchResource,
         wire.ResearchResourceSummary,
         extract.research_resource,
         detail=wire.ResearchResourceDetail,

@@ -1,0 +1,251 @@
+"""The mirror: reading what it holds of a record, and writing exactly what changed (schema orcid).
+
+Additions go in by COPY, in chunks, so that neither memory nor the event loop feels a record of 10,000 works; changed
+rows by UPDATE, the lists of a changed item by DELETE and COPY. The statements follow from the columns of `model.rows`,
+which is why they are the only ones that are not in a .sql file; a test prepares them all.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from orcid_sync.model import rows
+from orcid_sync.model.diff import Known, RecordContent
+from orcid_sync.model.extract import Entry
+from orcid_sync.model.sections import SECTIONS, Content, ItemKey, Section
+from orcid_sync.store.database import AnyConnection, load_queries
+
+_queries = load_queries("mirror")
+
+CHUNK = 200
+"""Items written at a time: about 10 ms of work between two turns of the event loop."""
+
+
+class _List(Struct, frozen=True):
+    """A table of lists that belong to items."""
+
+    attribute: str
+    row: type[Struct]
+    sectioned: bool
+
+
+_LISTS = {
+    "external_ids": _List("external_ids", rows.ExternalId, sectioned=True),
+    "contributors": _List("contributors", rows.Contributor, sectioned=True),
+    "research_resource_hosts": _List("hosts", rows.Host, sectioned=False),
+    "research_resource_items": _List("items", rows.ResourceItem, sectioned=False),
+}
+
+
+class Update(Struct, frozen=True):
+    """An item to be rewritten."""
+
+    section: Section
+    entry: Entry
+    fields: tuple[str, ...]
+    """What differs, so that unchanged lists are left alone."""
+
+
+class Writing(Struct, frozen=True):
+    """What one reconciliation writes to the mirror."""
+
+    registry_modified_at: datetime | None
+    record: RecordContent | None = None
+    """The record's own content, if it changed."""
+    new_record: bool = False
+    added: Sequence[tuple[Section, Content]] = ()
+    updated: Sequence[Update] = ()
+    removed: Sequence[ItemKey] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing but the record-wide date could have moved."""
+        return not (self.record or self.added or self.updated or self.removed)
+
+
+class Held(Struct, frozen=True):
+    """What the mirror holds of one iD."""
+
+    record: RecordContent | None
+    items: dict[ItemKey, Known]
+
+
+async def load(connection: AnyConnection, orcid: str) -> Held:
+    """What the mirror holds, as far as is needed to compare it with an answer."""
+    record = await _queries.load_record(connection, orcid=orcid)
+    if record is None:
+        return Held(None, {})
+    known = {
+        (row["section"], row["key"]): Known(row["digest"], row["visibility"], row["detail_modified_at"])
+        for row in await _queries.load_known(connection, orcid=orcid)
+    }
+    return Held(RecordContent(record["state"], record["access"], record["primary_orcid"], record["doc"]), known)
+
+
+async def load_contents(connection: AnyConnection, orcid: str, keys: Sequence[ItemKey]) -> dict[ItemKey, Content]:
+    """The contents of some of the items."""
+    if not keys:
+        return {}
+    sections, names = zip(*keys, strict=True)
+    found = await _queries.load_contents(connection, orcid=orcid, sections=sections, keys=names)
+    return {
+        (row["section"], row["key"]): Content(row["doc"], row["detail"], row["group_put_code"], row["group_position"])
+        for row in found
+    }
+
+
+async def apply(connection: AnyConnection, orcid: str, writing: Writing) -> None:
+    """Write the changes of one record, inside the caller's transaction. Raises MalformedRecord."""
+    at = writing.registry_modified_at
+    if writing.empty:
+        await _queries.touch_record(connection, orcid=orcid, registry_modified_at=at)
+        return
+    await _write_record(connection, orcid, writing)
+    for section, keys in _by_section(writing.removed):
+        await _remove(connection, orcid, section, keys)
+    for update in writing.updated:
+        await _update(connection, update)
+    added = iter(writing.added)
+    while chunk := list(islice(added, CHUNK)):
+        await _add(connection, [(section, section.entry(orcid, content)) for section, content in chunk])
+
+
+async def _write_record(connection: AnyConnection, orcid: str, writing: Writing) -> None:
+    at = writing.registry_modified_at
+    if writing.record is None:
+        await _queries.stamp_record(connection, orcid=orcid, registry_modified_at=at)
+        return
+    row = msgspec.structs.replace(writing.record.row(orcid), registry_modified_at=at)
+    statement = (
+        insert_statement("records", rows.Record) if writing.new_record else update_statement("records", rows.Record)
+    )
+    await connection.execute(statement, *_values(row))
+
+
+async def _add(connection: AnyConnection, entries: Iterable[tuple[Section, Entry]]) -> None:
+    tables: dict[str, list[Entry]] = defaultdict(list)
+    lists: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for section, entry in entries:
+        tables[section.table].append(entry)
+        for table in section.children:
+            lists[table].extend(_list_rows(table, section, entry))
+    for table, items in tables.items():
+        columns = items[0].row.__struct_fields__
+        await connection.copy_records_to_table(
+            table, schema_name="orcid", columns=columns, records=[_values(entry.row) for entry in items]
+        )
+    await _copy_lists(connection, lists)
+
+
+async def _update(connection: AnyConnection, update: Update) -> None:
+    section, row = update.section, update.entry.row
+    await connection.execute(update_statement(section.table, type(row), section.key_columns), *_values(row))
+    lists: dict[str, list[tuple[Any, ...]]] = {}
+    for table in section.children:
+        if "visibility" in update.fields or any(
+            name.split(".")[0] == _LISTS[table].attribute for name in update.fields
+        ):
+            await _remove_lists(connection, row.orcid, section, table, [row.put_code])  # type: ignore[attr-defined]
+            lists[table] = list(_list_rows(table, section, update.entry))
+    await _copy_lists(connection, lists)
+
+
+async def _remove(connection: AnyConnection, orcid: str, section: Section, keys: Sequence[str]) -> None:
+    names = [int(key) for key in keys] if section.key_column == "put_code" else list(keys)
+    for table in section.children:
+        await _remove_lists(connection, orcid, section, table, names)
+    arguments = [names] if section.key_column else []
+    await connection.execute(delete_statement(section), orcid, *arguments, *([section.name] * section.shared_table))
+
+
+async def _remove_lists(
+    connection: AnyConnection, orcid: str, section: Section, table: str, put_codes: Sequence[int | str]
+) -> None:
+    sectioned = _LISTS[table].sectioned
+    await connection.execute(delete_list_statement(table), orcid, put_codes, *([section.name] * sectioned))
+
+
+async def _copy_lists(connection: AnyConnection, lists: dict[str, list[tuple[Any, ...]]]) -> None:
+    for table, records in lists.items():
+        if records:
+            await connection.copy_records_to_table(
+                table, schema_name="orcid", columns=_list_columns(table), records=records
+            )
+
+
+def _list_columns(table: str) -> tuple[str, ...]:
+    kind = _LISTS[table]
+    return ("orcid", "put_code", "visibility", *(["section"] * kind.sectioned), *kind.row.__struct_fields__)
+
+
+def _list_rows(table: str, section: Section, entry: Entry) -> Iterator[tuple[Any, ...]]:
+    kind, row = _LISTS[table], entry.row
+    shared = (row.orcid, row.put_code, row.visibility, *([section.name] * kind.sectioned))  # type: ignore[attr-defined]
+    for one in getattr(entry, kind.attribute):
+        yield (*shared, *_values(one))
+
+
+def _values(row: Struct) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in row.__struct_fields__)
+
+
+def _by_section(keys: Iterable[ItemKey]) -> Iterator[tuple[Section, list[str]]]:
+    sections: dict[str, list[str]] = defaultdict(list)
+    for section, key in keys:
+        sections[section].append(key)
+    for name, names in sections.items():
+        yield SECTIONS[name], names
+
+
+# The only identifiers in these statements are tables and columns of this package, never a value.
+
+
+@cache
+def insert_statement(table: str, row: type[Struct]) -> str:
+    """INSERT of one row, parameters in the order of the row's fields."""
+    places = ", ".join(f"${n}" for n in range(1, len(row.__struct_fields__) + 1))
+    return f"insert into orcid.{table} ({', '.join(row.__struct_fields__)}) values ({places})"  # noqa: S608
+
+
+@cache
+def update_statement(table: str, row: type[Struct], key: tuple[str, ...] = ()) -> str:
+    """UPDATE of one row by orcid and key, parameters in the order of the row's fields."""
+    places = {name: f"${n}" for n, name in enumerate(row.__struct_fields__, 1)}
+    where = ("orcid", *key)
+    sets = ", ".join(f"{name} = {place}" for name, place in places.items() if name not in where)
+    conditions = " and ".join(f"{name} = {places[name]}" for name in where)
+    return f"update orcid.{table} set {sets}, changed_at = now() where {conditions}"  # noqa: S608
+
+
+@cache
+def delete_statement(section: Section) -> str:
+    """DELETE of items of a section: $1 the iD, $2 the keys (if it has any), $3 the section (if it shares a table)."""
+    conditions = ["orcid = $1"]
+    if section.key_column:
+        conditions.append(f"{section.key_column} = any($2)")
+    if section.shared_table:
+        conditions.append("section = $3")
+    return f"delete from orcid.{section.table} where {' and '.join(conditions)}"  # noqa: S608
+
+
+@cache
+def delete_list_statement(table: str) -> str:
+    """DELETE of the lists of some items: $1 the iD, $2 the put-codes, $3 the section (if the table has one)."""
+    section = " and section = $3" if _LISTS[table].sectioned else ""
+    return f"delete from orcid.{table} where orcid = $1 and put_code = any($2){section}"  # noqa: S608
+
+
+def statements() -> Iterator[str]:
+    """Every statement that this module can make, for the test that prepares them."""
+    yield insert_statement("records", rows.Record)
+    yield update_statement("records", rows.Record)
+    for section in SECTIONS.values():
+        yield update_statement(section.table, section.row, section.key_columns)
+        yield delete_statement(section)
+    yield from map(delete_list_statement, _LISTS)
