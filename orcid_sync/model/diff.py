@@ -4,7 +4,7 @@ Three steps, so that what did not change is not even loaded: `compare` finds can
 loads their old content, `update` compares the rows on both sides and names the fields.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from orcid_sync.model import extract, rows, wire
 from orcid_sync.model.extract import Entry
-from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey
+from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey, Section
 
 RECORD = "record"
 """The section under which a change of the record itself is filed; its key is empty."""
@@ -85,6 +85,39 @@ class Change(Struct, frozen=True):
     def minor(self) -> bool:
         """Whether only dates, display order, grouping, names of sources or normalised identifiers moved."""
         return bool(self.fields) and MINOR.issuperset(self.fields)
+
+
+class Held(Struct, frozen=True):
+    """What the mirror holds of one iD, as far as is needed to compare it with an answer."""
+
+    record: RecordContent | None = None
+    items: dict[ItemKey, Known] = {}
+
+
+class Update(Struct, frozen=True):
+    """An item to be rewritten."""
+
+    section: Section
+    entry: Entry
+    fields: tuple[str, ...]
+    """What differs, so that unchanged lists are left alone; empty if only the digest does."""
+
+
+class Writing(Struct, frozen=True):
+    """What one reconciliation writes to the mirror."""
+
+    registry_modified_at: datetime | None
+    record: RecordContent | None = None
+    """The record's own content, if it changed."""
+    new_record: bool = False
+    added: Sequence[tuple[Section, Content]] = ()
+    updated: Sequence[Update] = ()
+    removed: Sequence[ItemKey] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing but the record-wide date could have moved."""
+        return not (self.record or self.added or self.updated or self.removed)
 
 
 class Comparison(Struct, frozen=True):
@@ -169,21 +202,26 @@ def _replace(row: Struct, values: dict[str, None]) -> Struct:
     return msgspec.structs.replace(row, **values)
 
 
-def addition(item: Item, content: Content, entry: Entry) -> Change:
+def addition(item: Item, content: Content) -> Change:
     """The change of a new item."""
-    row = entry.row
-    return Change(item.section, item.key, "added", row.visibility, source_modified_at=row.modified_at, new=content)
+    at = extract.moment(wire.Timestamp(item.modified_ms))
+    return Change(item.section, item.key, "added", item.visibility, source_modified_at=at, new=content)
 
 
-def update(item: Item, old: Content, new: Content, before: Entry, after: Entry) -> Change | None:
-    """The change of an item that moved; None if both sides say the same, only written differently."""
+def update(orcid: str, item: Item, old: Content, detail: bytes | None) -> tuple[Update, Change | None]:
+    """What to write for an item that moved, and its change: None if both sides say the same, only written differently.
+
+    `detail` is the full form if it was read again. Raises MalformedRecord.
+    """
+    section = SECTIONS[item.section]
+    new = msgspec.structs.replace(item.content, detail=detail or old.detail)
+    before, after = section.entry(orcid, old), section.entry(orcid, new)
     fields = fields_of(before, after)
-    if not fields:
-        if _same_json(old.doc, new.doc) and _same_json(old.detail, new.detail):
-            return None
+    if not fields and not (_same_json(old.doc, new.doc) and _same_json(old.detail, new.detail)):
         fields = ("doc",)
     row = after.row
-    return Change(item.section, item.key, "updated", row.visibility, None, fields, row.modified_at, old, new)
+    change = Change(item.section, item.key, "updated", row.visibility, None, fields, row.modified_at, old, new)
+    return Update(section, after, fields), change if fields else None
 
 
 def _same_json(old: bytes | None, new: bytes | None) -> bool:

@@ -1,15 +1,20 @@
 """What happens to an iD: decisions as values and tables.
 
-Everything that decides when an iD is read again is in this file.
-
-A reconciliation ends in a Settlement: what the iD's queue row becomes. Delays are relative, so that only the database's
-clock counts and no clock is needed here; chance comes in as an argument.
+Everything that decides what becomes of a record, and when an iD is read again, is in this file. A reconciliation ends
+in a Settlement: what the iD's queue row becomes. Delays are relative, so that only the database's clock counts and no
+clock is needed here; chance comes in as an argument, a number from 0 to 1.
 """
 
 import enum
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
-import msgspec
+from msgspec import Struct
+
+READ_LIMITED = "read-limited"
+READ_PUBLIC = "read-public"
+
+_LIMITED_SCOPES = frozenset({"/read-limited", "/activities/read-limited", "/person/read-limited"})
 
 
 class Lane(enum.IntEnum):
@@ -22,7 +27,90 @@ class Lane(enum.IntEnum):
     SWEEP = 4
 
 
-class Applied(msgspec.Struct, frozen=True):
+class Cause(enum.StrEnum):
+    """What led to a read; stands in the change feed."""
+
+    NOTIFICATION = "notification"
+    OPERATOR = "operator"
+    FIRST_LOAD = "first-load"
+    CHECK = "check"
+    SECOND_LOOK = "second-look"
+
+
+class State(enum.StrEnum):
+    """State of a record, as `/record` tells it (contract section 3.5)."""
+
+    ACTIVE = "active"
+    LOCKED = "locked"
+    UNCLAIMED = "unclaimed"
+    DEACTIVATED = "deactivated"
+    DEPRECATED = "deprecated"
+    NOT_FOUND = "not-found"
+
+
+class Fate(Struct, frozen=True):
+    """What an answer other than a record means for the mirror."""
+
+    state: State
+    removes: str | None
+    """Reason with which the items go, or None: they stay as they are."""
+    again_in: timedelta
+    """Time until the record is looked at again, as if it might have come back."""
+
+
+FATES: Mapping[State, Fate] = {
+    fate.state: fate
+    for fate in (
+        Fate(State.LOCKED, None, timedelta(days=1)),
+        Fate(State.UNCLAIMED, None, timedelta(days=1)),
+        Fate(State.DEACTIVATED, "record-deactivated", timedelta(days=7)),
+        Fate(State.DEPRECATED, "record-deprecated", timedelta(days=30)),
+        Fate(State.NOT_FOUND, None, timedelta(days=7)),
+    )
+}
+"""The answers that speak of the record's state (contract section 4.2): the holder's will, or ORCID's, not an error."""
+
+
+class Backoff(Struct, frozen=True):
+    """How failures are spaced: base · 2^(n-1), at most cap, with full jitter above the base."""
+
+    base: timedelta
+    cap: timedelta
+
+
+_SOON = Backoff(timedelta(seconds=5), timedelta(hours=6))
+_LATER = Backoff(timedelta(minutes=15), timedelta(days=1))
+
+BACKOFFS: Mapping[str, Backoff] = {
+    # 401 with the holder's token is not final: at least three more tries over a day (contract section 2.6).
+    "unauthorized": Backoff(timedelta(hours=1), timedelta(days=1)),
+    "busy": _SOON,
+    "unavailable": _SOON,
+    "stale": Backoff(timedelta(minutes=5), timedelta(hours=1)),
+    "malformed": _LATER,
+    "wrong-record": _LATER,
+    "too-large": _LATER,
+    "forbidden": _LATER,
+    "bad-request": _LATER,
+    "client-disabled": _LATER,
+}
+"""How each kind of failure is spaced (contract section 4.3); kinds not named here are bugs, and wait long."""
+
+STALE_TRIES = 8
+"""An answer older than the mirror is refused so many times in a row (some hours); then it is the Registry's word."""
+
+
+class Policy(Struct, frozen=True):
+    """What operators can set."""
+
+    check_interval: timedelta = timedelta(days=7)
+    """Time between two reads of a record that nothing was heard of."""
+    second_look: timedelta = timedelta(minutes=15)
+    """Time until a record is read once more after a notification, and between two answers that must agree before
+    anything is taken for gone (contract sections 1.8, 3.9, 4.3)."""
+
+
+class Applied(Struct, frozen=True):
     """The Registry's answer that the mirror now equals."""
 
     body_digest: bytes | None
@@ -33,7 +121,7 @@ class Applied(msgspec.Struct, frozen=True):
     """history.last-modified-date, milliseconds since 1970."""
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+class Settlement(Struct, frozen=True, kw_only=True):
     """What the queue row becomes after a reconciliation."""
 
     done: bool
@@ -48,10 +136,114 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     applied: Applied | None = None
     """Set when a read was applied to the mirror, or found equal to it."""
     held_digest: bytes | None = None
-    """Body that waits for an independent second read to agree before it may remove most of a section."""
+    """The removals that wait for an independent second read to agree."""
     not_found: bool = False
     """The Registry says that it does not know the iD (counts only when it says so again later)."""
     error: str | None = None
     """Kind of the failure, for operators."""
     verified: bool = False
     """The mirror is known to equal the Registry's answer."""
+
+
+class Turn(Struct, frozen=True):
+    """Why an iD's turn has come, as its queue row tells it."""
+
+    cause: Cause
+    lane: Lane
+    attempts: int
+    second_look_owed_in: timedelta | None = None
+    """Time until a second look that is still owed after this turn."""
+
+
+def turn(
+    lane: Lane, *, attempts: int, leased_at: datetime, second_look_at: datetime | None, verified_at: datetime | None
+) -> Turn:
+    """Read a leased queue row."""
+    owed = second_look_at - leased_at if second_look_at else None
+    looks_again = owed is not None and owed <= timedelta(0)
+    if lane is Lane.NOTIFICATION:
+        cause = Cause.NOTIFICATION
+    elif lane is Lane.OPERATOR:
+        cause = Cause.OPERATOR
+    elif looks_again:
+        cause = Cause.SECOND_LOOK
+    else:
+        cause = Cause.CHECK if verified_at else Cause.FIRST_LOAD
+    return Turn(cause, lane, attempts, None if looks_again else owed)
+
+
+def access_of(scopes: frozenset[str] | set[str]) -> str:
+    """What a token with these scopes reads with (contract section 2.2)."""
+    return READ_LIMITED if _LIMITED_SCOPES & scopes else READ_PUBLIC
+
+
+def backoff(kind: str, attempts: int, chance: float) -> timedelta:
+    """Time until the next try after the n-th failure in a row."""
+    spacing = BACKOFFS.get(kind, _LATER)
+    longest = min(spacing.cap, spacing.base * float(2 ** min(attempts - 1, 20)))
+    return spacing.base + (longest - spacing.base) * chance
+
+
+def next_due(policy: Policy, chance: float) -> timedelta:
+    """Time until the regular check: the interval, give or take a tenth, so that checks spread over time."""
+    return policy.check_interval * (0.9 + 0.2 * chance)
+
+
+def settle_read(turn: Turn, policy: Policy, applied: Applied, chance: float) -> Settlement:
+    """After a record was applied, or found unchanged."""
+    return Settlement(
+        done=True,
+        due_in=next_due(policy, chance),
+        second_look_in=_second_look(turn, policy, complete=applied.body_digest is not None),
+        applied=applied,
+        verified=True,
+    )
+
+
+def _second_look(turn: Turn, policy: Policy, *, complete: bool) -> timedelta | None:
+    """A notification owes one, and so does an answer of which some full items could not be read."""
+    if turn.cause is Cause.NOTIFICATION or (not complete and turn.cause is not Cause.SECOND_LOOK):
+        return policy.second_look
+    return turn.second_look_owed_in
+
+
+def settle_state(turn: Turn, fate: Fate, access: str) -> Settlement:
+    """After the Registry said that the record is locked, deactivated, …; the next body is compared in any case."""
+    return Settlement(
+        done=True,
+        due_in=fate.again_in,
+        second_look_in=turn.second_look_owed_in,
+        applied=Applied(None, access, None),
+        not_found=fate.state is State.NOT_FOUND,
+        verified=True,
+    )
+
+
+def settle_failure(turn: Turn, kind: str, chance: float) -> Settlement:
+    """After a read that told nothing: the mirror stays as it is (S10), the iD is tried again, in its lane."""
+    attempts = turn.attempts + 1
+    return Settlement(done=False, due_in=backoff(kind, attempts, chance), lane=turn.lane, attempts=attempts, error=kind)
+
+
+def settle_held(policy: Policy, digest: bytes) -> Settlement:
+    """After a read that would remove most of a section: an independent second read must agree (design section 8)."""
+    return Settlement(
+        done=False,
+        due_in=policy.second_look,
+        attempts=0,
+        held_digest=digest,
+        error="held: would remove most of a section",
+    )
+
+
+def settle_unconfirmed(policy: Policy) -> Settlement:
+    """After the first 404 for an iD: a second answer, 15 minutes or more later, must agree (contract section 4.3)."""
+    return Settlement(done=False, due_in=policy.second_look, not_found=True, error="not found: to be confirmed")
+
+
+def confirmed(policy: Policy, since: datetime | None, now: datetime) -> bool:
+    """Whether an answer comes late enough after the first of its kind to confirm it.
+
+    As far apart as the second look: ORCID's caches hold for 15 minutes (contract section 3.9).
+    """
+    return since is not None and now - since >= policy.second_look

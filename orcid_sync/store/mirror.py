@@ -7,7 +7,6 @@ which is why they are the only ones that are not in a .sql file; a test prepares
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -16,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from orcid_sync.model import rows
-from orcid_sync.model.diff import Known, RecordContent
+from orcid_sync.model.diff import Held, Known, RecordContent, Update, Writing
 from orcid_sync.model.extract import Entry
 from orcid_sync.model.sections import SECTIONS, Content, ItemKey, Section
 from orcid_sync.store.database import AnyConnection, load_queries
@@ -41,39 +40,6 @@ _LISTS = {
     "research_resource_hosts": _List("hosts", rows.Host, sectioned=False),
     "research_resource_items": _List("items", rows.ResourceItem, sectioned=False),
 }
-
-
-class Update(Struct, frozen=True):
-    """An item to be rewritten."""
-
-    section: Section
-    entry: Entry
-    fields: tuple[str, ...]
-    """What differs, so that unchanged lists are left alone."""
-
-
-class Writing(Struct, frozen=True):
-    """What one reconciliation writes to the mirror."""
-
-    registry_modified_at: datetime | None
-    record: RecordContent | None = None
-    """The record's own content, if it changed."""
-    new_record: bool = False
-    added: Sequence[tuple[Section, Content]] = ()
-    updated: Sequence[Update] = ()
-    removed: Sequence[ItemKey] = ()
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing but the record-wide date could have moved."""
-        return not (self.record or self.added or self.updated or self.removed)
-
-
-class Held(Struct, frozen=True):
-    """What the mirror holds of one iD."""
-
-    record: RecordContent | None
-    items: dict[ItemKey, Known]
 
 
 async def load(connection: AnyConnection, orcid: str) -> Held:

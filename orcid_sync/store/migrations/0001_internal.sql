@@ -72,6 +72,7 @@ create table orcid_sync.queue (
   body_digest           bytea,
   body_access           text,
   held_digest           bytea,
+  held_at               timestamptz,
   not_found_at          timestamptz,
   last_error            text
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
@@ -93,7 +94,8 @@ comment on column orcid_sync.queue.verified_at is 'When the mirror was last know
 comment on column orcid_sync.queue.registry_modified_ms is 'history.last-modified-date of the last applied answer, milliseconds since 1970.';
 comment on column orcid_sync.queue.body_digest is 'Hash of the last applied answer''s body; an equal body is not even parsed.';
 comment on column orcid_sync.queue.body_access is 'The access (read-limited or read-public) with which that body was read.';
-comment on column orcid_sync.queue.held_digest is 'Hash of an answer that would remove most of a section and waits for a second, independent read to agree.';
+comment on column orcid_sync.queue.held_digest is 'Hash of the removals that would empty most of a section and wait for a second, independent read to agree.';
+comment on column orcid_sync.queue.held_at is 'When those removals were first seen.';
 comment on column orcid_sync.queue.not_found_at is 'When the Registry first said that it does not know this iD; needs a second answer before it counts.';
 comment on column orcid_sync.queue.last_error is 'Kind of the last failure, for operators; null after a success. Never contains a token or a record''s content.';
 
