@@ -77,7 +77,7 @@ def configure_logging(
 
 
 class _Exceptions:
-    """Turns exc_info into text that has no local variables, and takes it from the reach of later formatters."""
+    """Turns exc_info into text that has no local variables."""
 
     def __init__(self, known: tuple[str, ...]) -> None:
         self.known = known
@@ -89,9 +89,6 @@ class _Exceptions:
         error = info[1] if isinstance(info, tuple) else info
         if isinstance(error, BaseException):
             event["exception"] = format_exception(error, self.known)
-        record = event.get("_record")
-        if isinstance(record, logging.LogRecord):
-            record.exc_info = record.exc_text = None
         return event
 
 
