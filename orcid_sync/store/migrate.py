@@ -181,6 +181,6 @@ def _compare(migrations: list[Migration], applied: dict[int, tuple[str, str]]) -
     if newer := [applied[number][0] for number in sorted(applied) if number not in known]:
         return MigrationStatus(
             SchemaState.AHEAD,
-            f"the schema has {', '.join(newer)}, which this version does not know. It was made by a newer version: run that one.",
+            f"the schema has {', '.join(newer)}, made by a newer version than this one. Run that version.",
         )
     return MigrationStatus(SchemaState.CURRENT, "the schema is what this version expects")

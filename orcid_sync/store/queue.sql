@@ -1,0 +1,137 @@
+-- The queue. Why these statements are right is told at the top of queue.py.
+
+-- name: mark_due
+-- Lazy: a row that a lease still to come will cover, soon and in this lane or a better one, is not written. Rows are
+-- locked in the order of their iDs, so that two marks cannot deadlock.
+with wanted as (
+  select q.orcid
+    from orcid_sync.queue as q
+   where q.orcid = any(:orcids::text[])
+     and (q.gen = q.leased_gen or q.due_at > now() + :delay::interval or q.lane > :lane::smallint)
+   order by q.orcid
+     for no key update
+), marked as (
+  update orcid_sync.queue as q
+     set gen = q.gen + 1,
+         due_at = least(q.due_at, now() + :delay::interval),
+         lane = least(q.lane, :lane::smallint),
+         notified_at = case when :lane::smallint = 0 then now() else q.notified_at end
+   where q.orcid = any(array(select wanted.orcid from wanted))
+  returning q.orcid, q.gen
+)
+-- Where another mark came first while this one waited for the row, the snapshot shows the gen before it; the lease that
+-- covers either is the first after leased_gen.
+select q.orcid, coalesce(marked.gen, greatest(q.gen, q.leased_gen + 1)) as gen
+  from orcid_sync.queue as q
+  left join marked using (orcid)
+ where q.orcid = any(:orcids::text[]);
+
+-- name: unfinished
+select q.orcid, q.last_error
+  from unnest(:orcids::text[], :gens::bigint[]) as wanted (orcid, gen)
+  join orcid_sync.queue as q using (orcid)
+ where q.done_gen < wanted.gen;
+
+-- name: lease_due
+-- The outer limit stops the walk over the lanes (in their order) as soon as it has enough, and with it the locking.
+-- FOR UPDATE also steps over rows that are being held (FOR KEY SHARE). The array keeps the planner from joining by a
+-- scan of the whole table.
+with due as (
+  select next.orcid
+    from unnest('{0,1,2,3,4}'::smallint[]) as lanes (lane)
+   cross join lateral (
+     select q.orcid
+       from orcid_sync.queue as q
+      where q.lane = lanes.lane and q.due_at <= now() and q.lease_until <= now()
+      order by q.due_at
+      limit :limit::bigint
+        for update skip locked
+   ) as next
+   limit :limit::bigint
+), leased as (
+  update orcid_sync.queue as q
+     set lease_no = q.lease_no + 1,
+         leased_gen = q.gen,
+         lease_until = now() + :lease::interval
+   where q.orcid = any(array(select due.orcid from due))
+  returning q.*
+)
+select orcid, lease_no, leased_gen, done_gen, lane, attempts, now() as leased_at, second_look_at, notified_at,
+       verified_at, registry_modified_ms, body_digest, body_access, held_digest, held_at, not_found_at
+  from leased
+ order by lane, due_at;
+
+-- name: extend$
+update orcid_sync.queue
+   set lease_until = now() + :duration::interval
+ where orcid = :orcid and lease_no = :lease_no
+returning true;
+
+-- name: hold$
+-- KEY SHARE keeps new leases out (they take FOR UPDATE), but lets notifications mark the row while it is held.
+select true
+  from orcid_sync.queue
+ where orcid = :orcid and lease_no = :lease_no and applied_lease_no < :lease_no
+   for key share;
+
+-- name: settle$
+update orcid_sync.queue as q
+   set done_gen = case when :done then q.leased_gen else q.done_gen end,
+       due_at = case
+         when q.gen > q.leased_gen then now() + :grace::interval
+         when :done then least(now() + :due_in::interval, now() + :second_look_in::interval)
+         when q.second_look_at > now() then least(now() + :due_in::interval, q.second_look_at)
+         else now() + :due_in::interval
+       end,
+       lane = case when q.gen > q.leased_gen then q.lane else :lane::smallint end,
+       lease_until = '-infinity',
+       attempts = :attempts,
+       last_error = :error,
+       second_look_at = case when :done then now() + :second_look_in::interval else q.second_look_at end,
+       verified_at = case when :verified then now() else q.verified_at end,
+       applied_lease_no = case when :applied then q.lease_no else q.applied_lease_no end,
+       body_digest = case when :applied then :body_digest else q.body_digest end,
+       body_access = case when :applied then :body_access else q.body_access end,
+       registry_modified_ms = case when :applied then :registry_modified_ms else q.registry_modified_ms end,
+       held_digest = coalesce(:held_digest, case when not :done then q.held_digest end),
+       held_at = case
+         when :held_digest is distinct from q.held_digest and :held_digest is not null then now()
+         when :held_digest is not null or not :done then q.held_at
+       end,
+       not_found_at = case
+         when :not_found then coalesce(q.not_found_at, now())
+         when not :done then q.not_found_at
+       end
+ where q.orcid = :orcid and q.lease_no = :lease_no
+returning true;
+
+-- name: release
+update orcid_sync.queue
+   set lease_until = '-infinity'
+ where orcid = :orcid and lease_no = :lease_no;
+
+-- name: seconds_to_next$
+select greatest(extract(epoch from min(next.due_at) - now()), 0)::double precision
+  from unnest('{0,1,2,3,4}'::smallint[]) as lanes (lane)
+ cross join lateral (
+   select q.due_at
+     from orcid_sync.queue as q
+    where q.lane = lanes.lane and q.lease_until <= now()
+    order by q.due_at
+    limit 1
+ ) as next;
+
+-- name: depth
+select lanes.lane,
+       count(q.orcid) filter (where q.lease_until <= now()) as due,
+       count(q.orcid) filter (where q.lease_until > now()) as leased,
+       count(q.orcid) filter (where q.attempts > 0) as failing,
+       coalesce(extract(epoch from now() - min(q.due_at) filter (where q.lease_until <= now())), 0)::double precision
+         as oldest_seconds
+  from unnest('{0,1,2,3,4}'::smallint[]) as lanes (lane)
+  left join orcid_sync.queue as q on q.lane = lanes.lane and q.due_at <= now()
+ group by lanes.lane
+ order by lanes.lane;
+
+-- name: wake$
+select pg_notify(:channel, '');

@@ -1,0 +1,45 @@
+"""Runs of the scheduled jobs: a silent scheduler may have died, a row proves that the job ran (fault F22)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from orcid_sync.store.database import AnyConnection, load_queries
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a job."""
+
+    id: int
+    job: str
+    started_at: datetime
+    finished_at: datetime | None
+    """None while it runs, or if it was killed."""
+    outcome: dict[str, int] | None
+    """Counts that the job reported."""
+    error: str | None
+    """Kind of the error that ended it."""
+
+
+async def begin(connection: AnyConnection, job: str) -> int:
+    """Note that a run begins; returns its number."""
+    number: int = await load_queries("runs").begin(connection, job=job)
+    return number
+
+
+async def finish(
+    connection: AnyConnection, run_id: int, *, outcome: Mapping[str, int] | None = None, error: str | None = None
+) -> None:
+    """Note how the run ended: what it counted, or the kind of its error."""
+    document = None if outcome is None else msgspec.json.encode(outcome)
+    await load_queries("runs").finish(connection, id=run_id, outcome=document, error=error)
+
+
+async def last(connection: AnyConnection, job: str) -> Run | None:
+    """The run that began last; None if the job never ran."""
+    row = await load_queries("runs").last(connection, job=job)
+    if row is None:
+        return None
+    outcome = None if row["outcome"] is None else msgspec.json.decode(row["outcome"], type=dict[str, int])
+    return Run(**{**row, "outcome": outcome})
