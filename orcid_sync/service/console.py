@@ -5,10 +5,8 @@ host: otherwise a web page in the operator's browser could point its own name at
 rebinding). Bound to anything else it asks for the bearer token on every path; a rebound page does not have it.
 """
 
-import asyncio
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,9 +16,12 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from orcid_sync.service.health import Draining, Heartbeats
+from orcid_sync.service.health import Draining, Heartbeats, Question
 from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
+from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.queue import LaneDepth, depth
+from orcid_sync.store.readiness import database_problem
 
 PROBE_SECONDS = 2.0
 """How long the database may take to say how it is."""
@@ -36,20 +37,16 @@ class Console:
         *,
         draining: Draining,
         heartbeats: Heartbeats,
-        database_problem: Callable[[], Awaitable[str | None]],
-        measure_queue: Callable[[], Awaitable[None]],
+        database: Database,
         metrics: Metrics,
     ) -> None:
-        """Show how the process is.
-
-        `database_problem` says in words why the database cannot be written now, None if it can; `measure_queue` brings
-        the metrics of the queue up to date. Both may raise anything that a lost database raises.
-        """
         self._draining = draining
         self._heartbeats = heartbeats
-        self._database_problem = database_problem
-        self._measure_queue = measure_queue
+        self._database = database
         self._metrics = metrics
+        # Readiness is about taking notifications, so it is asked where notifications go.
+        self._problem = Question(lambda: database_problem(database.intake), seconds=PROBE_SECONDS)
+        self._depth = Question(self._measure_queue, seconds=PROBE_SECONDS)
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Whether the process is alive and its loops turn. Not the database: restarting us would not heal it."""
@@ -68,8 +65,7 @@ class Console:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything for Prometheus. Without a database, everything but the queue."""
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self._measure_queue()
+            self._metrics.show_queue(await self._depth.answer())
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
             self._metrics.forget_queue()
             log.warning("queue not measured", error=type(error).__name__)
@@ -77,11 +73,14 @@ class Console:
 
     async def _probe(self) -> str | None:
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                return await self._database_problem()
+            return await self._problem.answer()
         except Exception as error:  # noqa: BLE001 - whatever it is, notifications cannot be taken
             log.warning("database not ready", error=type(error).__name__)
             return "the database does not answer"
+
+    async def _measure_queue(self) -> list[LaneDepth]:
+        async with transaction(self._database.reader) as connection:
+            return await depth(connection)
 
 
 def make_console(console: Console, *, host: str, token: str | None) -> web.Application:

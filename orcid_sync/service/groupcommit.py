@@ -9,7 +9,7 @@ cannot be committed in time fails, its sender hears 503 and sends it again (cont
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 
 import asyncpg
 import structlog
@@ -30,7 +30,7 @@ class GroupCommit:
     def __init__(
         self,
         connect: Callable[[], Awaitable[asyncpg.Connection]],
-        mark_due: Callable[[asyncpg.Connection, Sequence[Orcid]], Awaitable[Collection[str]]],
+        mark_due: Callable[[asyncpg.Connection, list[Orcid]], Awaitable[Collection[str]]],
         *,
         metrics: Metrics,
         wake: Callable[[], None],

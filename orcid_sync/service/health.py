@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
 
 from prometheus_client import Gauge
+
+T = TypeVar("T")
 
 MISSED_BEATS = 3
 """A loop that was silent for this many of its periods is taken for dead."""
@@ -48,6 +51,36 @@ class Heartbeats:
         """The loops that should have been heard of, sorted."""
         now = self._clock()
         return sorted(name for name, (at, period) in self._beats.items() if now - at > MISSED_BEATS * period)
+
+
+class Question(Generic[T]):
+    """Something asked of a database that may not answer: once at a time, and nobody waits longer than `seconds`.
+
+    The question is not cancelled after that time: leaving a black hole takes the driver longer than whoever asked can
+    wait (fault F04). Until it has ended, everybody else shares its fate.
+    """
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, T]], *, seconds: float) -> None:
+        """Ask by `ask`, which ends by itself sooner or later."""
+        self._ask = ask
+        self._seconds = seconds
+        self._asking: asyncio.Task[T] | None = None
+
+    async def answer(self) -> T:
+        """The answer. Raises TimeoutError, and whatever `ask` raises."""
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+            self._asking.add_done_callback(self._answered)
+        asking = self._asking
+        done, _ = await asyncio.wait([asking], timeout=self._seconds)
+        if not done:
+            raise TimeoutError
+        return asking.result()
+
+    def _answered(self, asking: asyncio.Task[T]) -> None:
+        self._asking = None
+        if not asking.cancelled():
+            asking.exception()  # seen, also if nobody waits any more
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
 from orcid_sync import __version__
+from orcid_sync.store.queue import LaneDepth
 
 ACK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 FLUSH_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096)
@@ -57,13 +58,16 @@ class Metrics:
         )
 
     def _define_queue(self, registry: CollectorRegistry) -> None:
-        self.queue_due = Gauge("orcid_sync_queue_due", "iDs that are due, by lane.", ["lane"], registry=registry)
-        self.queue_oldest_seconds = Gauge(
-            "orcid_sync_queue_oldest_due_seconds",
-            "For how long the iD that has waited longest has been due, by lane.",
-            ["lane"],
-            registry=registry,
-        )
+        explained = {
+            "due": "iDs that are due and wait for a worker, by lane.",
+            "leased": "iDs that are being reconciled, by lane.",
+            "failing": "iDs that are due or being reconciled and failed the last time, by lane.",
+            "oldest_seconds": "For how long the iD that waits longest has been due, by lane.",
+        }
+        self.queue = {
+            member: Gauge(f"orcid_sync_queue_{member}", text, ["lane"], registry=registry)
+            for member, text in explained.items()
+        }
 
     def _define_reconciliation(self, registry: CollectorRegistry) -> None:
         self.registry_requests = Counter(
@@ -98,16 +102,16 @@ class Metrics:
             registry=registry,
         )
 
-    def show_queue(self, lanes: Iterable[tuple[str, int, float]]) -> None:
-        """Replace what is shown of the queue by (lane, iDs due, seconds since the oldest of them became due)."""
-        for lane, due, oldest_seconds in lanes:
-            self.queue_due.labels(lane).set(due)
-            self.queue_oldest_seconds.labels(lane).set(oldest_seconds)
+    def show_queue(self, lanes: Iterable[LaneDepth]) -> None:
+        """Show what waits in the queue."""
+        for depth in lanes:
+            for member, gauge in self.queue.items():
+                gauge.labels(depth.lane.name.lower()).set(getattr(depth, member))
 
     def forget_queue(self) -> None:
         """Show nothing about the queue rather than what it was before the database went away."""
-        self.queue_due.clear()
-        self.queue_oldest_seconds.clear()
+        for gauge in self.queue.values():
+            gauge.clear()
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format."""

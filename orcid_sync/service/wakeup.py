@@ -1,11 +1,13 @@
 """Waking the workers, in this process and in others, after something was marked due."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+import asyncpg
 import structlog
 
-from orcid_sync.store.database import DatabaseUnavailable
+from orcid_sync.store.database import DatabaseUnavailable, transaction
+from orcid_sync.store.queue import wake
 
 log = structlog.get_logger(__name__)
 
@@ -18,10 +20,13 @@ class WakeUp:
     storm of notifications does not become a storm of NOTIFYs.
     """
 
-    def __init__(self, here: Callable[[], None], elsewhere: Callable[[], Awaitable[None]], *, grace: float) -> None:
-        """Call `here` for the workers of this process and await `elsewhere` (a NOTIFY) for those of the others."""
+    def __init__(self, here: Callable[[], None], pool: asyncpg.Pool, *, grace: float) -> None:
+        """Call `here` for the workers of this process, and NOTIFY those of the others through `pool`.
+
+        `grace` is in seconds.
+        """
         self._here = here
-        self._elsewhere = elsewhere
+        self._pool = pool
         self._pause = grace / 2
         self._not_before = 0.0
         self._announcement: asyncio.Task[None] | None = None
@@ -42,7 +47,8 @@ class WakeUp:
 
     async def _announce(self) -> None:
         try:
-            await self._elsewhere()
+            async with transaction(self._pool) as connection:
+                await wake(connection)
         except DatabaseUnavailable as error:
             log.info("workers not notified", error=type(error).__name__)  # they poll
         finally:

@@ -1,0 +1,71 @@
+"""Reading one record from the Registry: the record itself, and the full form of what is new or moved.
+
+All of it happens outside of any transaction. Large records are taken in small bites, so that the event loop, and with it
+the acknowledgement of notifications, never waits long for one of them (fault F28).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from hashlib import blake2b
+from typing import TypeVar
+
+from orcid_sync.model.diff import Known, wants_detail
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record import Record, clean
+from orcid_sync.model.sections import Item, ItemKey
+from orcid_sync.registry.client import Registry
+
+T = TypeVar("T")
+
+BITE = 100
+"""Items dealt with between two turns of the event loop: one or two milliseconds."""
+
+LARGE = 1 << 20
+"""Bytes from which on even hashing is worth a thread."""
+
+
+async def unhurried(things: Iterable[T], *, bite: int = BITE) -> AsyncIterator[T]:
+    """The same things, with a turn of the event loop after every few."""
+    for number, thing in enumerate(things, 1):
+        yield thing
+        if number % bite == 0:
+            await asyncio.sleep(0)
+
+
+async def digest_of(body: bytes) -> bytes:
+    """Hash of an answer's body: equal bodies are equal records, and are not even parsed."""
+    if len(body) < LARGE:
+        return _digest(body)
+    return await asyncio.to_thread(_digest, body)  # hashing lets go of the interpreter's lock
+
+
+def _digest(body: bytes) -> bytes:
+    return blake2b(body, digest_size=16).digest()
+
+
+async def items_of(record: Record) -> list[Item]:
+    """All items of a record, undecoded. Raises MalformedRecord."""
+    return [item async for item in unhurried(record.items())]
+
+
+async def read_details(
+    registry: Registry, orcid: Orcid, token: str | None, items: Iterable[Item], known: Mapping[ItemKey, Known]
+) -> tuple[dict[ItemKey, bytes], bool]:
+    """The full forms of the items that are new or moved (contract section 10), and whether all of them could be read.
+
+    Works are read 100 at a time, the others one by one (contract section 3.1). One that is not answered is unknown, not
+    gone (F40). Raises RegistryError: then nothing of this record is applied (F39).
+    """
+    wanted = [item async for item in unhurried(items) if wants_detail(known.get(item.id), item)]
+    details: dict[ItemKey, bytes] = {}
+    works = {item.put_code: item for item in wanted if item.section == "work" and item.put_code is not None}
+    async with aclosing(registry.works(orcid, works, token)) as pages:
+        async for page in pages:
+            details |= {works[code].id: clean(full) for code, full in page.items() if code in works}
+    for item in wanted:
+        if item.section != "work" and item.put_code is not None:
+            full = await registry.fetch_item(orcid, item.section, item.put_code, token)
+            if full is not None:
+                details[item.id] = clean(full)
+    return details, len(details) == len(wanted)

@@ -1,0 +1,406 @@
+"""Notifications in: refusals, odd HTTP, and what a 204 promises."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+import structlog
+from intake_rig import (
+    Poster,
+    Rig,
+    SilentProxy,
+    connect_cold,
+    exchange,
+    path_of,
+    post_all,
+    request,
+    running_intake,
+    sample_orcids,
+    status_of,
+)
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.store.database import Database, open_database
+
+ORCIDS = sample_orcids(5000)
+ORCID = ORCIDS[0]
+PATH = path_of(ORCID)
+TOKEN = PATH.rpartition("/")[2]
+
+
+@pytest.fixture
+async def rig(database: Database) -> AsyncIterator[Rig]:
+    async with running_intake(database) as running:
+        yield running
+
+
+async def marks(connection: asyncpg.Connection) -> dict[str, int]:
+    """How often each connected iD was marked and written."""
+    rows = await connection.fetch("select orcid, gen - 1 as marks from orcid_sync.queue where notified_at is not null")
+    return {row["orcid"]: row["marks"] for row in rows}
+
+
+FORGED = {
+    "the root": "/",
+    "nothing after the prefix": "/webhooks/",
+    "no token": f"/webhooks/{ORCID}",
+    "an empty token": f"/webhooks/{ORCID}/",
+    "a trailing slash": f"{PATH}/",
+    "a doubled slash": f"/{PATH}",
+    "a query": f"{PATH}?a=b",
+    "a signature of another iD": f"/webhooks/{ORCIDS[1]}/{TOKEN}",
+    "a signature by another secret": path_of(ORCID, secret=b"wrong"),
+    "a signature of another environment": path_of(ORCID, environment="production"),
+    "an unknown key version": path_of(ORCID, key_version=2),
+    "a key version with a leading zero": f"/webhooks/{ORCID}/0{TOKEN}",
+    "a huge key version": f"/webhooks/{ORCID}/{'9' * 40}.{TOKEN[2:]}",
+    "a shortened signature": PATH[:-1],
+    "a changed signature": PATH[:-1] + ("A" if PATH[-1] != "A" else "B"),
+    "a wrong check digit": PATH.replace(ORCID, ORCID[:-1] + str((int(ORCID[-1].replace("X", "0")) + 1) % 10)),
+    "an iD without hyphens": PATH.replace(ORCID, ORCID.replace("-", "")),
+    "dots": f"/webhooks/../webhooks/{ORCID}/{TOKEN}",
+    "encoded dots": f"/webhooks/%2e%2e/webhooks/{ORCID}/{TOKEN}",
+    "an encoded slash": f"/webhooks/{ORCID}%2F{TOKEN}",
+    "an encoded digit": PATH.replace("0009", "%30009"),
+    "an encoded NUL": f"{PATH}%00",
+    "an encoded line break": f"{PATH}%0d%0aX-Injected:%20yes",
+    "encoded Arabic-Indic digits": PATH.replace("0009", "%D9%A0%D9%A0%D9%A0%D9%A9"),
+    "capitals": PATH.replace("webhooks", "Webhooks"),
+    "an absolute address": f"http://hub.example{PATH}",
+}
+
+
+@pytest.mark.fault("F10", "F94")
+@pytest.mark.invariant("S15")
+async def test_every_address_that_we_did_not_make_gets_the_same_empty_404_without_the_database(rig: Rig) -> None:
+    answers = {what: await exchange(rig.port, request(path)) for what, path in FORGED.items()}
+
+    assert {what: status_of(answer) for what, answer in answers.items() if status_of(answer) != 404} == {}
+    assert len({re.sub(rb"Date: [^\r]+", b"", answer) for answer in answers.values()}) == 1
+    assert b"Content-Length: 0" in answers["no token"]
+    assert rig.connects == 0
+    assert rig.counted("refused") == len(FORGED)
+
+
+@pytest.mark.invariant("S15")
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+async def test_only_posts(rig: Rig, method: str) -> None:
+    answer = await exchange(rig.port, request(PATH, method=method))
+
+    assert status_of(answer) == 405
+    assert b"Allow: POST\r\n" in answer
+    assert rig.connects == 0
+
+
+NOT_HTTP = {
+    "a length and chunks": request(PATH, headers="Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+    "two lengths": request(PATH, headers="Content-Length: 5\r\nContent-Length: 6\r\n"),
+    "a raw NUL": request(f"{PATH}\0"),
+    "raw Arabic-Indic digits": request(PATH.replace("0009", "\u0660\u0660\u0660\u0669")),
+    "a raw carriage return": request(f"{PATH}\rX"),
+    "too long an address": request(PATH + "a" * 5000),
+    "too long a header": request(PATH, headers=f"X-Long: {'a' * 5000}\r\n"),
+    "too many headers": request(PATH, headers="".join(f"X-{n}: 1\r\n" for n in range(70))),
+    "an unknown method": request(PATH, method="BREW"),
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+}
+
+
+@pytest.mark.fault("F86", "F93", "F94")
+@pytest.mark.parametrize("sent", NOT_HTTP.values(), ids=NOT_HTTP)
+async def test_what_is_not_http_is_neither_quoted_nor_explained(rig: Rig, sent: bytes) -> None:
+    answer = await exchange(rig.port, sent)
+
+    assert status_of(answer) == 400
+    assert b"Content-Length: 0" in answer
+    assert TOKEN.encode() not in answer
+    assert rig.counted("malformed") == 1
+    assert rig.connects == 0
+
+
+@pytest.mark.fault("F93")
+async def test_a_large_body_is_refused_unread(rig: Rig) -> None:
+    answer = await exchange(rig.port, request(PATH, headers=f"Content-Length: {2**30}\r\n"), limit=1)
+
+    assert status_of(answer) == 413
+    assert b"Connection: close" in answer
+
+
+@pytest.mark.fault("F93")
+async def test_the_limit_of_the_body(rig: Rig, connection: asyncpg.Connection) -> None:
+    await connect_cold(connection, [ORCID])
+
+    assert status_of(await exchange(rig.port, request(PATH, headers="Content-Length: 1024\r\n") + bytes(1024))) == 204
+    assert status_of(await exchange(rig.port, request(PATH, headers="Content-Length: 1025\r\n"))) == 413
+
+
+@pytest.mark.fault("F93")
+async def test_an_endless_chunked_body_is_cut_off(rig: Rig) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(request(PATH, headers="Transfer-Encoding: chunked\r\n"))
+    assert status_of(await reader.readuntil(b"\r\n\r\n")) == 204
+
+    async def send_without_end() -> None:
+        while True:
+            writer.write(b"400\r\n" + bytes(1024) + b"\r\n")
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(send_without_end(), 5)
+    writer.close()
+
+
+@pytest.mark.fault("F92")
+async def test_headers_that_trickle_in_are_cut_off(database: Database) -> None:
+    async with running_intake(database, keepalive_seconds=0.5) as rig:
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+        writer.write(f"POST {PATH} HTTP/1.1\r\n".encode())
+
+        ended = asyncio.ensure_future(reader.read())
+        async with asyncio.timeout(2):
+            while not ended.done():
+                writer.write(b"X-Slow: 1\r\n")
+                await asyncio.wait([ended], timeout=0.1)
+        writer.close()
+
+
+@pytest.mark.fault("F86")
+@pytest.mark.invariant("S12")
+async def test_no_log_and_no_answer_shows_an_address(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with structlog.testing.capture_logs() as logged:
+        for sent in [*map(request, [PATH, *FORGED.values()]), *NOT_HTTP.values(), request(PATH, method="GET")]:
+            answer = await exchange(rig.port, sent)
+            assert b"Python" not in answer
+            assert b"aiohttp" not in answer
+
+    assert any(
+        line == {"event": "request refused", "log_level": "info", "route": "webhook", "status": 404} for line in logged
+    )
+    assert any(line["event"] == "request not understood" for line in logged)
+    assert TOKEN[2:] not in caplog.text + repr(logged)
+    assert ORCID not in caplog.text + repr(logged)
+
+
+@pytest.mark.fault("F03")
+@pytest.mark.invariant("S1")
+async def test_each_204_is_durable_when_it_is_sent(rig: Rig, connection: asyncpg.Connection) -> None:
+    await connect_cold(connection, ORCIDS[:100])
+    poster = Poster(rig.port)
+    for orcid in ORCIDS[:100]:
+        assert await poster.post(path_of(orcid)) == 204
+        row = await connection.fetchrow("select * from orcid_sync.queue where orcid = $1", orcid)
+        assert (row["gen"], row["lane"]) == (2, 0)
+        assert timedelta(0) < row["due_at"] - row["notified_at"] <= timedelta(seconds=3)
+    poster.close()
+
+
+@pytest.mark.fault("F03")
+@pytest.mark.invariant("S1")
+async def test_no_answer_before_the_commit(rig: Rig, connection: asyncpg.Connection, wait_until) -> None:
+    await connect_cold(connection, [ORCID])
+    async with connection.transaction():
+        await connection.execute("select from orcid_sync.queue for update")
+        answer = asyncio.ensure_future(exchange(rig.port, request(PATH)))
+        await wait_until(lambda: blocked(connection))
+        assert not answer.done()
+    assert status_of(await answer) == 204
+    assert await marks(connection) == {ORCID: 1}
+
+
+async def blocked(connection: asyncpg.Connection) -> bool:
+    """Whether a mark waits for a lock in this database."""
+    await connection.execute("select pg_stat_clear_snapshot()")
+    return await connection.fetchval(
+        "select exists(select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+    )
+
+
+@pytest.mark.fault("F11")
+async def test_an_orphan_is_acknowledged_and_counted(rig: Rig, connection: asyncpg.Connection) -> None:
+    assert status_of(await exchange(rig.port, request(PATH))) == 204
+
+    assert rig.counted("orphan") == 1
+    assert rig.counted("acknowledged") == 0
+    assert rig.wakes == 0
+    assert await marks(connection) == {}
+
+
+@pytest.mark.fault("F07")
+async def test_a_burst_of_5000_posts_is_taken_whole(rig: Rig, connection: asyncpg.Connection) -> None:
+    await connect_cold(connection, ORCIDS)
+
+    statuses = await post_all(rig.port, map(path_of, ORCIDS), connections=1000)
+
+    assert set(statuses) == {204}
+    assert await marks(connection) == dict.fromkeys(ORCIDS, 1)
+    assert rig.counted("acknowledged") == 5000
+
+
+@pytest.mark.fault("F08", "F09")
+async def test_a_storm_on_one_id_writes_its_row_once(rig: Rig, connection: asyncpg.Connection) -> None:
+    await connect_cold(connection, [ORCID])
+
+    assert set(await post_all(rig.port, [PATH] * 2000, connections=50)) == {204}
+
+    assert await marks(connection) == {ORCID: 1}
+
+
+@pytest.mark.fault("F26")
+async def test_workers_that_hold_every_connection_do_not_delay_acknowledgements(
+    rig: Rig, database: Database, connection: asyncpg.Connection
+) -> None:
+    await connect_cold(connection, ORCIDS[:100])
+    held = [await database.worker.acquire() for _ in range(database.worker.get_max_size())]
+    held_by_readers = [await database.reader.acquire() for _ in range(database.reader.get_max_size())]
+    try:
+        async with asyncio.timeout(2):
+            assert set(await post_all(rig.port, map(path_of, ORCIDS[:100]), connections=10)) == {204}
+    finally:
+        for pool, connections in [(database.worker, held), (database.reader, held_by_readers)]:
+            for one in connections:
+                await pool.release(one)
+
+
+@pytest.mark.fault("F05", "F06")
+@pytest.mark.invariant("S1")
+async def test_no_acknowledgement_is_lost_when_the_connection_is_killed(
+    rig: Rig, connection: asyncpg.Connection
+) -> None:
+    await connect_cold(connection, ORCIDS[:2000])
+    answered: dict[Orcid, int] = {}
+    waiting = iter(ORCIDS[:2000])
+    killed = 0
+
+    async def post() -> None:
+        poster = Poster(rig.port)
+        for orcid in waiting:
+            answered[orcid] = await poster.post(path_of(orcid))
+        poster.close()
+
+    posting = asyncio.gather(*(post() for _ in range(20)))
+    while not posting.done():
+        killed += await connection.fetchval(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+            "where datname = current_database() and application_name like '%intake'"
+        )
+        await asyncio.wait([posting], timeout=0.02)
+    await posting
+
+    assert killed > 5
+    assert set(answered.values()) <= {204, 503}
+    durable = await marks(connection)
+    assert {orcid for orcid, status in answered.items() if status == 204} <= durable.keys()
+    assert list(answered.values()).count(204) > 1000
+    assert status_of(await exchange(rig.port, request(PATH))) == 204
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.invariant("L6")
+async def test_a_server_that_became_read_only_is_left_for_one_that_can_write(
+    rig: Rig, connection: asyncpg.Connection
+) -> None:
+    await connect_cold(connection, ORCIDS[:3])
+    assert status_of(await exchange(rig.port, request(path_of(ORCIDS[0])))) == 204
+    name = await connection.fetchval("select current_database()")
+    admin = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%intake'"
+
+    await connection.execute(f'alter database "{name}" set default_transaction_read_only = on')
+    await connection.execute(admin)
+    assert status_of(await exchange(rig.port, request(path_of(ORCIDS[1])))) == 503
+
+    await connection.execute(f'alter database "{name}" set default_transaction_read_only = off')
+    assert status_of(await exchange(rig.port, request(path_of(ORCIDS[2])))) == 204
+
+
+@pytest.mark.fault("F04")
+@pytest.mark.invariant("S1", "L6")
+async def test_a_black_hole_is_answered_503_in_time_and_left_at_once_when_it_ends(
+    dsn: str, connection: asyncpg.Connection, tmp_path: Path, wait_until
+) -> None:
+    await connect_cold(connection, ORCIDS[:50])
+    loop = asyncio.get_running_loop()
+    async with (
+        SilentProxy(dsn, tmp_path) as proxy,
+        open_database(proxy.dsn, workers=1) as database,
+        running_intake(database) as rig,
+    ):
+        assert status_of(await exchange(rig.port, request(path_of(ORCIDS[0])))) == 204
+        proxy.go_silent()
+        began = loop.time()
+        assert set(await post_all(rig.port, map(path_of, ORCIDS[1:11]), connections=10)) == {503}
+        assert loop.time() - began < 3
+        # Those that came while the first batch hung wait no longer either.
+        late = asyncio.gather(*(exchange(rig.port, request(path_of(orcid))) for orcid in ORCIDS[11:15]))
+        assert {status_of(answer) for answer in await asyncio.wait_for(late, 3)} == {503}
+        assert rig.counted("unavailable") == 14
+
+        proxy.recover()
+        began = loop.time()
+        assert status_of(await exchange(rig.port, request(path_of(ORCIDS[20])))) == 204
+        assert loop.time() - began < 1
+    assert (await marks(connection)).keys() == {ORCIDS[0], ORCIDS[20]}
+
+
+@pytest.mark.fault("F12")
+@pytest.mark.invariant("L7")
+async def test_draining_answers_on_and_asks_clients_to_leave(rig: Rig, connection: asyncpg.Connection) -> None:
+    await connect_cold(connection, [ORCID])
+    rig.draining.begin()
+
+    answer = await exchange(rig.port, request(PATH))
+
+    assert status_of(answer) == 204
+    assert b"Connection: close\r\n" in answer
+
+
+@pytest.mark.fault("F12")
+@pytest.mark.invariant("L7")
+async def test_closing_finishes_what_has_begun(database: Database, connection: asyncpg.Connection, wait_until) -> None:
+    await connect_cold(connection, [ORCID])
+    lock = connection.transaction()
+    await lock.start()
+    await connection.execute("select from orcid_sync.queue for update")
+    async with running_intake(database) as rig:
+        answer = asyncio.ensure_future(exchange(rig.port, request(PATH)))
+        await wait_until(lambda: blocked(connection))
+        release = asyncio.ensure_future(release_when_closed(lock, rig.port, wait_until))
+    await release
+    assert status_of(await answer) == 204
+
+
+async def release_when_closed(lock: asyncpg.transaction.Transaction, port: int, wait_until) -> None:
+    """Give the lock back once the listener takes no connections any more."""
+
+    async def refused() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return True
+        writer.close()
+        return False
+
+    await wait_until(refused)
+    await lock.rollback()
+
+
+@pytest.mark.fault("F82")
+async def test_workers_elsewhere_are_notified_but_not_of_every_mark(
+    rig: Rig, database: Database, connection: asyncpg.Connection, wait_until
+) -> None:
+    await connect_cold(connection, ORCIDS[:200])
+    heard: list[str] = []
+    listener = await database.connect_listener()
+    await listener.add_listener("orcid_sync_due", lambda *event: heard.append(event[3]))
+
+    await post_all(rig.port, map(path_of, ORCIDS[:200]), connections=5)
+    await wait_until(lambda: heard)
+
+    assert heard == [""]
+    assert rig.wakes == 1
+    listener.terminate()
