@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from orcid_sync.model.ids import Orcid, check_character, hyphenated
 from orcid_sync.store.database import Database, connect, open_database
 from orcid_sync.store.embedded import embedded_postgres
 from orcid_sync.store.migrate import migrate
@@ -87,6 +88,17 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     """The pools of this test's database, as the service has them."""
     async with open_database(dsn, workers=4) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def sample_orcids() -> Callable[[int], list[Orcid]]:
+    """`sample_orcids(n)`: n iDs with right check digits, always the same, sorted, that belong to nobody."""
+
+    def sample(number: int) -> list[Orcid]:
+        bases = [f"0009999{i:08d}" for i in range(number)]
+        return [Orcid(hyphenated(base + check_character(base))) for base in bases]
+
+    return sample
 
 
 @pytest.fixture(scope="session")

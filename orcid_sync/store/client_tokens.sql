@@ -1,6 +1,6 @@
 -- Our own tokens (contract section 2.3), sealed.
 
--- name: store
+-- name: store!
 insert into orcid_sync.client_tokens (client_id, scope, access_token, expires_at)
 values (:client_id, :scope, :access_token, now() + :lasts::interval)
 on conflict (client_id, scope) do update

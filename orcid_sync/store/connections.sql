@@ -67,7 +67,7 @@ with wanted as (
 )
 select orcid from disconnecting;
 
--- name: finish_disconnecting
+-- name: finish_disconnecting!
 with gone as (
   delete from orcid_sync.tokens where orcid = :orcid
 )
@@ -75,7 +75,7 @@ update orcid_sync.connections
    set state = 'disconnected', access_state = 'public'
  where orcid = :orcid and state = 'disconnecting';
 
--- name: set_access_state
+-- name: set_access_state!
 update orcid_sync.connections
    set access_state = :access_state
  where orcid = :orcid and access_state <> :access_state;

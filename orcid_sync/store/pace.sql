@@ -3,7 +3,7 @@
 -- The present rate, in three of these statements: the configured one, or since a slow-down the lowered one plus 5 % of
 -- the configured one for each minute.
 
--- name: create
+-- name: create!
 insert into orcid_sync.pace (client_id, rate) values (:client_id, :rate)
 on conflict (client_id) do nothing;
 

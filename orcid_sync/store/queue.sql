@@ -105,7 +105,7 @@ update orcid_sync.queue as q
  where q.orcid = :orcid and q.lease_no = :lease_no
 returning true;
 
--- name: release
+-- name: release!
 update orcid_sync.queue
    set lease_until = '-infinity'
  where orcid = :orcid and lease_no = :lease_no;

@@ -3,7 +3,7 @@
 -- name: begin$
 insert into orcid_sync.runs (job) values (:job) returning id;
 
--- name: finish
+-- name: finish!
 update orcid_sync.runs
    set finished_at = clock_timestamp(), outcome = :outcome::jsonb, error = :error
  where id = :id and finished_at is null;

@@ -26,6 +26,13 @@ async def test_every_named_query_can_be_prepared(connection: asyncpg.Connection,
             pytest.fail(f"{name}.sql, {query}: {error}")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_named_query_says_what_it_returns(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Without an operator after its name, an update would be taken for a select and not run when awaited."""
+    load_queries.__wrapped__(name)
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 @pytest.mark.fault("F81")
 @pytest.mark.parametrize("name", NAMES)
 def test_no_named_query_relies_on_session_state(name: str) -> None:
