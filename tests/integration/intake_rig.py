@@ -1,12 +1,13 @@
 """What the tests of the listeners share: a running intake, odd HTTP over bare sockets, a proxy that can go silent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any, Self
 from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
@@ -22,6 +23,9 @@ from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.wakeup import WakeUp
 from orcid_sync.store.database import Database
 from orcid_sync.store.queue import mark_due
+
+WaitUntil = Callable[..., Awaitable[Any]]
+"""The fixture wait_until."""
 
 SECRET = b"a secret of tests, 32 bytes long"
 GRACE = timedelta(seconds=3)
@@ -182,7 +186,7 @@ class SilentProxy:
             task.cancel()
         self._open.set()
 
-    async def __aenter__(self) -> "SilentProxy":
+    async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_unix_server(self._accept, self._path)
         return self
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import pytest
-from intake_rig import SilentProxy, connect_cold, sample_orcids
+from intake_rig import SilentProxy, WaitUntil, connect_cold, sample_orcids
 
 from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.health import Draining, Heartbeats
@@ -135,7 +135,7 @@ async def test_readyz_says_that_the_process_is_on_its_way_out(rig: Rig) -> None:
 @pytest.mark.fault("F76")
 @pytest.mark.invariant("L6")
 async def test_readyz_wants_a_database_that_can_be_written(
-    rig: Rig, connection: asyncpg.Connection, wait_until
+    rig: Rig, connection: asyncpg.Connection, wait_until: WaitUntil
 ) -> None:
     name = await connection.fetchval("select current_database()")
     await connection.execute(f'alter database "{name}" set default_transaction_read_only = on')
@@ -168,7 +168,7 @@ async def test_readyz_wants_the_schema_of_this_release_or_a_newer_one(rig: Rig, 
 
 
 @pytest.mark.fault("F04")
-async def test_a_black_hole_delays_neither_health_nor_metrics(dsn: str, tmp_path: Path, wait_until) -> None:
+async def test_a_black_hole_delays_neither_health_nor_metrics(dsn: str, tmp_path: Path, wait_until: WaitUntil) -> None:
     loop = asyncio.get_running_loop()
     async with (
         SilentProxy(dsn, tmp_path) as proxy,

@@ -14,6 +14,7 @@ from intake_rig import (
     Poster,
     Rig,
     SilentProxy,
+    WaitUntil,
     connect_cold,
     exchange,
     path_of,
@@ -179,9 +180,7 @@ async def test_no_log_and_no_answer_shows_an_address(rig: Rig, caplog: pytest.Lo
             assert b"Python" not in answer
             assert b"aiohttp" not in answer
 
-    assert any(
-        line == {"event": "request refused", "log_level": "info", "route": "webhook", "status": 404} for line in logged
-    )
+    assert {"event": "request refused", "log_level": "info", "route": "webhook", "status": 404} in logged
     assert any(line["event"] == "request not understood" for line in logged)
     assert TOKEN[2:] not in caplog.text + repr(logged)
     assert ORCID not in caplog.text + repr(logged)
@@ -202,7 +201,7 @@ async def test_each_204_is_durable_when_it_is_sent(rig: Rig, connection: asyncpg
 
 @pytest.mark.fault("F03")
 @pytest.mark.invariant("S1")
-async def test_no_answer_before_the_commit(rig: Rig, connection: asyncpg.Connection, wait_until) -> None:
+async def test_no_answer_before_the_commit(rig: Rig, connection: asyncpg.Connection, wait_until: WaitUntil) -> None:
     await connect_cold(connection, [ORCID])
     async with connection.transaction():
         await connection.execute("select from orcid_sync.queue for update")
@@ -321,7 +320,7 @@ async def test_a_server_that_became_read_only_is_left_for_one_that_can_write(
 @pytest.mark.fault("F04")
 @pytest.mark.invariant("S1", "L6")
 async def test_a_black_hole_is_answered_503_in_time_and_left_at_once_when_it_ends(
-    dsn: str, connection: asyncpg.Connection, tmp_path: Path, wait_until
+    dsn: str, connection: asyncpg.Connection, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
     await connect_cold(connection, ORCIDS[:50])
     loop = asyncio.get_running_loop()
@@ -361,7 +360,9 @@ async def test_draining_answers_on_and_asks_clients_to_leave(rig: Rig, connectio
 
 @pytest.mark.fault("F12")
 @pytest.mark.invariant("L7")
-async def test_closing_finishes_what_has_begun(database: Database, connection: asyncpg.Connection, wait_until) -> None:
+async def test_closing_finishes_what_has_begun(
+    database: Database, connection: asyncpg.Connection, wait_until: WaitUntil
+) -> None:
     await connect_cold(connection, [ORCID])
     lock = connection.transaction()
     await lock.start()
@@ -374,7 +375,7 @@ async def test_closing_finishes_what_has_begun(database: Database, connection: a
     assert status_of(await answer) == 204
 
 
-async def release_when_closed(lock: asyncpg.transaction.Transaction, port: int, wait_until) -> None:
+async def release_when_closed(lock: asyncpg.transaction.Transaction, port: int, wait_until: WaitUntil) -> None:
     """Give the lock back once the listener takes no connections any more."""
 
     async def refused() -> bool:
@@ -391,7 +392,7 @@ async def release_when_closed(lock: asyncpg.transaction.Transaction, port: int, 
 
 @pytest.mark.fault("F82")
 async def test_workers_elsewhere_are_notified_but_not_of_every_mark(
-    rig: Rig, database: Database, connection: asyncpg.Connection, wait_until
+    rig: Rig, database: Database, connection: asyncpg.Connection, wait_until: WaitUntil
 ) -> None:
     await connect_cold(connection, ORCIDS[:200])
     heard: list[str] = []
