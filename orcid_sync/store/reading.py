@@ -1,0 +1,231 @@
+"""What people want to know: the whole at a glance, one record, the changes. Reads only."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.store import connections, queue, webhooks
+from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.queue import LaneDepth
+from orcid_sync.store.runs import Run
+
+NEVER = -1
+"""In Overview.freshness: never verified."""
+OLDER = 0
+"""In Overview.freshness: longer ago than the last class."""
+
+
+class FailureCount(msgspec.Struct, frozen=True):
+    """A kind of failure, how many iDs have it at present, and one of them."""
+
+    error: str | None
+    number: int
+    example: Orcid
+
+
+class Circuit(msgspec.Struct, frozen=True, kw_only=True):
+    """How one of our API clients gets on with the Registry."""
+
+    client_id: str
+    rate: float
+    """Requests per second at present (the configured one, or less after 429 and 503)."""
+    failures: int
+    failing_since: datetime | None
+    slowed_at: datetime | None
+    paused_seconds: float
+    """Until the next try; 0 when the circuit is closed."""
+
+
+class FeedHead(msgspec.Struct, frozen=True):
+    """Where the change feed ends."""
+
+    epoch: str
+    last: int
+    at: datetime | None
+    """When the last change was committed."""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole at a glance."""
+
+    connections: dict[str, int]
+    """iDs by state of the connection."""
+    access: dict[str, int]
+    """Connected iDs by access state."""
+    records: dict[str, int]
+    """Connected iDs by state of the record."""
+    webhooks: dict[str, int]
+    unconfirmed_webhooks: int
+    """Webhooks whose registration or removal ORCID has not confirmed for an hour."""
+    queue: list[LaneDepth]
+    failures: list[FailureCount]
+    freshness: dict[int, int]
+    """Connected iDs verified within so many hours (1, 24, 168, 720), OLDER, or NEVER."""
+    jobs: list[Run]
+    """The last run of each job."""
+    feed: FeedHead
+    circuits: list[Circuit]
+    workers: int
+    """Database connections of workers."""
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """One iD: its connection, its record (None before the first load), its place in the queue."""
+
+    orcid: Orcid
+    connection: str
+    access_state: str
+    connected_at: datetime
+    disconnected_at: datetime | None
+    name: str | None
+    employer: str | None
+    state: str | None
+    access: str | None
+    primary_orcid: Orcid | None
+    registry_modified_at: datetime | None
+    first_seen_at: datetime | None
+    changed_at: datetime | None
+    verified_at: datetime | None
+    notified_at: datetime | None
+    due_at: datetime | None
+    lane: Lane | None
+    leased: bool | None
+    attempts: int | None
+    last_error: str | None
+    second_look_at: datetime | None
+    held: bool | None
+    """A read that would remove most of a section waits for a second one to agree."""
+
+
+class MirroredItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item as it stands in the mirror."""
+
+    section: str
+    key: str
+    visibility: str | None
+    modified_at: datetime | None
+    changed_at: datetime
+    group_put_code: int | None
+    group_position: int | None
+    doc: msgspec.Raw
+
+
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A change as the feed tells it."""
+
+    epoch: str
+    seq: int
+    orcid: Orcid
+    section: str
+    key: str
+    op: str
+    reason: str | None
+    fields: list[str]
+    minor: bool
+    visibility: str | None
+    cause: str
+    at: datetime
+    source_modified_at: datetime | None
+    old: msgspec.Raw | None
+    new: msgspec.Raw | None
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which changes are wanted."""
+
+    orcid: Orcid | None = None
+    section: str | None = None
+    minor: bool = True
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As parameters of the queries."""
+        return msgspec.structs.asdict(self)
+
+
+async def overview(connection: AnyConnection) -> Overview:
+    """The whole at a glance, as of one moment."""
+    queries = load_queries("reading")
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        states = await connections.counts(connection)
+        head = await queries.feed_head(connection)
+        return Overview(
+            connections=_summed((state, number) for (state, _), number in states.items()),
+            access=_summed((access, number) for (state, access), number in states.items() if state == "connected"),
+            records={row["state"]: row["number"] async for row in queries.record_states(connection)},
+            webhooks=_summed((state, number) for (_, state), number in (await webhooks.counts(connection)).items()),
+            unconfirmed_webhooks=await queries.unconfirmed_webhooks(connection),
+            queue=await queue.depth(connection),
+            failures=[FailureCount(**row) async for row in queries.failures(connection)],
+            freshness={_hours(row["within_hours"]): row["number"] async for row in queries.freshness(connection)},
+            jobs=[_run(row) async for row in queries.last_runs(connection)],
+            feed=FeedHead(**head),
+            circuits=[Circuit(**row) async for row in queries.circuits(connection)],
+            workers=await queries.workers(connection),
+        )
+
+
+async def person(connection: AnyConnection, orcid: Orcid) -> Person | None:
+    """One iD; None if it was never connected."""
+    row = await load_queries("reading").person(connection, orcid=orcid)
+    if row is None:
+        return None
+    return Person(**{**row, "lane": None if row["lane"] is None else Lane(row["lane"])})
+
+
+async def items(connection: AnyConnection, orcid: Orcid, section: str | None = None) -> list[MirroredItem]:
+    """The items of a record, or of one of its sections; in no order."""
+    rows = load_queries("reading").items(connection, orcid=orcid, section=section)
+    return [MirroredItem(**{**row, "doc": msgspec.Raw(row["doc"])}) async for row in rows]
+
+
+async def feed_head(connection: AnyConnection) -> FeedHead:
+    """Where the change feed ends."""
+    return FeedHead(**await load_queries("reading").feed_head(connection))
+
+
+async def changes_after(connection: AnyConnection, after: int, choice: Choice, *, limit: int) -> list[FeedEntry]:
+    """Up to `limit` of the chosen changes after a position, in the order of the feed."""
+    rows = load_queries("reading").changes_after(connection, after=after, limit=limit, **choice.arguments)
+    return [FeedEntry(**{**row, "old": _raw(row["old"]), "new": _raw(row["new"])}) async for row in rows]
+
+
+async def position_before_last(connection: AnyConnection, number: int, choice: Choice) -> int:
+    """The position after which the last `number` of the chosen changes come."""
+    position: int = await load_queries("reading").position_before_last(connection, number=number, **choice.arguments)
+    return position
+
+
+async def server_version(connection: AnyConnection) -> int:
+    """The major version of PostgreSQL."""
+    version: int = await load_queries("reading").server_version(connection)
+    return version // 10_000
+
+
+async def any_sealed(connection: AnyConnection) -> tuple[str, str, str] | None:
+    """What a ciphertext is bound to (iD, column), and the ciphertext: to try the key on. None if there is none."""
+    row = await load_queries("reading").any_sealed(connection)
+    return None if row is None else tuple(row.values())
+
+
+def _summed(pairs: Any) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for name, number in pairs:
+        sums[name] = sums.get(name, 0) + number
+    return sums
+
+
+def _hours(within: int | None) -> int:
+    return NEVER if within is None else within
+
+
+def _run(row: Any) -> Run:
+    outcome = None if row["outcome"] is None else msgspec.json.decode(row["outcome"], type=dict[str, int])
+    return Run(**{**row, "outcome": outcome})
+
+
+def _raw(document: bytes | None) -> msgspec.Raw | None:
+    return None if document is None else msgspec.Raw(document)
