@@ -1,1 +1,4 @@
-"""A simulated ORCID Registry: a real HTTP server for the demo, the tests and the benchmarks. Production never imports it."""
+"""A simulated ORCID Registry: a real HTTP server for the demo, the tests and the benchmarks.
+
+Production never imports it.
+"""

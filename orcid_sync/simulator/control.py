@@ -1,0 +1,176 @@
+"""Control over HTTP, under `/_sim/`, for simulations that run as a process of their own. Everything is JSON."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from orcid_sync.simulator import access as admission
+from orcid_sync.simulator.errors import Refusal, Unauthenticated
+from orcid_sync.simulator.profiles import Source
+from orcid_sync.simulator.tokens import Client
+from orcid_sync.simulator.world import World
+
+if TYPE_CHECKING:
+    from orcid_sync.simulator.registry import SimulatedRegistry
+
+Json = dict[str, Any]
+Handler = Callable[["SimulatedRegistry", web.Request, Json], Awaitable[Any]]
+
+
+def view(world: World, orcid: str, text: str | None, version: int | None) -> Any:
+    """What a token may read of a record, now or at an earlier version. Raises as SimulatedRegistry.view says."""
+    access = admission.reader(world.desk, text, on_public_host=text is None)
+    state = world.profiles.state(orcid)
+    if version is not None:
+        past = {known.version: known for _, known in world.profiles[orcid].past}
+        return world.renderer.record(past[version], access.viewer)
+    now = world.clock.now_ms()
+    admission.check_record(state, orcid, access, now_ms=now, address=f"/v3.0/{orcid}/record")
+    return world.renderer.record(state, access.viewer)
+
+
+async def _edit(sim: "SimulatedRegistry", request: web.Request, body: Json) -> Any:
+    operation = request.match_info["operation"]
+    method = getattr(sim.edit, operation, None)
+    if operation.startswith("_") or not inspect.ismethod(method):
+        raise KeyError(f"no edit {operation}")
+    if isinstance(body.get("source"), dict):
+        body["source"] = msgspec.convert(body["source"], Source)
+    return {"result": method(**body)}
+
+
+async def _view(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
+    version = request.query.get("version")
+    number = None if version is None else int(version)
+    return sim.view(request.match_info["orcid"], request.query.get("token"), version=number)
+
+
+async def _history(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
+    profile = sim.profiles[request.match_info["orcid"]]
+    return [
+        {"version": state.version, "at_ms": at_ms, "modified_ms": state.modified_ms} for at_ms, state in profile.past
+    ]
+
+
+async def _state(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
+    profile = sim.profiles[request.match_info["orcid"]]
+    facts = {key: value for key, value in msgspec.structs.asdict(profile.state).items() if key != "items"}
+    items = {section: list(items) for section, items in profile.state.items.items()}
+    return {**facts, "indexing_status": profile.indexing_status, "put_codes": items}
+
+
+async def _records(sim: "SimulatedRegistry", _request: web.Request, _: Json) -> Any:
+    return list(sim.profiles)
+
+
+async def _issue(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    return {"access_token": sim.desk.issue(**body).text}
+
+
+async def _revoke(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    return {"revoked": sim.desk.disable(body["orcid"], "USER_REVOKED", client_id=body.get("client_id"))}
+
+
+async def _add_client(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    client = msgspec.convert(body, Client)
+    sim.desk.clients[client.client_id] = client
+    return {"client_id": client.client_id}
+
+
+async def _switches(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    """Settings of the delivery, and the outage of the token service."""
+    if "introspection_down" in body:
+        sim.desk.introspection_down = bool(body.pop("introspection_down"))
+    for name, value in body.items():
+        if name not in sim.settings.__struct_fields__:
+            raise KeyError(f"no setting {name}")
+        setattr(sim.settings, name, value)
+    return sim.settings
+
+
+async def _add_fault(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    return sim.faults.add(**body)
+
+
+async def _faults(sim: "SimulatedRegistry", _request: web.Request, _: Json) -> Any:
+    return {"active": list(sim.faults.active.values()), "fired": dict(sim.faults.fired)}
+
+
+async def _clear_faults(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
+    number = request.query.get("number")
+    sim.faults.clear(None if number is None else int(number))
+    return {}
+
+
+async def _clock(sim: "SimulatedRegistry", _request: web.Request, _: Json) -> Any:
+    return {"now_ms": sim.clock.now_ms(), "speed": sim.clock.speed}
+
+
+async def _advance(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    return {"calls": await sim.advance(body["seconds"]), "now_ms": sim.clock.now_ms()}
+
+
+async def _deliver(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    return {"calls": await sim.run_delivery(after=body.get("after", 0.0))}
+
+
+async def _requests(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
+    since, orcid = int(request.query.get("since", 0)), request.query.get("orcid")
+    return [one for one in sim.journal.requests if one.number > since and orcid in (None, one.orcid)]
+
+
+async def _notifications(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
+    since, orcid = int(request.query.get("since", 0)), request.query.get("orcid")
+    return [one for one in sim.journal.notifications if one.number > since and orcid in (None, one.orcid)]
+
+
+async def _webhooks(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
+    orcid = request.query.get("orcid")
+    return sim.webhooks.of(orcid) if orcid else list(sim.webhooks)
+
+
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("POST", "edit/{operation}"): _edit,
+    ("GET", "view/{orcid}"): _view,
+    ("GET", "history/{orcid}"): _history,
+    ("GET", "state/{orcid}"): _state,
+    ("GET", "records"): _records,
+    ("POST", "tokens"): _issue,
+    ("POST", "tokens/revoke"): _revoke,
+    ("POST", "clients"): _add_client,
+    ("POST", "switches"): _switches,
+    ("POST", "faults"): _add_fault,
+    ("GET", "faults"): _faults,
+    ("DELETE", "faults"): _clear_faults,
+    ("GET", "clock"): _clock,
+    ("POST", "clock/advance"): _advance,
+    ("POST", "deliver"): _deliver,
+    ("GET", "requests"): _requests,
+    ("GET", "notifications"): _notifications,
+    ("GET", "webhooks"): _webhooks,
+}
+
+
+def add_routes(app: web.Application, sim: "SimulatedRegistry") -> None:
+    """Hang the control under `/_sim/`."""
+    for (method, path), handler in ROUTES.items():
+        app.router.add_route(method, f"/_sim/{path}", _adapted(sim, handler))
+
+
+def _adapted(sim: "SimulatedRegistry", handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            body = msgspec.json.decode(await request.read() or b"{}")
+            status, answer = 200, await handler(sim, request, body)
+        except Refusal as error:
+            status, answer = error.status, error.body
+        except Unauthenticated as error:
+            status, answer = error.status, error.body
+        except (KeyError, TypeError, ValueError) as error:
+            status, answer = 400, {"error": f"{type(error).__name__}: {error}"}
+        return web.Response(status=status, body=msgspec.json.encode(answer), content_type="application/json")
+
+    return handle

@@ -1,0 +1,222 @@
+"""Requests in, answers out: which endpoint is meant, and what the Registry says there."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+import msgspec
+
+from orcid_sync.simulator import access as admission
+from orcid_sync.simulator import answers
+from orcid_sync.simulator.answers import Answer
+from orcid_sync.simulator.errors import Refusal, Unauthenticated
+from orcid_sync.simulator.faults import Fault
+from orcid_sync.simulator.identifiers import ORCID_SHAPE
+from orcid_sync.simulator.profiles import RecordState
+from orcid_sync.simulator.reading import Target, find_target, skips_state_test
+from orcid_sync.simulator.stale import REPLICATED
+from orcid_sync.simulator.tokens import Token
+from orcid_sync.simulator.world import World
+
+VERSION = "v3.0"
+PUBLIC_HOST = "pub"
+"""First segment of the path that stands for the public host."""
+
+_CONSUMED = (*answers.JSON_TYPES, *answers.XML_TYPES)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request, as far as the Registry looks at it."""
+
+    method: str
+    address: str
+    """The absolute address as it was requested."""
+    path: str
+    """Path as it stands on the wire, percent-encoded, without the query."""
+    headers: Mapping[str, str]
+    body: bytes = b""
+    on_public_host: bool = False
+
+    @property
+    def media_type(self) -> str | None:
+        """The media type to answer with, None for 406."""
+        return answers.accepted(self.headers.get("Accept"), self.headers.get("Content-Type"))
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token."""
+        return admission.bearer(self.headers.get("Authorization"))
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where a call goes."""
+
+    endpoint: str
+    orcid: str | None = None
+    target: Target | None = None
+    segment: str = ""
+    """The encoded callback address of a webhook call."""
+
+
+def find_route(call: Call) -> Route:
+    """The endpoint that a call is meant for; `nowhere` if there is none, `redirect` for addresses of other versions."""
+    segments = call.path.strip("/").split("/")
+    if segments[0] == "oauth" and call.path in ("/oauth/token", "/oauth/revoke"):
+        return Route(segments[1])
+    if segments[0] == VERSION:
+        target = find_target(segments[1:])
+        return Route(target.endpoint, target.orcid, target) if target else Route("nowhere")
+    if segments[0] in (f"{VERSION}_rc1", f"{VERSION}_rc2"):
+        return Route("redirect")
+    if ORCID_SHAPE.fullmatch(segments[0]):
+        if len(segments) == 3 and segments[1] == "webhook" and not call.on_public_host:
+            return Route(f"webhook-{call.method.lower()}", segments[0], segment=segments[2])
+        return Route("redirect", segments[0])
+    return Route("nowhere")
+
+
+def answer(world: World, call: Call, route: Route, faults: Mapping[str, Fault]) -> Answer:
+    """What the Registry says to a call."""
+    try:
+        _check_scheme(call)
+        if route.target is not None:
+            return _read(world, call, route.target, faults)
+        if route.endpoint.startswith("webhook-"):
+            return _webhook(world, call, route)
+        return _OTHERS[route.endpoint](world, call)
+    except Refusal as error:
+        return answers.refusal(error, call.media_type)
+    except Unauthenticated as error:
+        return answers.unauthenticated(error)
+
+
+def _check_scheme(call: Call) -> None:
+    """Plain http is refused; here the header of the proxy that ends TLS says what was used."""
+    if call.headers.get("X-Forwarded-Proto") == "http":
+        raise Refusal(9012, "the API is reached by https only")
+
+
+def _read(world: World, call: Call, target: Target, faults: Mapping[str, Fault]) -> Answer:
+    access = admission.reader(world.desk, call.token, on_public_host=call.on_public_host)
+    if call.method != "GET":
+        raise Refusal(9001, status=405)
+    media_type = call.media_type
+    if media_type is None:
+        raise Refusal(9001, status=406)
+    if wrong := faults.get("wrong-record"):
+        target = msgspec.structs.replace(target, orcid=_other(world, target.orcid, wrong))
+    state = _state(world, call, target, access)
+    epoch: int | None = world.profiles.names_epoch
+    if (stale := faults.get("stale")) and target.orcid in world.profiles:
+        state, epoch = _stale_state(world, target.orcid, stale), None
+    body = world.answerer.answer(target, state, access, as_json=media_type in answers.JSON_TYPES, epoch=epoch)
+    return answers.document(body, media_type)
+
+
+def _state(world: World, call: Call, target: Target, access: admission.Access) -> RecordState:
+    found = world.find_state(target.orcid)
+    if found is not None and skips_state_test(target, access):
+        unavailable = found.locked or not found.claimed or found.primary_orcid or found.deactivated_ms
+        return msgspec.structs.replace(found, items={}, version=-1) if unavailable else found
+    return admission.check_record(found, target.orcid, access, now_ms=world.clock.now_ms(), address=call.address)
+
+
+def _stale_state(world: World, orcid: str, fault: Fault) -> RecordState:
+    lag_ms = round(fault.options.get("seconds", 300) * 1000)
+    sections = tuple(fault.options.get("sections", REPLICATED))
+    return world.stale.state(world.profiles[orcid], now_ms=world.clock.now_ms(), lag_ms=lag_ms, sections=sections)
+
+
+def _other(world: World, orcid: str, fault: Fault) -> str:
+    named = fault.options.get("other")
+    return str(named) if named else next((other for other in world.profiles if other != orcid), orcid)
+
+
+def _webhook(world: World, call: Call, route: Route) -> Answer:
+    """PUT and DELETE of registrations (contract sections 1.1, 1.3, 1.4)."""
+    if call.method not in ("PUT", "DELETE"):
+        raise Refusal(9001, status=405)
+    token = _webhook_token(world, call)
+    content_type = call.headers.get("Content-Type")
+    if content_type and content_type.partition(";")[0].strip().lower() not in _CONSUMED:
+        raise Refusal(9001, status=415)
+    orcid = route.orcid or ""
+    if call.method == "DELETE":
+        world.webhooks.delete(orcid, route.segment, token.client_id)
+        return Answer(204)
+    created = world.webhooks.put(orcid, route.segment, token.client_id)
+    return Answer(201, headers={"Location": call.address}) if created else Answer(204)
+
+
+def _webhook_token(world: World, call: Call) -> Token:
+    text = call.token
+    if text is not None and "/webhook" not in world.desk.check(text).scopes:
+        raise Refusal(9038, "/webhook")
+    return admission.member_token(world.desk, text)
+
+
+def _token(world: World, call: Call) -> Answer:
+    """`POST /oauth/token` for client credentials (contract section 2.3)."""
+    form = _form(call)
+    client = world.desk.authenticate(*_client_of(call, form))
+    if form.get("grant_type") != "client_credentials":
+        raise Unauthenticated("unsupported_grant_type", "The grant type is not supported", status=400)
+    token = world.desk.client_credentials(client, form.get("scope", ""))
+    granted = {
+        "access_token": token.text,
+        "token_type": "bearer",
+        "refresh_token": token.refresh,
+        "expires_in": (token.expires_ms - world.clock.now_ms()) // 1000,
+        "scope": " ".join(sorted(token.scopes)),
+        "orcid": None,
+    }
+    return answers.json_answer(200, granted)
+
+
+def _revoke(world: World, call: Call) -> Answer:
+    """`POST /oauth/revoke` by the client (contract section 2.6)."""
+    form = _form(call)
+    client = world.desk.authenticate(*_client_of(call, form))
+    if "token" not in form:
+        raise Unauthenticated("invalid_request", "The token is missing", status=400)
+    world.desk.revoke(client, form["token"])
+    return Answer(200)
+
+
+def _form(call: Call) -> dict[str, str]:
+    if call.method != "POST":
+        raise Unauthenticated("invalid_request", "Only POST is supported", status=405)
+    return {key: values[0] for key, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
+
+
+def _client_of(call: Call, form: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Client id and secret: HTTP Basic if there is an Authorization header, else the form's fields."""
+    kind, _, text = call.headers.get("Authorization", "").partition(" ")
+    if not kind:
+        return form.get("client_id"), form.get("client_secret")
+    try:
+        client_id, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None, None
+    return client_id, secret
+
+
+def _redirect(_world: World, call: Call) -> Answer:
+    """Addresses without a version, or with that of a release candidate (contract section 3.1)."""
+    first, _, rest = call.path.strip("/").partition("/")
+    if first.startswith(VERSION):
+        location = call.address.replace(f"/{first}/", f"/{VERSION}/", 1)
+        raise Refusal(9056, location, location=location)
+    if call.method != "GET":
+        raise Refusal(9001)
+    tail = f"{first}/{rest}" if rest else first
+    root = call.address.removesuffix(call.path.lstrip("/")).rstrip("/")
+    return Answer(302, headers={"Location": f"{root}/{VERSION}/{tail}"})
+
+
+def _nowhere(_world: World, _call: Call) -> Answer:
+    raise Refusal(9001, status=404)
+
+
+_OTHERS = {"token": _token, "revoke": _revoke, "redirect": _redirect, "nowhere": _nowhere}

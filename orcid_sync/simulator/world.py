@@ -1,0 +1,56 @@
+"""Everything that the simulated Registry knows, put together; no HTTP server here."""
+
+from random import Random
+
+from orcid_sync.simulator.clock import VirtualClock
+from orcid_sync.simulator.delivery import Delivery
+from orcid_sync.simulator.edits import Editor
+from orcid_sync.simulator.faults import Faults
+from orcid_sync.simulator.journal import Journal
+from orcid_sync.simulator.limits import DailyQuota, RateLimit
+from orcid_sync.simulator.profiles import Profiles, RecordState
+from orcid_sync.simulator.reading import Answerer
+from orcid_sync.simulator.rendering import Renderer
+from orcid_sync.simulator.stale import StaleCaches
+from orcid_sync.simulator.tokens import Client, TokenDesk
+from orcid_sync.simulator.webhooks import Webhooks
+
+CLIENT_ID = "APP-SIMULATED0CLIENT"
+CLIENT_SECRET = "simulated-secret"  # noqa: S105 - a made-up secret of a made-up client
+OTHER_CLIENT_ID = "APP-SIMULATED1CLIENT"
+OTHER_CLIENT_SECRET = "other-simulated-secret"  # noqa: S105 - as above
+PUBLIC_CLIENT_ID = "APP-SIMULATED2CLIENT"
+PUBLIC_CLIENT_SECRET = "public-simulated-secret"  # noqa: S105 - as above
+
+
+class World:
+    """The parts of the simulation, wired. Deterministic for a seed, a clock and an order of events."""
+
+    def __init__(self, *, clock: VirtualClock, seed: int, host: str, keep_history: bool) -> None:
+        self.clock = clock
+        self.rng = Random(seed)
+        self.profiles = Profiles(clock, keep_history=keep_history)
+        self.desk = TokenDesk(clock, Random(seed + 1))
+        self.webhooks = Webhooks(self.profiles, clock)
+        self.journal = Journal()
+        self.faults = Faults(Random(seed + 2))
+        self.delivery = Delivery(self.profiles, self.webhooks, self.desk, clock, self.faults, self.journal)
+        self.editor = Editor(self.profiles, self.desk, clock)
+        self.renderer = Renderer(host, client_name=self.desk.client_name, person_state=self.find_state)
+        self.answerer = Answerer(self.renderer)
+        self.stale = StaleCaches()
+        self.rate_limit: RateLimit | None = None
+        self.quota: DailyQuota | None = None
+        self._register_clients()
+
+    def find_state(self, orcid: str) -> RecordState | None:
+        """The present state of a record, None if there is no such record."""
+        return self.profiles.state(orcid) if orcid in self.profiles else None
+
+    def _register_clients(self) -> None:
+        for client in (
+            Client(CLIENT_ID, CLIENT_SECRET, "Simulated University"),
+            Client(OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, "Another Simulated Member"),
+            Client(PUBLIC_CLIENT_ID, PUBLIC_CLIENT_SECRET, "Simulated Public Client", True, ("/read-public",)),
+        ):
+            self.desk.clients[client.client_id] = client
