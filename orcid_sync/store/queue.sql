@@ -111,7 +111,7 @@ update orcid_sync.queue
  where orcid = :orcid and lease_no = :lease_no;
 
 -- name: seconds_to_next$
-select greatest(extract(epoch from min(next.due_at) - now()), 0)::double precision
+select extract(epoch from min(greatest(next.due_at, now())) - now())::double precision
   from unnest('{0,1,2,3,4}'::smallint[]) as lanes (lane)
  cross join lateral (
    select q.due_at

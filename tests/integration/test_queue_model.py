@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 from hypothesis.stateful import Bundle as States
+from hypothesis.stateful import RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Applied, Lane, Settlement
