@@ -202,6 +202,11 @@ def _replace(row: Struct, values: dict[str, None]) -> Struct:
     return msgspec.structs.replace(row, **values)
 
 
+def with_detail(content: Content, detail: bytes | None) -> Content:
+    """A summary together with its full form."""
+    return msgspec.structs.replace(content, detail=detail)
+
+
 def addition(item: Item, content: Content) -> Change:
     """The change of a new item."""
     at = extract.moment(wire.Timestamp(item.modified_ms))
@@ -214,7 +219,7 @@ def update(orcid: str, item: Item, old: Content, detail: bytes | None) -> tuple[
     `detail` is the full form if it was read again. Raises MalformedRecord.
     """
     section = SECTIONS[item.section]
-    new = msgspec.structs.replace(item.content, detail=detail or old.detail)
+    new = with_detail(item.content, detail or old.detail)
     before, after = section.entry(orcid, old), section.entry(orcid, new)
     fields = fields_of(before, after)
     if not fields and not (_same_json(old.doc, new.doc) and _same_json(old.detail, new.detail)):

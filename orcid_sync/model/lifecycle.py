@@ -88,11 +88,12 @@ BACKOFFS: Mapping[str, Backoff] = {
     "unavailable": _SOON,
     "stale": Backoff(timedelta(minutes=5), timedelta(hours=1)),
     "malformed": _LATER,
-    "wrong-record": _LATER,
-    "too-large": _LATER,
+    "wrong_record": _LATER,
+    "too_large": _LATER,
     "forbidden": _LATER,
-    "bad-request": _LATER,
-    "client-disabled": _LATER,
+    "bad_request": _LATER,
+    "client_disabled": _LATER,
+    "scope_not_granted": _LATER,
 }
 """How each kind of failure is spaced (contract section 4.3); kinds not named here are bugs, and wait long."""
 
@@ -219,10 +220,11 @@ def settle_state(turn: Turn, fate: Fate, access: str) -> Settlement:
     )
 
 
-def settle_failure(turn: Turn, kind: str, chance: float) -> Settlement:
+def settle_failure(turn: Turn, kind: str, chance: float, error: str) -> Settlement:
     """After a read that told nothing: the mirror stays as it is (S10), the iD is tried again, in its lane."""
     attempts = turn.attempts + 1
-    return Settlement(done=False, due_in=backoff(kind, attempts, chance), lane=turn.lane, attempts=attempts, error=kind)
+    due_in = backoff(kind, attempts, chance)
+    return Settlement(done=False, due_in=due_in, lane=turn.lane, attempts=attempts, error=error)
 
 
 def settle_held(policy: Policy, digest: bytes) -> Settlement:

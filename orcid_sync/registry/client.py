@@ -6,7 +6,7 @@ for what the contract calls retryable (section 4.3); whatever lasts longer is th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
@@ -129,7 +129,7 @@ class Registry:
 
     async def works(
         self, orcid: Orcid, put_codes: Iterable[int], token: str | None = None
-    ) -> AsyncIterator[dict[int, bytes]]:
+    ) -> AsyncGenerator[dict[int, bytes]]:
         """Full works as undecoded JSON by put-code, in pages of at most 100; what is missing is unknown, not gone.
 
         A large page holds a permit until the next one is asked for; to leave early, use contextlib.aclosing.

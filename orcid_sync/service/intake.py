@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.model.ids import Orcid, check_character
 from orcid_sync.registry.callbacks import verify_callback
 from orcid_sync.service.health import Draining
 from orcid_sync.service.listeners import SERVER, type_of_handler
@@ -27,8 +27,8 @@ MAX_BODY = 1024
 
 # The path as it stands in the request line: percent-encoding, dots, other digits and queries all fail here (fault F94).
 _CALLBACK = re.compile(
-    r"/webhooks/(?P<orcid>[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])/"
-    r"(?P<token>(?P<version>0|[1-9][0-9]{0,4})\.[A-Za-z0-9_-]{43})",
+    # the iD, the token, and in it the version of its key
+    r"/webhooks/([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])/((0|[1-9][0-9]{0,4})\.[A-Za-z0-9_-]{43})",
     re.ASCII,
 )
 
@@ -119,18 +119,14 @@ class Intake:
         address = _CALLBACK.fullmatch(path)
         if address is None:
             return None
-        try:
-            orcid = parse_orcid(address["orcid"])
-        except InvalidOrcid:
-            return None
-        version = int(address["version"])
-        secret = self._secrets.get(version)
-        if secret is None:
+        orcid, token, version = address.groups()
+        secret = self._secrets.get(int(version))
+        if secret is None or check_character(orcid.replace("-", "")[:15]) != orcid[-1]:
             return None
         genuine = verify_callback(
-            address["token"], secret=secret, key_version=version, environment=self._environment, orcid=orcid
+            token, secret=secret, key_version=int(version), environment=self._environment, orcid=orcid
         )
-        return orcid if genuine else None
+        return Orcid(orcid) if genuine else None
 
     def _answer(self, outcome: Outcome, route: str, **headers: str) -> web.Response:
         self._counters[outcome].inc()

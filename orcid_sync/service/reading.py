@@ -1,7 +1,7 @@
 """Reading one record from the Registry: the record itself, and the full form of what is new or moved.
 
-All of it happens outside of any transaction. Large records are taken in small bites, so that the event loop, and with it
-the acknowledgement of notifications, never waits long for one of them (fault F28).
+All of it happens outside of any transaction. Large records are taken in small bites, so that the event loop, and with
+it the acknowledgement of notifications, never waits long for one of them (fault F28).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Seeing that ORCID's webhook for an iD exists, or does not: what is recorded is made true (contract sections 1.3, 1.4).
+"""Seeing that ORCID's webhook for an iD exists, or does not (contract sections 1.3, 1.4).
 
 The record is written before ORCID is told, so that a crash in between leaves a webhook that we know of (S16, F100).
 """

@@ -71,6 +71,11 @@ async def pause(connection: AnyConnection, client_id: str) -> float:
     return seconds or 0.0
 
 
+async def fall_silent(connection: AnyConnection, client_id: str, *, seconds: float) -> None:
+    """The Registry asked for silence (Retry-After): nothing is sent before so many seconds have passed."""
+    await load_queries("pace").fall_silent(connection, client_id=client_id, seconds=seconds)
+
+
 async def load(connection: AnyConnection, client_id: str, *, rate: float) -> Pace | None:
     """The present state; None before the first request."""
     row = await load_queries("pace").load(connection, client_id=client_id, rate=rate)

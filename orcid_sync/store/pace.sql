@@ -68,6 +68,11 @@ select extract(epoch from clock_timestamp() - failing_since)::float8
   from closed
  where failures >= 5;
 
+-- name: fall_silent!
+update orcid_sync.pace
+   set paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs => :seconds::float8))
+ where client_id = :client_id and :seconds::float8 > 0;
+
 -- name: pause$
 select greatest(extract(epoch from paused_until - clock_timestamp()), 0)::float8
   from orcid_sync.pace

@@ -1,0 +1,162 @@
+"""The worker: leases what is due, reconciles a few iDs at a time, waits to be woken or polls.
+
+NOTIFY only shortens the wait; the poll is the truth (fault F82). A lease is kept alive while its reconciliation runs,
+so that a slow Registry does not make two workers fight over a large record; a worker that is killed or frozen keeps
+nothing alive, and its iDs are taken over (faults F15, F16). What the worker itself leases is bounded by its capacity, so
+waiting for a slot of the pace inside a lease takes a fraction of a second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from orcid_sync.service.health import Heartbeats
+from orcid_sync.store import queue
+from orcid_sync.store.database import Database, DatabaseUnavailable, transaction
+from orcid_sync.store.queue import WAKE_CHANNEL, Lease, LeaseLost
+
+RETRY_SECONDS = 1.0
+"""How soon a worker asks again for a database that was away."""
+
+SHORTEST_NAP = 0.01
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Reconciles what is due until it is stopped."""
+
+    def __init__(
+        self,
+        database: Database,
+        reconcile: Callable[[Lease], Awaitable[str]],
+        pause: Callable[[], Awaitable[float]],
+        *,
+        capacity: int,
+        lease: timedelta,
+        poll_seconds: float,
+        heartbeats: Heartbeats,
+    ) -> None:
+        """Run up to `capacity` reconciliations at once, and none while `pause` asks for seconds of silence."""
+        self._database = database
+        self._reconcile = reconcile
+        self._pause = pause
+        self._capacity = capacity
+        self._lease = lease
+        self._poll_seconds = poll_seconds
+        self._heartbeats = heartbeats
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._running: dict[asyncio.Task[None], Lease] = {}
+        self._abandoned: list[Lease] = []
+        self._listener: asyncpg.Connection | None = None
+        self._database_away = False
+
+    def wake(self, *_: object) -> None:
+        """Something may be due."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        try:
+            while not self._stopping:
+                self._heartbeats.beat("worker", period=self._poll_seconds + self._lease.total_seconds())
+                self._woken.clear()
+                nap = await self._turn()
+                if nap > 0 and not self._stopping:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._woken.wait(), nap)
+        finally:
+            self._heartbeats.end("worker")
+
+    async def stop(self, seconds: float) -> None:
+        """Lease nothing more, give what runs so many seconds to finish, then give it back undone."""
+        self._stopping = True
+        self.wake()
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        unfinished = dict(self._running)
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished)
+        self._abandoned += unfinished.values()
+        with suppress(DatabaseUnavailable):  # the leases lapse by themselves
+            await self._give_back()
+        if self._listener is not None:
+            self._listener.terminate()
+
+    async def _turn(self) -> float:
+        """Start what is due and fits; returns the seconds until there may be more to do."""
+        try:
+            await self._listen()
+            await self._give_back()
+            nap = await self._fill()
+        except DatabaseUnavailable as error:
+            if not self._database_away:
+                log.warning("database away", reason=str(error))
+            self._database_away = True
+            return RETRY_SECONDS
+        if self._database_away:
+            log.warning("database back")
+        self._database_away = False
+        return nap
+
+    async def _fill(self) -> float:
+        free = self._capacity - len(self._running)
+        if free == 0:
+            return self._poll_seconds  # a finished reconciliation wakes us
+        if (pause := await self._pause()) > 0:
+            return min(pause, self._poll_seconds)
+        async with transaction(self._database.worker) as connection:
+            leases = await queue.lease_due(connection, limit=free, lease=self._lease)
+        for lease in leases:
+            task = asyncio.create_task(self._work(lease), name=f"reconcile {lease.orcid}")
+            self._running[task] = lease
+            task.add_done_callback(self._finished)
+        if len(leases) == free:
+            return 0
+        async with transaction(self._database.worker) as connection:
+            next_in = await queue.seconds_to_next(connection)
+        return self._poll_seconds if next_in is None else min(max(next_in, SHORTEST_NAP), self._poll_seconds)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self.wake()
+
+    async def _work(self, lease: Lease) -> None:
+        """One reconciliation. Whatever goes wrong, the iD is not lost: its lease lapses or is given back."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(self._keep(lease))
+                await self._reconcile(lease)
+                keeper.cancel()
+        except* LeaseLost:
+            log.info("lease lost", orcid=lease.orcid)
+        except* DatabaseUnavailable as errors:
+            self._abandoned.append(lease)
+            log.info("not committed", orcid=lease.orcid, reason=str(errors.exceptions[0]))
+
+    async def _keep(self, lease: Lease) -> None:
+        """Extend the lease while its reconciliation runs. Raises LeaseLost."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            async with transaction(self._database.worker) as connection:
+                await queue.extend(connection, lease, self._lease)
+
+    async def _give_back(self) -> None:
+        """Release what could not be finished, so that it need not wait until its lease lapses."""
+        while self._abandoned:
+            async with transaction(self._database.worker) as connection:
+                await queue.release(connection, self._abandoned[-1])
+            self._abandoned.pop()
+
+    async def _listen(self) -> None:
+        """Have a connection that hears NOTIFY, if one is to be had."""
+        if self._listener is None or self._listener.is_closed():
+            self._listener = await self._database.connect_listener()
+            await self._listener.add_listener(WAKE_CHANNEL, self.wake)

@@ -1,0 +1,26 @@
+"""The scheduled sweeps over the queue and the runs; each returns how many rows it touched."""
+
+from datetime import timedelta
+
+from orcid_sync.store.database import AnyConnection, load_queries
+
+AT_ONCE = 1000
+"""Rows that one sweep touches at most; the next one goes on."""
+
+
+async def mark_without_webhook(connection: AnyConnection, *, key_version: int) -> int:
+    """Make due those connected iDs for which ORCID was never asked for a webhook under this key."""
+    number: int = await load_queries("sweeps").mark_without_webhook(connection, key_version=key_version, limit=AT_ONCE)
+    return number
+
+
+async def bring_checks_nearer(connection: AnyConnection, *, interval: timedelta) -> int:
+    """Bring checks nearer that lie further away than the interval allows, spread over it."""
+    number: int = await load_queries("sweeps").bring_checks_nearer(connection, interval=interval, limit=AT_ONCE)
+    return number
+
+
+async def forget_runs(connection: AnyConnection, *, keep: timedelta) -> int:
+    """Delete runs older than `keep`."""
+    number: int = await load_queries("sweeps").forget_runs(connection, keep=keep)
+    return number

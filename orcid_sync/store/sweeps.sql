@@ -1,0 +1,41 @@
+-- The scheduled sweeps: each one idempotent statement, so that it does no harm if two replicas run it at once.
+
+-- name: mark_without_webhook$
+-- Connected iDs of which ORCID was never asked for a webhook under this key: webhooks were switched on, or the key is new.
+with missing as (
+  select q.orcid
+    from orcid_sync.queue as q
+    join orcid_sync.connections as c using (orcid)
+   where c.state = 'connected' and q.gen = q.leased_gen and q.lease_until <= now()
+     and not exists (select from orcid_sync.webhooks as w where w.orcid = q.orcid and w.key_version = :key_version)
+   limit :limit
+     for update of q skip locked
+), marked as (
+  update orcid_sync.queue as q
+     set gen = q.gen + 1, due_at = least(q.due_at, now()), lane = least(q.lane, 4)
+    from missing where q.orcid = missing.orcid
+  returning 1
+)
+select count(*)::integer from marked;
+
+-- name: bring_checks_nearer$
+-- Checks that lie further away than the interval allows: it was shortened. They are spread over the next interval.
+with late as (
+  select q.orcid
+    from orcid_sync.queue as q
+    join orcid_sync.connections as c using (orcid)
+   where c.state = 'connected' and q.attempts = 0 and q.lease_until <= now()
+     and q.due_at > now() + :interval::interval * 1.1 and q.verified_at is not null
+   limit :limit
+     for update of q skip locked
+), pulled as (
+  update orcid_sync.queue as q
+     set due_at = now() + :interval::interval * random()
+    from late where q.orcid = late.orcid
+  returning 1
+)
+select count(*)::integer from pulled;
+
+-- name: forget_runs$
+with old as (delete from orcid_sync.runs where started_at < now() - :keep::interval returning 1)
+select count(*)::integer from old;
