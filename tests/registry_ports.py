@@ -1,0 +1,60 @@
+"""What a test plugs into the Registry client: a pace, a token store and a metrics sink that keep what they hear."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from orcid_sync.registry.client import Account, Registry, open_registry
+from orcid_sync.registry.exchange import Limits
+
+
+@dataclass
+class Journal:
+    """A pace that lets everything pass and writes down what it hears; a token store in memory; a metrics sink."""
+
+    pace: list[Any] = field(default_factory=list)
+    observed: list[tuple[str, str]] = field(default_factory=list)
+    stored: dict[str, str] = field(default_factory=dict)
+    expiry: dict[str, int] = field(default_factory=dict)
+
+    async def slot(self) -> None:
+        self.pace.append("slot")
+
+    async def busy(self, retry_after: float | None) -> None:
+        self.pace.append(("busy", retry_after))
+
+    async def failed(self) -> None:
+        self.pace.append("failed")
+
+    async def succeeded(self) -> None:
+        self.pace.append("succeeded")
+
+    async def load(self, scope: str) -> str | None:
+        return self.stored.get(scope)
+
+    async def save(self, scope: str, token: str, expires_in: int) -> None:
+        self.stored[scope] = token
+        self.expiry[scope] = expires_in
+
+    def observe(self, endpoint: str, status: str, seconds: float) -> None:
+        assert 0 <= seconds < 60
+        self.observed.append((endpoint, status))
+
+
+@asynccontextmanager
+async def registry_at(url: str, journal: Journal, **limits: Any) -> AsyncIterator[Registry]:
+    """A Registry client for the server at `url`, with the limits that the test wants."""
+    account = Account(api_url=url, web_url=url, client_id="APP-TEST", client_secret="client-s3cr3t")
+    bounds = Limits(**{"repeat_wait_seconds": 0.0, "total_seconds": 20.0} | limits)
+    async with open_registry(account, pace=journal, tokens=journal, observe=journal.observe, limits=bounds) as registry:
+        yield registry
+
+
+def chain(error: BaseException | None) -> str:
+    """All that any log could show of an exception and of those behind it."""
+    shown = ""
+    while error is not None:
+        shown += f"{error!r} {error} {error.args} {vars(error)}\n"
+        error = error.__cause__ or error.__context__
+    return shown
