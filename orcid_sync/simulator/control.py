@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,6 +65,19 @@ async def _state(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any
 
 async def _records(sim: "SimulatedRegistry", _request: web.Request, _: Json) -> Any:
     return list(sim.profiles)
+
+
+async def _add_records(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    """Either `{"samples": n, "seed": s}` or `{"orcid": …, "works": n, …}`."""
+    if "samples" in body:
+        return sim.add_samples(body["samples"], seed=body.get("seed", 7))
+    sim.add_record(**body)
+    return [body["orcid"]]
+
+
+async def _random_edits(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    rng = Random(body["seed"]) if "seed" in body else sim.world.rng
+    return [sim.random_edit(rng, orcid=body.get("orcid")) for _ in range(body.get("count", 1))]
 
 
 async def _issue(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
@@ -138,6 +152,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "history/{orcid}"): _history,
     ("GET", "state/{orcid}"): _state,
     ("GET", "records"): _records,
+    ("POST", "records"): _add_records,
+    ("POST", "random-edits"): _random_edits,
     ("POST", "tokens"): _issue,
     ("POST", "tokens/revoke"): _revoke,
     ("POST", "clients"): _add_client,

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from random import Random
 from typing import Any, Self
 
 from aiohttp import web
 
 from orcid_sync.simulator import control
+from orcid_sync.simulator.building import make_record
 from orcid_sync.simulator.clock import VirtualClock
 from orcid_sync.simulator.delivery import DeliverySettings
 from orcid_sync.simulator.edits import Editor
@@ -14,6 +16,8 @@ from orcid_sync.simulator.faults import Faults
 from orcid_sync.simulator.journal import Journal
 from orcid_sync.simulator.limits import DailyQuota, RateLimit
 from orcid_sync.simulator.profiles import Profiles
+from orcid_sync.simulator.random_edits import Edit, random_edit
+from orcid_sync.simulator.samples import add_samples
 from orcid_sync.simulator.server import FrontDoor, Listener
 from orcid_sync.simulator.tokens import TokenDesk
 from orcid_sync.simulator.webhooks import Webhooks
@@ -48,6 +52,18 @@ class SimulatedRegistry:
         self._address = ""
         self._jobs: asyncio.Task[None] | None = None
         self._next_indexing_ms = self._next_hooks_ms = 0
+
+    def add_samples(self, count: int = 40, *, seed: int = 7) -> list[str]:
+        """Put lifelike sample records into the Registry; their iDs."""
+        return add_samples(self.world, count, seed=seed)
+
+    def add_record(self, orcid: str, **sizes: int) -> None:
+        """A plain record of a given size: see `building.make_record`. Raises ValueError if the iD is taken."""
+        make_record(self.profiles, orcid, **sizes)
+
+    def random_edit(self, rng: Random, *, orcid: str | None = None) -> Edit | None:
+        """Something that happens on an ordinary day: see `random_edits.random_edit`."""
+        return random_edit(self.world, rng, orcid=orcid)
 
     @property
     def clock(self) -> VirtualClock:
