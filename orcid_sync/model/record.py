@@ -43,10 +43,13 @@ class Record(Struct, frozen=True):
             container = self.blocks[section.block].get(section.container)
             if container is None:
                 continue
-            if bytes(container) != b"null":
-                yield section, section.items(container)
-            elif section.key_column is None:
-                yield section, iter(())
+            if bytes(container) == b"null":
+                # A name or biography that is null is not visible to us; of a list, null says nothing.
+                items: Iterator[Item] | None = iter(()) if section.key_column is None else None
+            else:
+                items = section.items(container)
+            if items is not None:
+                yield section, items
 
     def items(self) -> Iterator[Item]:
         """All items. Raises MalformedRecord."""

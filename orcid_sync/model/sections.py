@@ -9,10 +9,11 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from orcid_sync.model import extract, rows, wire
 from orcid_sync.model.extract import Entry
+from orcid_sync.model.groups import Groups, affiliations, grouped, listed, peer_reviews, single
 
 ItemKey = tuple[str, str]
 """(section, key): what an item is called inside its record."""
@@ -71,7 +72,6 @@ class _Head(Struct, rename="kebab"):
     email: str | None = None
 
 
-Groups = Callable[[Raw], Iterator[list[Raw]]]
 Build = Callable[[extract.Common, Any, Any], Entry]
 
 
@@ -86,7 +86,7 @@ class Section(Struct, frozen=True):
     container: str
     """Its member there."""
     groups: Groups
-    """Takes the container apart into groups of items."""
+    """Takes the container apart into groups of items; None if the list that it should contain is not there."""
     row: type[rows.ItemRow]
     shape: type[wire.Item]
     build: Build
@@ -106,11 +106,16 @@ class Section(Struct, frozen=True):
         key = (self.key_column,) if self.key_column else ()
         return ("section", *key) if self.shared_table else key
 
-    def items(self, container: Raw) -> Iterator[Item]:
-        """The section's items in ORCID's order. Raises MalformedRecord."""
+    def items(self, container: Raw) -> Iterator[Item] | None:
+        """The section's items in ORCID's order; None if the container has no list. Raises MalformedRecord."""
+        with shape_of(self.container):
+            groups = self.groups(container)
+        return None if groups is None else self._items(groups)
+
+    def _items(self, groups: Iterator[list[Raw]]) -> Iterator[Item]:
         seen: dict[str, bytes] = {}
         with shape_of(self.container):
-            for group in self.groups(container):
+            for group in groups:
                 heads = [_decode_head(raw) for raw in group]
                 first = min((head.put_code or 0 for head in heads), default=0)
                 for position, (raw, head) in enumerate(zip(group, heads, strict=True)):
@@ -174,66 +179,10 @@ class shape_of:  # noqa: N801 - reads as a phrase: with shape_of("works")
 _decode_head = msgspec.json.Decoder(_Head, strict=False).decode
 
 
-def _single(container: Raw) -> Iterator[list[Raw]]:
-    yield [container]
-
-
-def _listed(member: str) -> Groups:
-    """Person sections: a plain list; each item is a group of its own."""
-    shape = _struct(member, list[Raw])
-
-    def groups(container: Raw) -> Iterator[list[Raw]]:
-        for raw in msgspec.json.decode(container, type=shape).of:
-            yield [raw]
-
-    return groups
-
-
-def _grouped(member: str) -> Groups:
-    """Works, fundings, research resources: `group[]` of lists, the preferred version first."""
-    shape = _struct("group", list[_struct(member, list[Raw])])  # type: ignore[misc]
-
-    def groups(container: Raw) -> Iterator[list[Raw]]:
-        for group in msgspec.json.decode(container, type=shape).of:
-            yield group.of
-
-    return groups
-
-
-def _affiliations(kind: str) -> Groups:
-    """`affiliation-group[].summaries[].{kind}-summary`."""
-    summary = msgspec.defstruct("Summary", [("of", Raw, field(name=f"{kind}-summary"))])
-    shape = _struct("affiliation-group", list[_struct("summaries", list[summary])])  # type: ignore[misc,valid-type]
-
-    def groups(container: Raw) -> Iterator[list[Raw]]:
-        for group in msgspec.json.decode(container, type=shape).of:
-            yield [one.of for one in group.of]
-
-    return groups
-
-
-def _peer_reviews() -> Groups:
-    """Two levels: the review group, in it the reviews that share an identifier."""
-    inner = _struct("peer-review-summary", list[Raw])
-    shape = _struct("group", list[_struct("peer-review-group", list[inner])])  # type: ignore[misc,valid-type]
-
-    def groups(container: Raw) -> Iterator[list[Raw]]:
-        for outer in msgspec.json.decode(container, type=shape).of:
-            for group in outer.of:
-                yield group.of
-
-    return groups
-
-
-def _struct(member: str, shape: Any) -> Any:
-    """A Struct with one member, `of`, that must be there: an absent list is never taken for an empty one (F54)."""
-    return msgspec.defstruct("Container", [("of", shape, field(name=member))])
-
-
 def _person(
     name: str, table: str, container: str, row: type[rows.ItemRow], shape: type[wire.Item], build: Build
 ) -> Section:
-    return Section(name, table, "person", container, _listed(name), row, shape, build)
+    return Section(name, table, "person", container, listed(name), row, shape, build)
 
 
 def _affiliation(name: str) -> Section:
@@ -242,7 +191,7 @@ def _affiliation(name: str) -> Section:
         "affiliations",
         "activities-summary",
         f"{name}s",
-        _affiliations(name),
+        affiliations(name),
         rows.Affiliation,
         wire.Affiliation,
         extract.affiliation,
@@ -260,13 +209,13 @@ def _activity(
 
 
 _ALL = [
-    Section("name", "names", "person", "name", _single, rows.Name, wire.Name, extract.name, key_column=None),
+    Section("name", "names", "person", "name", single, rows.Name, wire.Name, extract.name, key_column=None),
     Section(
         "biography",
         "biographies",
         "person",
         "biography",
-        _single,
+        single,
         rows.Biography,
         wire.Content,
         extract.biography,
@@ -277,7 +226,7 @@ _ALL = [
         "emails",
         "person",
         "emails",
-        _listed("email"),
+        listed("email"),
         rows.Email,
         wire.Email,
         extract.email,
@@ -311,7 +260,7 @@ _ALL = [
     _affiliation("service"),
     _activity(
         "work",
-        _grouped("work-summary"),
+        grouped("work-summary"),
         rows.Work,
         wire.WorkSummary,
         extract.work,
@@ -320,7 +269,7 @@ _ALL = [
     ),
     _activity(
         "funding",
-        _grouped("funding-summary"),
+        grouped("funding-summary"),
         rows.Funding,
         wire.FundingSummary,
         extract.funding,
@@ -329,7 +278,7 @@ _ALL = [
     ),
     _activity(
         "peer-review",
-        _peer_reviews(),
+        peer_reviews(),
         rows.PeerReview,
         wire.PeerReviewSummary,
         extract.peer_review,
@@ -338,7 +287,7 @@ _ALL = [
     ),
     _activity(
         "research-resource",
-        _grouped("research-resource-summary"),
+        grouped("research-resource-summary"),
         rows.ResearchResource,
         wire.ResearchResourceSummary,
         extract.research_resource,

@@ -116,7 +116,7 @@ class Reconciler:
             await self._commit(lease, turn, finding)
         except (LeaseLost, DatabaseUnavailable):
             raise
-        except Exception as error:  # noqa: BLE001 - a record that trips us up must wait its turn like any other failure
+        except Exception as error:
             if not isinstance(error, (RegistryError, *FAILURES)):
                 log.exception("reconciliation failed by a defect", orcid=lease.orcid)
             finding = await self._failure(lease, turn, error)

@@ -49,7 +49,7 @@ async def load(connection: AnyConnection, orcid: str) -> Held:
         return Held(None, {})
     known = {
         (row["section"], row["key"]): Known(row["digest"], row["visibility"], row["detail_modified_at"])
-        for row in await _queries.load_known(connection, orcid=orcid)
+        async for row in _queries.load_known(connection, orcid=orcid)
     }
     return Held(RecordContent(record["state"], record["access"], record["primary_orcid"], record["doc"]), known)
 
@@ -59,10 +59,10 @@ async def load_contents(connection: AnyConnection, orcid: str, keys: Sequence[It
     if not keys:
         return {}
     sections, names = zip(*keys, strict=True)
-    found = await _queries.load_contents(connection, orcid=orcid, sections=sections, keys=names)
+    found = _queries.load_contents(connection, orcid=orcid, sections=sections, keys=names)
     return {
         (row["section"], row["key"]): Content(row["doc"], row["detail"], row["group_put_code"], row["group_position"])
-        for row in found
+        async for row in found
     }
 
 

@@ -1,0 +1,265 @@
+"""The composition root: pools, Registry client, listeners, workers, scheduler, signals; clocks and chance, only here.
+
+Stopping is as careful as starting (design section 6, invariant L7): readiness goes down first, notifications are still
+answered while the load balancer looks away, nothing new is leased, what is leased is finished within a bound, and only
+then the doors close.
+"""
+
+import asyncio
+import gc
+import random
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Literal
+
+import asyncpg
+import structlog
+
+from orcid_sync import __version__
+from orcid_sync.config import Settings
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Cause, Lane, Policy, Turn
+from orcid_sync.registry.callbacks import callback_url
+from orcid_sync.registry.client import Account, Registry, open_registry
+from orcid_sync.registry.exchange import Limits
+from orcid_sync.service.console import Console, make_console
+from orcid_sync.service.groupcommit import GroupCommit
+from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
+from orcid_sync.service.intake import Intake
+from orcid_sync.service.listeners import internal_listener, public_listener
+from orcid_sync.service.metrics import Metrics
+from orcid_sync.service.reconcile import Finding, Reconciler
+from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
+from orcid_sync.service.shared import SealedTokens, SharedPace
+from orcid_sync.service.subscription import Subscription
+from orcid_sync.service.wakeup import WakeUp
+from orcid_sync.service.worker import Worker
+from orcid_sync.store import queue
+from orcid_sync.store.database import Database, open_database
+from orcid_sync.store.migrate import SchemaState, status
+from orcid_sync.store.queue import Lease
+from orcid_sync.store.vault import Vault
+
+Part = Literal["web", "worker"]
+
+log = structlog.get_logger(__name__)
+
+
+class CannotServe(Exception):
+    """The service cannot start; the message says what to do."""
+
+
+async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop: asyncio.Event | None = None) -> None:
+    """Run the service until SIGTERM, SIGINT or `stop`.
+
+    `only` leaves the other part to another process. Raises CannotServe, ConfigurationError, DatabaseUnavailable.
+    """
+    settings.require(*settings.needed_to_serve)
+    stop = stop or _stop_signal()
+    metrics, draining = Metrics(), Draining()
+    heartbeats = Heartbeats(asyncio.get_running_loop().time)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(dsn, workers=settings.workers))
+        await _demand_current_schema(database)
+        stack.enter_context(measured_loop_lag(metrics.loop_lag))
+        console = Console(draining=draining, heartbeats=heartbeats, database=database, metrics=metrics)
+        internal = await stack.enter_async_context(_on_port("internal", settings, _internal(settings, console)))
+        worker, public = None, None
+        if only != "web":
+            worker = await stack.enter_async_context(_working(settings, database, metrics, heartbeats))
+        if only != "worker" and settings.webhooks:
+            wake = worker.wake if worker else _nobody
+            intake = _intake(settings, database, metrics, draining, wake)
+            public = await stack.enter_async_context(_on_port("public", settings, intake))
+        gc.freeze()  # what is loaded by now stays: the collector need not look at it again
+        log.info("serving", version=__version__, public_port=public, internal_port=internal, only=only)
+        await stop.wait()
+        await _drain(settings, draining, worker)
+    log.info("stopped")
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    return stop
+
+
+async def _demand_current_schema(database: Database) -> None:
+    async with database.reader.acquire() as connection:
+        found = await status(connection)
+    if found.state is not SchemaState.CURRENT:
+        raise CannotServe(found.explanation)
+
+
+async def _drain(settings: Settings, draining: Draining, worker: Worker | None) -> None:
+    """Leave no notification unanswered and no lease hanging."""
+    log.info("stopping", answering_seconds=settings.drain_seconds)
+    draining.begin()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.sleep(settings.drain_seconds))
+        if worker is not None:
+            group.create_task(worker.stop(settings.stop_seconds))
+
+
+@asynccontextmanager
+async def _on_port(name: str, settings: Settings, listener: AbstractAsyncContextManager[int]) -> AsyncIterator[int]:
+    """The listener, with a sentence instead of a traceback if its port cannot be had. Raises CannotServe."""
+    host, port = getattr(settings, f"{name}_host"), getattr(settings, f"{name}_port")
+    try:
+        bound = await listener.__aenter__()
+    except OSError as error:
+        advice = f"set {name}_port to another one, or stop what uses it"
+        raise CannotServe(f"The {name} listener cannot use {host}:{port} ({error.strerror}); {advice}.") from None
+    try:
+        yield bound
+    finally:
+        await listener.__aexit__(None, None, None)
+
+
+def _internal(settings: Settings, console: Console) -> AbstractAsyncContextManager[int]:
+    token = settings.internal_token.get_secret_value() if settings.internal_token else None
+    app = make_console(console, host=settings.internal_host, token=token)
+    return internal_listener(app, host=settings.internal_host, port=settings.internal_port)
+
+
+@asynccontextmanager
+async def _intake(
+    settings: Settings, database: Database, metrics: Metrics, draining: Draining, wake: Callable[[], None]
+) -> AsyncIterator[int]:
+    """The public listener and what commits its notifications; yields the port."""
+    grace = timedelta(seconds=settings.grace_seconds)
+
+    async def mark(connection: asyncpg.Connection, orcids: list[Orcid]) -> list[Orcid]:
+        return await queue.mark_due(connection, orcids, lane=Lane.NOTIFICATION, delay=grace)
+
+    waking = WakeUp(wake, database.intake, grace=settings.grace_seconds)
+    commits = GroupCommit(database.connect_intake, mark, metrics=metrics, wake=waking)
+    handler = Intake(
+        commits.mark,
+        secrets={settings.webhook_key_version: _webhook_secret(settings)},
+        environment=settings.environment,
+        metrics=metrics,
+        draining=draining,
+    )
+    listener = public_listener(
+        handler, host=settings.public_host, port=settings.public_port, on_error=handler.count_error
+    )
+    try:
+        async with listener as port:
+            yield port
+    finally:
+        await commits.aclose()
+        await waking.aclose()
+
+
+def _nobody() -> None:
+    """Wakes nobody: the workers are other processes, and hear NOTIFY."""
+
+
+@asynccontextmanager
+async def _working(
+    settings: Settings, database: Database, metrics: Metrics, heartbeats: Heartbeats
+) -> AsyncIterator[Worker]:
+    """The worker and the scheduler, running; the worker must have been stopped when the context ends."""
+    vault = Vault(settings.encryption_key_id, settings.encryption_key_bytes)
+    client_id = settings.client_id or ""
+    pace = SharedPace(database.worker, client_id, rate=settings.requests_per_second, burst=settings.burst)
+    async with _registry(settings, pace, SealedTokens(database.worker, vault, client_id), metrics) as registry:
+        reconciler = _reconciler(settings, database, registry, vault, metrics)
+        worker = Worker(
+            database,
+            reconciler.reconcile,
+            pace.pause,
+            capacity=settings.workers,
+            lease=timedelta(seconds=settings.lease_seconds),
+            poll_seconds=settings.poll_seconds,
+            heartbeats=heartbeats,
+        )
+        check_interval = timedelta(hours=settings.check_interval_hours)
+        jobs = make_jobs(
+            key_version=settings.webhook_key_version if settings.webhooks else None, check_interval=check_interval
+        )
+        scheduler = schedule(jobs, Sweeper(database, heartbeats))
+        scheduler.start()
+        working = asyncio.create_task(worker.run(), name="worker")
+        try:
+            yield worker
+        finally:
+            scheduler.shutdown(wait=False)
+            await worker.stop(0)
+            await working
+
+
+def _registry(
+    settings: Settings, pace: SharedPace, tokens: SealedTokens, metrics: Metrics
+) -> AbstractAsyncContextManager[Registry]:
+    account = Account(
+        api_url=settings.api_url,
+        web_url=settings.web_url,
+        client_id=settings.client_id or "",
+        client_secret=settings.client_secret.get_secret_value() if settings.client_secret else "",
+    )
+    limits = Limits(
+        total_seconds=settings.request_timeout_seconds,
+        connect_seconds=settings.connect_timeout_seconds,
+        body_bytes=settings.max_body_mb * 1024 * 1024,
+    )
+
+    def observe(endpoint: str, status: str, seconds: float) -> None:
+        metrics.registry_requests.labels(endpoint, status).inc()
+        metrics.registry_seconds.labels(endpoint).observe(seconds)
+
+    return open_registry(account, pace=pace, tokens=tokens, observe=observe, limits=limits)
+
+
+def _reconciler(
+    settings: Settings, database: Database, registry: Registry, vault: Vault, metrics: Metrics
+) -> Reconciler:
+    subscription = None
+    if settings.webhooks:
+        callback = partial(
+            _callback,
+            settings.public_url or "",
+            _webhook_secret(settings),
+            settings.webhook_key_version,
+            settings.environment,
+        )
+        subscription = Subscription(database.worker, registry, callback, key_version=settings.webhook_key_version)
+    return Reconciler(
+        database=database,
+        registry=registry,
+        vault=vault,
+        policy=Policy(
+            check_interval=timedelta(hours=settings.check_interval_hours),
+            second_look=timedelta(seconds=settings.second_look_seconds),
+        ),
+        grace=timedelta(seconds=settings.grace_seconds),
+        subscription=subscription,
+        chance=random.random,
+        on_commit=partial(_count, metrics),
+    )
+
+
+def _callback(public_url: str, secret: bytes, key_version: int, environment: str, orcid: Orcid) -> str:
+    return callback_url(public_url, secret=secret, key_version=key_version, environment=environment, orcid=orcid)
+
+
+def _webhook_secret(settings: Settings) -> bytes:
+    return settings.webhook_secret.get_secret_value().encode() if settings.webhook_secret else b""
+
+
+def _count(metrics: Metrics, lease: Lease, turn: Turn, finding: Finding) -> None:
+    """Metrics of one committed reconciliation."""
+    metrics.reconciliations.labels(finding.outcome).inc()
+    now = datetime.now(UTC)
+    for change in finding.changeset.changes:
+        metrics.changes.labels(change.section, change.op).inc()
+        # A first load says nothing about freshness: what it brings may be years old.
+        if change.source_modified_at and not change.minor and turn.cause is not Cause.FIRST_LOAD:
+            metrics.modified_to_commit.observe(max(0.0, (now - change.source_modified_at).total_seconds()))
+    if turn.cause is Cause.NOTIFICATION and finding.settlement.done and lease.notified_at:
+        metrics.notified_to_commit.observe(max(0.0, (now - lease.notified_at).total_seconds()))

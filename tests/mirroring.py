@@ -1,0 +1,88 @@
+"""Mirroring an answer of the Registry without the Registry: compare, write, read back."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from orcid_sync.model import diff
+from orcid_sync.model.diff import Change, RecordContent
+from orcid_sync.model.extract import moment
+from orcid_sync.model.record import clean, parse_record
+from orcid_sync.model.sections import ItemKey
+from orcid_sync.model.wire import Timestamp
+from orcid_sync.service.changeset import Answer, make_changeset, reason_gone
+from orcid_sync.store import changes, mirror
+from orcid_sync.store.database import transaction
+
+
+async def apply_record(
+    pool: asyncpg.Pool,
+    body: bytes,
+    details: Mapping[ItemKey, bytes] | None = None,
+    *,
+    access: str = "read-public",
+    cause: str = "check",
+) -> list[Change]:
+    """Bring the mirror to the state of this answer, as a reconciliation does; returns the changes."""
+    record = parse_record(body)
+    async with transaction(pool) as connection:
+        held = await mirror.load(connection, record.orcid)
+    items = list(record.items())
+    full = dict(details or {})
+    comparison = diff.compare(held.items, [section.name for section, _ in record.answered()], items, full)
+    reasons = {key: reason_gone(held, key, access) for key in comparison.gone}
+    content = RecordContent("active", access, None, record.doc)
+    answer = Answer(content, moment(Timestamp(record.modified_ms)), comparison, full, reasons)
+    changeset = await make_changeset(pool, record.orcid, held, answer)
+    async with transaction(pool) as connection:
+        await mirror.apply(connection, record.orcid, changeset.writing)
+        await changes.append(connection, record.orcid, changeset.changes, cause=cause)
+    return changeset.changes
+
+
+def docs_of(body: bytes) -> dict[ItemKey, Any]:
+    """Every item of an answer as JSON values, by section and key."""
+    return {item.id: msgspec.json.decode(item.content.doc) for item in parse_record(body).items()}
+
+
+async def mirrored_docs(connection: asyncpg.Connection, orcid: str) -> dict[ItemKey, Any]:
+    """Every item of the mirror as JSON values, by section and key."""
+    rows = await connection.fetch("select section, key, doc from orcid.items where orcid = $1", orcid)
+    return {(row["section"], row["key"]): msgspec.json.decode(row["doc"]) for row in rows}
+
+
+def skeleton(orcid: str) -> dict[str, Any]:
+    """The JSON of a record without items, to be filled in."""
+    lists = {
+        "other-names": "other-name",
+        "researcher-urls": "researcher-url",
+        "emails": "email",
+        "addresses": "address",
+        "keywords": "keyword",
+        "external-identifiers": "external-identifier",
+    }
+    groups = ["fundings", "peer-reviews", "research-resources", "works"]
+    kinds = ["distinction", "education", "employment", "invited-position", "membership", "qualification", "service"]
+    activities: dict[str, Any] = {name: {"last-modified-date": None, "group": []} for name in groups}
+    activities |= {f"{kind}s": {"last-modified-date": None, "affiliation-group": []} for kind in kinds}
+    return {
+        "orcid-identifier": {"uri": f"https://orcid.org/{orcid}", "path": orcid, "host": "orcid.org"},
+        "preferences": {"locale": "en"},
+        "history": {"creation-method": "DIRECT", "last-modified-date": {"value": 1700000000000}, "claimed": True},
+        "person": {"name": None, "biography": None}
+        | {name: {"last-modified-date": None, member: []} for name, member in lists.items()},
+        "activities-summary": activities,
+        "path": f"/{orcid}",
+    }
+
+
+def records_in(value: Any) -> Iterator[dict[str, Any]]:
+    """The full records inside a stored answer: itself, or what a file keeps around it."""
+    if isinstance(value, dict):
+        if {"orcid-identifier", "person", "activities-summary"} <= value.keys() and value["activities-summary"]:
+            yield value
+        else:
+            for inner in value.values():
+                yield from records_in(inner)
