@@ -163,6 +163,10 @@ class Registry:
             if error.error_code != NO_SUCH_WEBHOOK:
                 raise
 
+    async def authorize(self, scope: str) -> None:
+        """See that there is a token of our own for the scope: the stored one, else a new one (contract section 2.3)."""
+        await self._tokens.get(scope)
+
     async def _ask_small(self, request: Request[T], token: str | None = None) -> T:
         async with AsyncExitStack() as held:
             return await self._ask(request, token, held)

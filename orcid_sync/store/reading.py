@@ -51,6 +51,8 @@ class FeedHead(msgspec.Struct, frozen=True):
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """The whole at a glance."""
 
+    at: datetime
+    """The database's clock: the moment of which all this is true."""
     connections: dict[str, int]
     """iDs by state of the connection."""
     access: dict[str, int]
@@ -153,6 +155,7 @@ async def overview(connection: AnyConnection) -> Overview:
         states = await connections.counts(connection)
         head = await queries.feed_head(connection)
         return Overview(
+            at=await queries.clock(connection),
             connections=_summed((state, number) for (state, _), number in states.items()),
             access=_summed((access, number) for (state, access), number in states.items() if state == "connected"),
             records={row["state"]: row["number"] async for row in queries.record_states(connection)},
@@ -166,6 +169,12 @@ async def overview(connection: AnyConnection) -> Overview:
             circuits=[Circuit(**row) async for row in queries.circuits(connection)],
             workers=await queries.workers(connection),
         )
+
+
+async def clock(connection: AnyConnection) -> datetime:
+    """The database's time, against which moments are shown."""
+    moment: datetime = await load_queries("reading").clock(connection)
+    return moment
 
 
 async def person(connection: AnyConnection, orcid: Orcid) -> Person | None:

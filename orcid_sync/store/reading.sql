@@ -1,5 +1,8 @@
 -- What people want to know: the whole at a glance, one record, the changes.
 
+-- name: clock$
+select now();
+
 -- name: failures
 -- The kinds of failure at present, the most frequent first.
 select q.last_error as error, count(*) as number, min(q.orcid)::text as example

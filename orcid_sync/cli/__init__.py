@@ -1,0 +1,38 @@
+"""The command line: one module per group of commands; prints for people, --json for machines.
+
+Results go to stdout, logs and errors to stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.
+"""
+
+import sys
+
+import typer
+
+from orcid_sync.cli.about import config, version
+from orcid_sync.cli.checking import check
+from orcid_sync.cli.feed import changes
+from orcid_sync.cli.people import connect, disconnect, sync
+from orcid_sync.cli.records import show
+from orcid_sync.cli.schema import migrate
+from orcid_sync.cli.serving import serve, simulate
+from orcid_sync.cli.status import status
+
+app = typer.Typer(
+    name="orcid-sync",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Your researchers' ORCID records, live in your own PostgreSQL. Results go to stdout, logs and errors to "
+    "stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.",
+)
+for function in (serve, migrate, connect, disconnect, sync, status, show, changes, simulate, check, version):
+    app.command(function.__name__)(function)
+app.add_typer(config, name="config")
+
+
+def main() -> None:
+    """Run the command line; the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names in all the scripts of the world, on a terminal that may know only one.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app(prog_name="orcid-sync")

@@ -1,0 +1,99 @@
+"""status: the whole at a glance, what needs somebody first."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from orcid_sync.cli.findings import findings
+from orcid_sync.cli.options import Json, command
+from orcid_sync.cli.output import ago, console, duration, print_json, table, text
+from orcid_sync.cli.session import Session
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+    from rich.table import Table
+
+    from orcid_sync.store.reading import Circuit, Overview
+    from orcid_sync.store.runs import Run
+
+
+@command
+def status(session: Session, *, json: Json = False) -> None:
+    """Show how the mirror stands: what needs attention, then the queue, freshness, webhooks, jobs and the feed."""
+
+    async def work(connection: "Connection") -> "Overview":
+        from orcid_sync.store import reading  # noqa: PLC0415 - heavy
+
+        return await reading.overview(connection)
+
+    seen = session.run(work)
+    found = findings(seen)
+    if json:
+        print_json({"attention": found, "overview": seen})
+        return
+    page = console()
+    for finding in found:
+        page.print(text(f"{finding.severity.upper()}  {finding.sentence}", finding.severity))
+    if not found:
+        page.print(text("All is well.", "ok"))
+    for part in _tables(seen):
+        page.print()
+        page.print(part)
+
+
+def _tables(seen: "Overview") -> Iterable["Table"]:
+    yield table("", "", rows=_facts(seen))
+    yield table("lane", "due", "leased", "failing", "oldest", title="Queue", rows=_lanes(seen))
+    yield table("last verified", "iDs", title="Freshness", rows=_freshness(seen))
+    if seen.circuits:
+        yield table("ORCID client", "state", "requests/s", title="Registry", rows=map(_circuit, seen.circuits))
+    if seen.jobs:
+        yield table("job", "began", "took", "outcome", title="Jobs", rows=(_job(job, seen) for job in seen.jobs))
+
+
+def _facts(seen: "Overview") -> list[tuple[str, str]]:
+    end = f"{seen.feed.last}" + (f" ({ago(seen.feed.at, seen.at)})" if seen.feed.at else "")
+    return [
+        ("connected", str(seen.connections.get("connected", 0))),
+        ("others", _counted({k: v for k, v in seen.connections.items() if k != "connected"})),
+        ("records", _counted(seen.records)),
+        ("access", _counted(seen.access)),
+        ("webhooks", _counted(seen.webhooks)),
+        ("workers", f"{seen.workers} database connections"),
+        ("feed ends at", end),
+        ("feed's epoch", seen.feed.epoch),
+    ]
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in sorted(counts.items())) or "none"
+
+
+def _lanes(seen: "Overview") -> Iterable[tuple[Any, ...]]:
+    for lane in seen.queue:
+        oldest = duration(lane.oldest_seconds) if lane.due else ""
+        yield lane.lane.name.lower().replace("_", " "), lane.due, lane.leased, lane.failing, oldest
+
+
+def _freshness(seen: "Overview") -> Iterable[tuple[str, int]]:
+    from orcid_sync.store.reading import NEVER, OLDER  # noqa: PLC0415 - heavy
+
+    names = {1: "within an hour", 24: "within a day", 168: "within 7 days", 720: "within 30 days"}
+    names |= {OLDER: "longer ago", NEVER: "never"}
+    for hours, name in names.items():
+        if seen.freshness.get(hours):
+            yield name, seen.freshness[hours]
+
+
+def _circuit(circuit: "Circuit") -> tuple[Any, ...]:
+    state = text("answers", "ok")
+    if circuit.failing_since:
+        state = text(f"failing, {circuit.failures} in a row", "fail")
+    if circuit.paused_seconds:
+        state = text(f"paused for {duration(circuit.paused_seconds)}", "fail")
+    return circuit.client_id, state, f"{circuit.rate:g}"
+
+
+def _job(job: "Run", seen: "Overview") -> tuple[Any, ...]:
+    took = duration((job.finished_at - job.started_at).total_seconds()) if job.finished_at else "not ended"
+    outcome = text(job.error, "fail") if job.error else _counted(job.outcome or {})
+    return job.job, ago(job.started_at, seen.at), took, outcome
