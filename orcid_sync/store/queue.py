@@ -89,7 +89,7 @@ class LaneDepth(msgspec.Struct, frozen=True, kw_only=True):
 async def mark_due(
     connection: AnyConnection, orcids: Collection[Orcid], *, lane: Lane, delay: timedelta = timedelta()
 ) -> list[Orcid]:
-    """Ask for a read of each iD that begins after this is committed, no earlier than `delay` from now.
+    """Ask for a read of each iD that begins after this is committed: `delay` from now, or when it is due anyway.
 
     Returns those that are known; the others are left alone. Acknowledge a notification only after the commit.
     """

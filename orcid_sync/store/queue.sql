@@ -1,13 +1,18 @@
 -- The queue. Why these statements are right is told at the top of queue.py.
 
 -- name: mark_due
--- Lazy: a row that a lease still to come will cover, soon and in this lane or a better one, is not written. Rows are
--- locked in the order of their iDs, so that two marks cannot deadlock.
+-- Lazy: a row that a lease still to come will cover, soon and in this lane or a better one, is not written. (A second
+-- sooner is not worth a write: marks at the same time would each be "sooner" by their microseconds.) Rows are locked in
+-- the order of their iDs, so that two marks cannot deadlock.
 with wanted as (
   select q.orcid
     from orcid_sync.queue as q
    where q.orcid = any(:orcids::text[])
-     and (q.gen = q.leased_gen or q.due_at > now() + :delay::interval or q.lane > :lane::smallint)
+     and (
+       q.gen = q.leased_gen
+       or q.due_at > now() + :delay::interval + interval '1 second'
+       or q.lane > :lane::smallint
+     )
    order by q.orcid
      for no key update
 ), marked as (

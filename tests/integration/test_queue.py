@@ -70,6 +70,7 @@ class TestMarking:
             (Lane.CHECK, MINUTE, False),  # the same again
             (Lane.SWEEP, HOUR, False),  # a weaker wish
             (Lane.OPERATOR, MINUTE, True),  # a better lane
+            (Lane.CHECK, MINUTE - SECOND / 2, False),  # hardly sooner
             (Lane.CHECK, SECOND, True),  # sooner
         ],
     )
@@ -82,7 +83,7 @@ class TestMarking:
 
     @pytest.mark.fault("F08")
     async def test_a_storm_on_one_id_writes_once(
-        self, dsn: str, connection: asyncpg.Connection, orcids: list[Orcid], wait_until: Wait
+        self, dsn: str, connection: asyncpg.Connection, orcids: list[Orcid]
     ) -> None:
         before = await updates(connection)
         async with connect(dsn) as other:
@@ -100,17 +101,17 @@ class TestMarking:
         assert await updates(connection) - before == 1
 
     @pytest.mark.fault("F79")
-    async def test_marks_of_the_same_ids_in_another_order_do_not_deadlock(
-        self, dsn: str, connection: asyncpg.Connection, orcids: list[Orcid]
+    async def test_rows_are_locked_in_the_order_of_their_ids(
+        self, dsn: str, connection: asyncpg.Connection, orcids: list[Orcid], wait_until: Wait
     ) -> None:
+        """While it waits for the first one it has locked no other, so two marks cannot wait for each other."""
         async with connect(dsn) as other:
-            for number in range(50):
-                lanes = (Lane.CHECK, Lane.NOTIFICATION) if number % 2 else (Lane.SWEEP, Lane.OPERATOR)
-                await connection.execute("update orcid_sync.queue set leased_gen = gen, lane = 4")
-                await asyncio.gather(
-                    queue.mark_due(connection, orcids, lane=lanes[0]),
-                    queue.mark_due(other, orcids[::-1], lane=lanes[1]),
-                )
+            async with connection.transaction():
+                await connection.execute("select 1 from orcid_sync.queue where orcid = $1 for update", orcids[0])
+                mark = asyncio.create_task(queue.mark_due(other, orcids[::-1], lane=Lane.CHECK))
+                await wait_until(lambda: connection.fetchval("select count(*) > 0 from pg_locks where not granted"))
+                await connection.execute("select 1 from orcid_sync.queue for update nowait")
+            assert sorted(await mark) == orcids
 
     async def test_a_request_can_be_waited_for(self, connection: asyncpg.Connection, orcids: list[Orcid]) -> None:
         await queue.mark_due(connection, orcids[:1], lane=Lane.CHECK)
@@ -123,6 +124,17 @@ class TestMarking:
         failed = Settlement(done=False, due_in=HOUR, error="Busy", attempts=1)
         await queue.settle(connection, failing, failed, grace=NOW)
         assert await queue.unfinished(connection, wanted) == {failing.orcid: "Busy"}
+
+    async def test_a_request_that_comes_second_waits_for_the_same_lease_as_the_first(
+        self, dsn: str, connection: asyncpg.Connection, orcids: list[Orcid], wait_until: Wait
+    ) -> None:
+        """It finds nothing left to write, but a snapshot in which the running lease seems to cover it."""
+        async with connect(dsn) as other:
+            async with connection.transaction():
+                await queue.request_sync(connection, orcids[:1])
+                second = asyncio.create_task(queue.request_sync(other, orcids[:1]))
+                await wait_until(lambda: connection.fetchval("select count(*) > 0 from pg_locks where not granted"))
+            assert await second == {orcids[0]: 2}
 
 
 class TestLeasing:
@@ -379,19 +391,22 @@ class TestCost:
         )
         await connection.execute("vacuum analyze orcid_sync.queue")
 
+    @pytest.mark.usefixtures("many")
     @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
-    async def test_leasing_uses_the_indexes(self, connection: asyncpg.Connection, many: None, plans: str) -> None:
+    async def test_leasing_uses_the_indexes(self, connection: asyncpg.Connection, plans: str) -> None:
         assert await pages(connection, "lease_due", "8, '1 minute'", plans) < 150
         assert await pages(connection, "seconds_to_next", "", plans) < 50
 
+    @pytest.mark.usefixtures("many")
     @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
-    async def test_marking_uses_the_indexes(self, connection: asyncpg.Connection, many: None, plans: str) -> None:
+    async def test_marking_uses_the_indexes(self, connection: asyncpg.Connection, plans: str) -> None:
         one = "array['0000-0000-0004-2000'], '3 seconds', 0"
         assert await pages(connection, "mark_due", one, plans) < 40
 
+    @pytest.mark.usefixtures("many")
     @pytest.mark.fault("F30")
     async def test_a_long_snapshot_costs_two_pages_at_most_for_each_row_settled_since(
-        self, dsn: str, connection: asyncpg.Connection, many: None
+        self, dsn: str, connection: asyncpg.Connection
     ) -> None:
         """Dead rows cannot be removed behind it; leasing walks over them, but over nothing more."""
         lease = "8, '1 minute'"
