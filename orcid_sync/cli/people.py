@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_fixed
@@ -18,8 +18,6 @@ from orcid_sync.cli.session import Failure, Session, tell
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
 
 if TYPE_CHECKING:
-    import io
-
     from asyncpg import Connection
 
     from orcid_sync.store.vault import Vault
@@ -86,9 +84,8 @@ def _lines(orcids: list[str] | None, file: Path | None) -> Iterator[Iterator[Lin
     if file is None:
         yield without_repetitions(read_arguments(orcids or []))
         return
-    opened: BinaryIO = sys.stdin.buffer if str(file) == "-" else file.open("rb")
-    with opened:
-        yield without_repetitions(read_people(cast("io.BufferedReader", opened), now=datetime.now(UTC)))
+    with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
+        yield without_repetitions(read_people(stream, now=datetime.now(UTC)))
 
 
 async def _connect_all(

@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 import msgspec
 
@@ -71,14 +71,15 @@ def read_arguments(texts: Iterable[str]) -> Iterator[Line]:
             yield Rejected(None, str(error))
 
 
-def read_people(stream: io.BufferedReader, *, now: datetime) -> Iterator[Line]:
+def read_people(stream: BinaryIO, *, now: datetime) -> Iterator[Line]:
     """The lines of a CSV file, one by one. `now` is what `expires_in` counts from.
 
     Raises Failure if the first line does not name a column orcid.
     """
-    utf_16 = stream.peek(2)[:2] in _UTF_16
+    buffered = io.BufferedReader(cast("io.RawIOBase", stream))
+    utf_16 = buffered.peek(2)[:2] in _UTF_16
     # Whatever is not text in this encoding is in columns that we do not read: iDs and tokens are ASCII.
-    text = io.TextIOWrapper(stream, encoding="utf-16" if utf_16 else "utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(buffered, encoding="utf-16" if utf_16 else "utf-8-sig", errors="replace", newline="")
     head = text.readline()
     skipped = 1
     if named := re.fullmatch(r"sep=(.)\s*", head):  # how Excel marks the delimiter

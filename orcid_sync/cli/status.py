@@ -43,7 +43,8 @@ def status(session: Session, *, json: Json = False) -> None:
 def _tables(seen: "Overview") -> Iterable["Table"]:
     yield table("", "", rows=_facts(seen))
     yield table("lane", "due", "leased", "failing", "oldest", title="Queue", rows=_lanes(seen))
-    yield table("last verified", "iDs", title="Freshness", rows=_freshness(seen))
+    if seen.freshness:
+        yield table("last verified", "iDs", title="Freshness", rows=_freshness(seen))
     if seen.circuits:
         yield table("ORCID client", "state", "requests/s", title="Registry", rows=map(_circuit, seen.circuits))
     if seen.jobs:
