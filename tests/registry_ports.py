@@ -1,5 +1,6 @@
 """What a test plugs into the Registry client: a pace, a token store and a metrics sink that keep what they hear."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,10 +9,15 @@ from typing import Any
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 
+CLIENT_ID, CLIENT_SECRET = "APP-TEST", "client-s3cr3t"
+
 
 @dataclass
 class Journal:
-    """A pace that lets everything pass and writes down what it hears; a token store in memory; a metrics sink."""
+    """A pace that lets everything pass and writes down what it hears; a token store in memory; a metrics sink.
+
+    Asked for a slot or a token it gives way to others for a moment, as a database does.
+    """
 
     pace: list[Any] = field(default_factory=list)
     observed: list[tuple[str, str]] = field(default_factory=list)
@@ -20,6 +26,7 @@ class Journal:
 
     async def slot(self) -> None:
         self.pace.append("slot")
+        await asyncio.sleep(0)
 
     async def busy(self, retry_after: float | None) -> None:
         self.pace.append(("busy", retry_after))
@@ -31,9 +38,11 @@ class Journal:
         self.pace.append("succeeded")
 
     async def load(self, scope: str) -> str | None:
+        await asyncio.sleep(0)
         return self.stored.get(scope)
 
     async def save(self, scope: str, token: str, expires_in: int) -> None:
+        await asyncio.sleep(0)
         self.stored[scope] = token
         self.expiry[scope] = expires_in
 
@@ -43,9 +52,11 @@ class Journal:
 
 
 @asynccontextmanager
-async def registry_at(url: str, journal: Journal, **limits: Any) -> AsyncIterator[Registry]:
+async def registry_at(
+    url: str, journal: Journal, *, client_id: str = CLIENT_ID, client_secret: str = CLIENT_SECRET, **limits: Any
+) -> AsyncIterator[Registry]:
     """A Registry client for the server at `url`, with the limits that the test wants."""
-    account = Account(api_url=url, web_url=url, client_id="APP-TEST", client_secret="client-s3cr3t")
+    account = Account(api_url=url, web_url=url, client_id=client_id, client_secret=client_secret)
     bounds = Limits(**{"repeat_wait_seconds": 0.0, "total_seconds": 20.0} | limits)
     async with open_registry(account, pace=journal, tokens=journal, observe=journal.observe, limits=bounds) as registry:
         yield registry

@@ -336,7 +336,7 @@ async def test_an_answer_beyond_the_limit_is_left_unread(answer: Answer) -> None
 async def test_an_endless_error_page_is_left_unread() -> None:
     async with asking(endless_page) as (server, registry, _):
         with pytest.raises(Unavailable):
-            await read(registry)
+            await asyncio.wait_for(read(registry), 5)
         await asyncio.wait_for(server.gone.wait(), 5)
 
 
