@@ -68,12 +68,14 @@ with wanted as (
 select orcid from disconnecting;
 
 -- name: finish_disconnecting!
-with gone as (
-  delete from orcid_sync.tokens where orcid = :orcid
+with disconnected as (
+  update orcid_sync.connections
+     set state = 'disconnected', access_state = 'public'
+   where orcid = :orcid and state = 'disconnecting'
+  returning orcid
 )
-update orcid_sync.connections
-   set state = 'disconnected', access_state = 'public'
- where orcid = :orcid and state = 'disconnecting';
+delete from orcid_sync.tokens
+ where orcid in (select disconnected.orcid from disconnected);
 
 -- name: set_access_state!
 update orcid_sync.connections

@@ -1,0 +1,245 @@
+"""Connecting and disconnecting, the inventory of webhooks, our own tokens, and the runs of jobs."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane, Settlement
+from orcid_sync.store import client_tokens, connections, queue, runs, webhooks
+from orcid_sync.store.connections import Entry, Outcome, connect_orcids, disconnect_orcids
+from orcid_sync.store.vault import Vault, VaultError
+
+Sample = Callable[[int], list[Orcid]]
+
+NOW = timedelta()
+MINUTE = timedelta(minutes=1)
+EXPIRY = datetime(2046, 1, 1, tzinfo=UTC)
+CLIENT = "APP-MADEUPCLIENT0000"
+
+
+@pytest.fixture
+def orcid(sample_orcids: Sample) -> Orcid:
+    return sample_orcids(1)[0]
+
+
+def with_token(orcid: Orcid, text: str = "sealed") -> Entry:
+    return Entry(
+        orcid=orcid,
+        access_token=text,
+        refresh_token=f"{text} too",
+        scopes=("/read-limited", "openid"),
+        expires_at=EXPIRY,
+    )
+
+
+async def settle_all(connection: asyncpg.Connection) -> list[Lane]:
+    """Reconcile all that is due; returns the lanes."""
+    leases = await queue.lease_due(connection, limit=1000, lease=MINUTE)
+    for lease in leases:
+        await queue.settle(connection, lease, Settlement(done=True, due_in=timedelta(days=7)), grace=NOW)
+    return [lease.lane for lease in leases]
+
+
+class TestConnecting:
+    async def test_a_new_id_is_connected_and_due_for_its_first_load(
+        self, connection: asyncpg.Connection, sample_orcids: Sample
+    ) -> None:
+        public, limited = sample_orcids(2)
+        outcomes = await connect_orcids(connection, [with_token(limited), Entry(orcid=public)])
+        assert outcomes == {public: Outcome.CONNECTED, limited: Outcome.CONNECTED}
+        first = await connections.load(connection, public)
+        second = await connections.load(connection, limited)
+        assert first is not None
+        assert second is not None
+        assert (first.state, first.access_state, first.access_token, first.scopes) == ("connected", "public", None, [])
+        assert (second.access_state, second.access_token, second.refresh_token) == ("granted", "sealed", "sealed too")
+        assert (second.scopes, second.expires_at) == (["/read-limited", "openid"], EXPIRY)
+        assert await settle_all(connection) == [Lane.FIRST_LOAD] * 2
+
+    async def test_connecting_again_changes_nothing(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
+        await connect_orcids(connection, [with_token(orcid)])
+        await settle_all(connection)
+        before = await connections.load(connection, orcid)
+        assert await connect_orcids(connection, [Entry(orcid=orcid)]) == {orcid: Outcome.ALREADY_CONNECTED}
+        assert await connections.load(connection, orcid) == before
+        assert await settle_all(connection) == []
+
+    async def test_a_new_token_replaces_the_old_one_and_asks_for_a_read(
+        self, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        await connect_orcids(connection, [Entry(orcid=orcid)])
+        await settle_all(connection)
+        assert await connect_orcids(connection, [with_token(orcid, "newer")]) == {orcid: Outcome.TOKEN_STORED}
+        found = await connections.load(connection, orcid)
+        assert found is not None
+        assert (found.access_state, found.access_token) == ("granted", "newer")
+        assert await settle_all(connection) == [Lane.FIRST_LOAD]
+
+    async def test_a_new_token_ends_the_suspicion_against_the_old_one(
+        self, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        await connect_orcids(connection, [with_token(orcid)])
+        await connections.set_access_state(connection, orcid, "revoked")
+        await connect_orcids(connection, [Entry(orcid=orcid)])
+        assert await connections.counts(connection) == {("connected", "revoked"): 1}
+        await connect_orcids(connection, [with_token(orcid)])
+        assert await connections.counts(connection) == {("connected", "granted"): 1}
+
+    async def test_of_several_entries_for_one_id_the_last_counts(
+        self, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        await connect_orcids(connection, [with_token(orcid, "first"), with_token(orcid, "last")])
+        found = await connections.load(connection, orcid)
+        assert found is not None
+        assert found.access_token == "last"
+
+    async def test_a_hundred_thousand_at_once(self, connection: asyncpg.Connection, sample_orcids: Sample) -> None:
+        entries = [with_token(orcid) for orcid in sample_orcids(100_000)]
+        began = time.monotonic()
+        outcomes = await connect_orcids(connection, entries)
+        again = await connect_orcids(connection, [Entry(orcid=entry.orcid) for entry in entries])
+        assert time.monotonic() - began < 30
+        assert set(outcomes.values()) == {Outcome.CONNECTED}
+        assert set(again.values()) == {Outcome.ALREADY_CONNECTED}
+        assert await connections.counts(connection) == {("connected", "granted"): 100_000}
+
+    async def test_nothing_is_connected_if_one_entry_is_impossible(
+        self, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connect_orcids(connection, [Entry(orcid=orcid), Entry(orcid=Orcid("nonsense"))])
+        assert await connections.counts(connection) == {}
+
+    async def test_an_unknown_id_has_no_connection(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
+        assert await connections.load(connection, orcid) is None
+
+
+class TestDisconnecting:
+    async def test_it_is_due_at_once_in_the_operators_lane(
+        self, connection: asyncpg.Connection, sample_orcids: Sample
+    ) -> None:
+        kept, left, unknown = sample_orcids(3)
+        await connect_orcids(connection, [with_token(kept), with_token(left)])
+        await settle_all(connection)
+        assert await disconnect_orcids(connection, [left, unknown]) == [left]
+        assert await disconnect_orcids(connection, [left]) == []
+        found = await connections.load(connection, left)
+        assert found is not None
+        assert (found.state, found.access_token) == ("disconnecting", "sealed"), "the token is needed to revoke it"
+        assert found.disconnected_at is not None
+        assert await settle_all(connection) == [Lane.OPERATOR]
+
+    async def test_finishing_forgets_the_tokens(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
+        await connect_orcids(connection, [with_token(orcid)])
+        await disconnect_orcids(connection, [orcid])
+        await connections.finish_disconnecting(connection, orcid)
+        found = await connections.load(connection, orcid)
+        assert found is not None
+        assert (found.state, found.access_state, found.access_token) == ("disconnected", "public", None)
+
+    async def test_who_was_connected_again_meanwhile_stays_so(
+        self, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        await connect_orcids(connection, [with_token(orcid)])
+        await disconnect_orcids(connection, [orcid])
+        assert await connect_orcids(connection, [Entry(orcid=orcid)]) == {orcid: Outcome.RECONNECTED}
+        await connections.finish_disconnecting(connection, orcid)
+        found = await connections.load(connection, orcid)
+        assert found is not None
+        assert (found.state, found.disconnected_at, found.access_token) == ("connected", None, "sealed")
+
+    async def test_reconnecting_loads_the_record_again(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
+        await connect_orcids(connection, [with_token(orcid)])
+        await disconnect_orcids(connection, [orcid])
+        await settle_all(connection)
+        await connections.finish_disconnecting(connection, orcid)
+        assert await connect_orcids(connection, [Entry(orcid=orcid)]) == {orcid: Outcome.RECONNECTED}
+        assert await connections.counts(connection) == {("connected", "public"): 1}
+        assert await settle_all(connection) == [Lane.FIRST_LOAD]
+
+
+async def test_listing(connection: asyncpg.Connection, sample_orcids: Sample) -> None:
+    orcids = sample_orcids(5)
+    await connect_orcids(connection, [Entry(orcid=orcid) for orcid in orcids])
+    await disconnect_orcids(connection, orcids[:1])
+    await connection.execute(
+        "update orcid_sync.queue set attempts = 3, last_error = 'Busy' where orcid = $1", orcids[1]
+    )
+    page = await connections.list_connections(connection, limit=2)
+    following = await connections.list_connections(connection, limit=10, after=page[-1].orcid)
+    assert [each.orcid for each in page + following] == orcids
+    [failing] = await connections.list_connections(connection, failing=True)
+    assert (failing.orcid, failing.attempts, failing.last_error, failing.work_left) == (orcids[1], 3, "Busy", True)
+    [leaving] = await connections.list_connections(connection, state="disconnecting")
+    assert (leaving.orcid, leaving.lane) == (orcids[0], Lane.OPERATOR)
+    chosen = await connections.list_connections(connection, orcids=orcids[2:4])
+    assert [each.orcid for each in chosen] == orcids[2:4]
+
+
+@pytest.mark.invariant("S16")
+async def test_every_webhook_that_may_exist_has_a_row(connection: asyncpg.Connection, orcid: Orcid) -> None:
+    await connect_orcids(connection, [Entry(orcid=orcid)])
+
+    async def states() -> list[tuple[int, str]]:
+        return [(webhook.key_version, webhook.state) for webhook in await webhooks.load(connection, orcid)]
+
+    await webhooks.begin_registration(connection, orcid, 1)
+    assert await states() == [(1, "registering")]
+    await webhooks.confirm_registration(connection, orcid, 1)
+    await webhooks.begin_registration(connection, orcid, 2)
+    assert await states() == [(1, "active"), (2, "registering")]
+    await webhooks.begin_removal(connection, orcid, 1)
+    await webhooks.confirm_removal(connection, orcid, 2)
+    assert await states() == [(1, "removing"), (2, "registering")], "only what was being removed goes"
+    await webhooks.confirm_registration(connection, orcid, 1)
+    await webhooks.confirm_registration(connection, orcid, 2)
+    assert await webhooks.counts(connection) == {(1, "removing"): 1, (2, "active"): 1}
+    await webhooks.confirm_removal(connection, orcid, 1)
+    assert await states() == [(2, "active")]
+    await webhooks.begin_registration(connection, orcid, 2)
+    [again] = await webhooks.load(connection, orcid)
+    assert again.state == "registering"
+    assert again.registered_at is not None
+
+
+@pytest.mark.invariant("S12", "S19")
+async def test_our_own_tokens_are_kept_sealed_until_they_end(connection: asyncpg.Connection) -> None:
+    vault = Vault("1", bytes(32))
+    key = {"client_id": CLIENT, "scope": "/read-public"}
+    assert await client_tokens.load(connection, vault, **key) is None
+    for text in ("made-up-older", "made-up-token"):
+        await client_tokens.store(connection, vault, **key, access_token=text, lasts=timedelta(hours=1))
+    found = await client_tokens.load(connection, vault, **key)
+    assert found is not None
+    assert (found.access_token, round(found.lasts.total_seconds())) == ("made-up-token", 3600)
+    assert "made-up" not in repr(found)
+    assert "made-up" not in await connection.fetchval("select access_token from orcid_sync.client_tokens")
+    assert await client_tokens.load(connection, vault, client_id=CLIENT, scope="/webhook") is None
+    with pytest.raises(VaultError):
+        await client_tokens.load(connection, Vault("2", bytes(32)), **key)
+    await connection.execute("update orcid_sync.client_tokens set expires_at = now() - interval '1 second'")
+    assert await client_tokens.load(connection, vault, **key) is None
+
+
+@pytest.mark.fault("F22")
+async def test_runs_leave_proof(connection: asyncpg.Connection) -> None:
+    assert await runs.last(connection, "check") is None
+    killed = await runs.begin(connection, "check")
+    found = await runs.last(connection, "check")
+    assert found is not None
+    assert (found.id, found.finished_at, found.outcome, found.error) == (killed, None, None, None)
+    await runs.finish(connection, await runs.begin(connection, "check"), outcome={"marked": 3})
+    await runs.begin(connection, "sweep")
+    found = await runs.last(connection, "check")
+    assert found is not None
+    assert found.outcome == {"marked": 3}
+    assert found.finished_at is not None
+    failed = await runs.begin(connection, "check")
+    await runs.finish(connection, failed, error="DatabaseUnavailable")
+    found = await runs.last(connection, "check")
+    assert found is not None
+    assert (found.outcome, found.error) == (None, "DatabaseUnavailable")
