@@ -90,13 +90,29 @@ def affiliation(rng: Random, kind: str) -> Json:
     }
 
 
+def full_affiliation(rng: Random, kind: str) -> Json:
+    """An affiliation of which every member says something."""
+    identifier = f"staff-{rng.randrange(10**6)}"
+    return {
+        **affiliation(rng, kind),
+        "department-name": rng.choice(words.DEPARTMENTS),
+        "start-date": "2001-02-03",
+        "end-date": "2004-05-06",
+        "organization": words.ORGANIZATIONS[0],
+        "url": "https://example.org/people",
+        "external-ids": [("other-id", identifier, "self", f"https://example.org/people/{identifier}")],
+    }
+
+
 def funding(rng: Random) -> Json:
     """A grant with its amount and its people."""
     start, number = rng.randint(1995, THIS_YEAR - 1), f"SIM-{rng.randrange(10**6)}"
     return {
         "type": rng.choice(("grant", "grant", "grant", "award", "contract", "salary-award")),
         "organization-defined-type": rng.choice((None, "Individual Grant")),
-        "title": title(rng),
+        "title": {"title": title(rng), "translated-title": {"value": title(rng), "language-code": "fr"}}
+        if rng.random() < 0.2
+        else title(rng),
         "short-description": rng.choice((None, "A project that nobody paid for.")),
         "amount": rng.choice((None, {"value": f"{rng.randint(1, 999)}000", "currency-code": "EUR"})),
         "url": rng.choice((None, "https://example.org/grants")),
@@ -116,7 +132,9 @@ def peer_review(rng: Random, *, group: int | None = None) -> Json:
     identifier, detailed = f"{rng.getrandbits(64):016x}", rng.random() < 0.5
     return {
         "reviewer-role": rng.choice(("reviewer", "reviewer", "editor", "organizer")),
-        "review-identifiers": [("source-work-id", identifier)],
+        "review-identifiers": [
+            ("source-work-id", identifier, "self", f"https://example.org/{identifier}" if detailed else None)
+        ],
         "review-url": f"https://example.org/reviews/{identifier}" if rng.random() < 0.5 else None,
         "review-type": rng.choice(("review", "evaluation")),
         "review-completion-date": date(rng, rng.randint(2010, THIS_YEAR)),
@@ -139,8 +157,8 @@ def research_resource(rng: Random) -> Json:
             "title": f"Proposal on {rng.choice(words.SUBJECTS)}",
             "hosts": hosts,
             "external-ids": [("proposal-id", f"P-{rng.randrange(10**5)}")],
-            "start-date": date(rng, start),
-            "end-date": date(rng, start + 1),
+            "start-date": f"{start}-02-03",
+            "end-date": f"{start + 1}-02-03",
             "url": "https://example.org/proposals",
         },
         "resource-item": [

@@ -22,11 +22,13 @@ class Editor:
         self._clock = clock
 
     def create_record(self, orcid: str, *, given_names: str | None = None, family_name: str | None = None) -> None:
-        """A new, nearly empty record."""
+        """A new, nearly empty record that the indexer has dealt with already. Raises ValueError if the iD is taken."""
         now = self._clock.stamp()
-        self._profiles.create(RecordState(orcid=orcid, submitted_ms=now, modified_ms=now, completed_ms=now))
+        state = RecordState(orcid=orcid, submitted_ms=now, modified_ms=now, completed_ms=now)
         if given_names is not None:
-            self.set_name(orcid, given_names=given_names, family_name=family_name)
+            content = complete(SECTIONS["name"], {"given-names": given_names, "family-name": family_name})
+            state = state.with_item(Item("name", 0, content, Source(orcid=orcid), "public", 0, now, now))
+        self._profiles.create(state)
 
     def add_item(
         self,

@@ -63,8 +63,8 @@ class Renderer:
         return {
             "last-modified-date": other_names["last-modified-date"],
             "name": self.single(state, viewer, "name"),
-            "biography": self.single(state, viewer, "biography"),
             "other-names": other_names,
+            "biography": self.single(state, viewer, "biography"),
             "path": f"/{state.orcid}/personal-details",
         }
 

@@ -77,10 +77,13 @@ def complete_career(builder: RecordBuilder) -> None:
     rng = builder.rng
     builder.name("Max", "Mustermann", credit="Max M. Mustermann")
     builder.add("biography", {"content": "Born in 1970.\nDoes not exist."})
+    on_behalf = Source(client_id=CLIENT_ID, origin_orcid=builder.orcid)
     for kind in AFFILIATIONS:
-        for source in (None, CLIENT_ID):
-            builder.add(kind, composing.affiliation(rng, kind), source=source)
+        builder.add(kind, composing.affiliation(rng, kind))
+        builder.add(kind, composing.affiliation(rng, kind), source=CLIENT_ID)
+        builder.add(kind, composing.full_affiliation(rng, kind), source=on_behalf)
     for section in PERSON_LISTS:
+        builder.add(section, composing.personal(rng, section), source=on_behalf, display_index=5)
         for position, visibility in enumerate(("public", "limited", "private", "public")):
             builder.add(section, composing.personal(rng, section), visibility=visibility, display_index=position)
     builder.works(30)
@@ -89,9 +92,12 @@ def complete_career(builder: RecordBuilder) -> None:
             builder.add("work", composing.work(rng), source=source, visibility=visibility)
     for number in range(8):
         builder.add("peer-review", composing.peer_review(rng, group=number % 3), source=words.REVIEW_SERVICE)
-    for _ in range(4):
-        builder.add("funding", composing.funding(rng), source=words.FUNDER_PORTAL)
-        builder.add("research-resource", composing.research_resource(rng), source=CLIENT_ID)
+    builder.add("peer-review", composing.peer_review(rng), source=on_behalf)
+    for asserted_by in (words.FUNDER_PORTAL, words.FUNDER_PORTAL, None, on_behalf):
+        builder.add("funding", composing.funding(rng), source=asserted_by)
+        builder.add("research-resource", composing.research_resource(rng), source=asserted_by or CLIENT_ID)
+    nobody = {"contributor-orcid": {"uri": None, "path": None, "host": None}, "credit-name": None}
+    builder.add("work", {**composing.work(rng), "contributors": [nobody, "A. Placeholder"]}, source=on_behalf)
 
 
 def prolific(builder: RecordBuilder) -> None:

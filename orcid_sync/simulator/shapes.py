@@ -183,7 +183,7 @@ def _contributor(given: Any) -> Json:
     plain = ("contributor-orcid", "contributor-email", "contributor-attributes")
     orcid, email, attributes = (said.get(key) for key in plain)
     return {
-        "contributor-orcid": {"uri": f"https://orcid.org/{orcid}", "path": orcid, "host": "orcid.org"}
+        "contributor-orcid": {"uri": f"https://orcid.org/{orcid}", "path": orcid, "host": None}  # corpus section 3.3
         if isinstance(orcid, str)
         else orcid,
         "credit-name": wrapped(said.get("credit-name")),
