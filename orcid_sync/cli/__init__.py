@@ -9,6 +9,7 @@ import typer
 
 from orcid_sync.cli.about import config, version
 from orcid_sync.cli.checking import check
+from orcid_sync.cli.demo.command import demo
 from orcid_sync.cli.feed import changes
 from orcid_sync.cli.people import connect, disconnect, sync
 from orcid_sync.cli.records import show
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="Your researchers' ORCID records, live in your own PostgreSQL. Results go to stdout, logs and errors to "
     "stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.",
 )
-for function in (serve, migrate, connect, disconnect, sync, status, show, changes, simulate, check, version):
+for function in (serve, migrate, connect, disconnect, sync, status, show, changes, simulate, demo, check, version):
     app.command(function.__name__)(function)
 app.add_typer(config, name="config")
 

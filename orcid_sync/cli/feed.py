@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orcid_sync.cli.labels import label
+from orcid_sync.cli.labels import Label, label
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import line, moment, print_json_line, text
 from orcid_sync.cli.people import single
@@ -25,7 +25,7 @@ LAST = 20
 POLL_SECONDS = 1.0
 """How often --follow looks."""
 
-_OPS = {"added": "green", "updated": "yellow", "removed": "red", "withdrawn": "magenta"}
+OPS = {"added": "green", "updated": "yellow", "removed": "red", "withdrawn": "magenta"}
 
 
 @command
@@ -137,19 +137,25 @@ async def _print(pages: AsyncIterator[list["FeedEntry"]], limit: int | None, *, 
 
 
 def _print_line(change: "FeedEntry") -> None:
-    said = label(bytes(content)) if (content := _document(change)) is not None else None
+    said = said_by(change)
     dim = "dim" if change.minor else ""
     line(
         text(str(change.seq).rjust(6), "dim"),
         text(moment(change.at), dim),
         text(change.orcid, dim),
-        text(change.op, dim or _OPS.get(change.op, "")),
+        text(change.op, dim or OPS.get(change.op, "")),
         text(change.section, dim),
         text(f'"{said.title}"' if said and said.title else change.key, dim),
         text(", ".join(change.fields), "dim") if change.fields else None,
         text(f"because: {change.reason}", dim) if change.reason else None,
         text("minor", "dim") if change.minor else None,
     )
+
+
+def said_by(change: "FeedEntry") -> Label | None:
+    """What to call the item that the change is about; None if its content was forgotten."""
+    document = _document(change)
+    return None if document is None else label(document)
 
 
 def _document(change: "FeedEntry") -> bytes | None:
