@@ -6,8 +6,9 @@ from typing import Any
 
 from orcid_sync.simulator import composing
 from orcid_sync.simulator import vocabulary as words
+from orcid_sync.simulator.forms import complete
 from orcid_sync.simulator.profiles import Item, Items, Profiles, RecordState, Source
-from orcid_sync.simulator.shapes import SECTIONS, complete
+from orcid_sync.simulator.shapes import SECTIONS
 
 DAY_MS = 24 * 3600 * 1000
 

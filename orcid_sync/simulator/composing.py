@@ -1,4 +1,4 @@
-"""Items that a researcher might have, composed by chance in the brief form that `shapes.complete` takes."""
+"""Items that a researcher might have, composed by chance in the brief form that `forms.complete` takes."""
 
 from random import Random
 from typing import Any

@@ -21,10 +21,15 @@ Json = dict[str, Any]
 Handler = Callable[["SimulatedRegistry", web.Request, Json], Awaitable[Any]]
 
 
-def view(world: World, orcid: str, text: str | None, version: int | None) -> Any:
-    """What a token may read of a record, now or at an earlier version. Raises as SimulatedRegistry.view says."""
+def view(world: World, orcid: str, text: str | None, *, version: int | None, at_ms: int | None) -> Json:
+    """What a token may read of a record now, or could at an earlier version or moment (whatever its state was then).
+
+    Raises as SimulatedRegistry.view says.
+    """
     access = admission.reader(world.desk, text, on_public_host=text is None)
     state = world.profiles.state(orcid)
+    if at_ms is not None:
+        return world.renderer.record(world.profiles[orcid].as_of(at_ms), access.viewer)
     if version is not None:
         past = {known.version: known for _, known in world.profiles[orcid].past}
         return world.renderer.record(past[version], access.viewer)
@@ -44,16 +49,16 @@ async def _edit(sim: "SimulatedRegistry", request: web.Request, body: Json) -> A
 
 
 async def _view(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
-    version = request.query.get("version")
-    number = None if version is None else int(version)
-    return sim.view(request.match_info["orcid"], request.query.get("token"), version=number)
+    query = request.query
+    version, at_ms = (int(query[key]) if key in query else None for key in ("version", "at_ms"))
+    return sim.view(request.match_info["orcid"], query.get("token"), version=version, at_ms=at_ms)
 
 
 async def _history(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
-    profile = sim.profiles[request.match_info["orcid"]]
-    return [
-        {"version": state.version, "at_ms": at_ms, "modified_ms": state.modified_ms} for at_ms, state in profile.past
-    ]
+    """Every version with its moment and what the record's state was."""
+    members = ("version", "modified_ms", "claimed", "locked", "deactivated_ms", "primary_orcid")
+    past = sim.profiles[request.match_info["orcid"]].past
+    return [{"at_ms": at_ms, **{name: getattr(state, name) for name in members}} for at_ms, state in past]
 
 
 async def _state(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:

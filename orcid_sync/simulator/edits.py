@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from orcid_sync.simulator.clock import VirtualClock
+from orcid_sync.simulator.forms import complete
 from orcid_sync.simulator.profiles import Effect, Item, Profiles, RecordState, Source
-from orcid_sync.simulator.shapes import SECTIONS, complete
+from orcid_sync.simulator.shapes import SECTIONS
 from orcid_sync.simulator.tokens import TokenDesk
 
 Json = dict[str, Any]
@@ -42,7 +43,7 @@ class Editor:
     ) -> int:
         """Add an item; its put-code.
 
-        `source`: a client id, a Source, or None for the researcher. The content may be brief: see `shapes.complete`.
+        `source`: a client id, a Source, or None for the researcher. The content may be brief: see `forms.complete`.
         """
         state, shape, now = self._profiles.state(orcid), SECTIONS[section], self._clock.stamp()
         given = {"verified": True, "primary": False, **content} if section == "email" else dict(content)

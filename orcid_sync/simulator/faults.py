@@ -17,7 +17,7 @@ REQUEST_FAULTS = {
     "timeout": "says nothing for `seconds` (default 3600)",
     "truncated": "sends the first half of the body as if it were whole",
     "wrong-length": "promises more bytes than it sends",
-    "wrong-shape": "sends valid JSON that is something else",
+    "wrong-shape": "sends valid JSON that is something else (`body`)",
     "wrong-record": "sends the record of `other` (default: some other iD)",
     "stale": "sends old content under the new record date (contract section 3.9)",
 }

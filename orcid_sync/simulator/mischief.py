@@ -46,7 +46,8 @@ def spoil(answer: Answer, faults: Mapping[str, Fault]) -> Answer:
     if "truncated" in faults:
         return msgspec.structs.replace(answer, body=answer.body[: len(answer.body) // 2])
     if "wrong-shape" in faults:
-        return msgspec.structs.replace(answer, body=b'{"unexpected":["a","list"],"value":null}')
+        shape = faults["wrong-shape"].options.get("body", {"unexpected": ["a", "list"], "value": None})
+        return msgspec.structs.replace(answer, body=msgspec.json.encode(shape))
     return answer
 
 

@@ -33,7 +33,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One entry of a section; `content` is complete in the sense of `shapes.complete`."""
+    """One entry of a section; `content` is complete in the sense of `forms.complete`."""
 
     section: str
     put_code: int

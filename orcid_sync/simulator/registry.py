@@ -167,12 +167,14 @@ class SimulatedRegistry:
                 return calls
             self.clock.advance(max(0, upcoming - self.clock.now_ms()) / 1000)
 
-    def view(self, orcid: str, token: str | None, *, version: int | None = None) -> Any:
+    def view(
+        self, orcid: str, token: str | None, *, version: int | None = None, at_ms: int | None = None
+    ) -> dict[str, Any]:
         """What a token may read of a record right now, or of an earlier version: `GET /{orcid}/record`, without faults.
 
         Raises Refusal and Unauthenticated as the endpoint would answer, UnknownRecord, KeyError for no such version.
         """
-        return control.view(self.world, orcid, token, version)
+        return control.view(self.world, orcid, token, version=version, at_ms=at_ms)
 
     async def _run_due_jobs(self) -> int:
         now, settings, calls = self.clock.now_ms(), self.settings, 0

@@ -23,6 +23,7 @@ from orcid_sync.simulator import (
     numbered_orcid,
 )
 from orcid_sync.simulator.limits import DailyQuota, RateLimit
+from orcid_sync.simulator.webhooks import Sending
 from orcid_sync.simulator.world import PUBLIC_CLIENT_ID
 
 O = numbered_orcid(4_000_001)  # noqa: E741 - the iD of the one record in most tests
@@ -237,6 +238,18 @@ async def test_12_03_only_2xx_is_success(sim: SimulatedRegistry, hub: Hub, statu
     assert sim.webhooks.of(O)[0].sending.failures == failures
 
 
+async def test_12_03_a_change_in_the_very_moment_of_the_last_call_is_still_due(
+    sim: SimulatedRegistry, hub: Hub
+) -> None:
+    registered(sim, hub)
+    row = sim.webhooks.of(O)[0]
+    moment = sim.clock.stamp()
+    row.sending, row.profile_modified_ms = Sending(last_sent_ms=moment), moment
+    assert await sim.world.delivery.run_hooks() == 1
+    row.sending, row.profile_modified_ms = Sending(last_sent_ms=moment), moment - 1
+    assert await sim.world.delivery.run_hooks() == 0
+
+
 async def test_12_03_an_endpoint_that_says_nothing_has_failed(sim: SimulatedRegistry, hub: Hub) -> None:
     registered(sim, hub)
     sim.settings.timeout, hub.status = 0.05, None
@@ -262,6 +275,16 @@ async def test_12_03_backoff_is_linear_and_death_is_silent(sim: SimulatedRegistr
     registered(sim, hub)
     sim.edit.set_locale(O, "ja")
     assert await sim.run_delivery(after=DAY) == 1, "DELETE and PUT do"
+
+
+async def test_12_03_calls_are_made_in_parallel_and_counted(sim: SimulatedRegistry, hub: Hub) -> None:
+    orcids = [numbered_orcid(4_100_000 + number) for number in range(100)]
+    for orcid in orcids:
+        sim.edit.create_record(orcid)
+        registered(sim, hub, orcid)
+        sim.edit.set_locale(orcid, "de")
+    assert await sim.run_delivery() == len(hub.calls) == 100
+    assert {path for _, path, _, _ in hub.calls} == {f"/hooks/{orcid}" for orcid in orcids}
 
 
 async def test_12_03_one_429_stalls_all_hooks_of_the_client_for_the_run(sim: SimulatedRegistry, hub: Hub) -> None:
@@ -326,7 +349,7 @@ async def test_12_04_what_fires_and_what_moves_the_date(
         sim.edit.set_locale(O, "en")
         await sim.run_delivery()
         hub.calls.clear()
-        sim.webhooks.of(O)[0].sending = type(sim.webhooks.of(O)[0].sending)()
+        sim.webhooks.of(O)[0].sending = Sending()
     before = sim.profiles.state(O).modified_ms
     deed(sim, work)
     assert await sim.run_delivery(after=DAY) == announced

@@ -8,10 +8,11 @@ from orcid_sync.simulator.answers import accepted
 from orcid_sync.simulator.clock import VirtualClock
 from orcid_sync.simulator.errors import Refusal
 from orcid_sync.simulator.faults import NOTIFICATION, Faults
+from orcid_sync.simulator.forms import complete, fuzzy_date
 from orcid_sync.simulator.identifiers import check_digit, external_id, group_key, normalised, numbered_orcid
 from orcid_sync.simulator.limits import DailyQuota, RateLimit
 from orcid_sync.simulator.profiles import Item, Profiles, RecordState, Source
-from orcid_sync.simulator.shapes import SECTIONS, complete, fuzzy_date
+from orcid_sync.simulator.shapes import SECTIONS
 from orcid_sync.simulator.tokens import TokenDesk
 from orcid_sync.simulator.visibility import PUBLIC, Viewer, sees, viewer_of
 from orcid_sync.simulator.webhooks import Webhooks
@@ -206,3 +207,15 @@ def test_xml_has_its_root_its_attributes_and_escaped_text() -> None:
         '<work:work xmlns:work="http://www.orcid.org/ns/work" put-code="1" path="/x/work/1">'
         "<title><title>a &lt; b &amp; c</title></title></work:work>"
     )
+
+
+def test_xml_unwraps_what_only_json_wraps_and_dates_are_dates() -> None:
+    stamp = {"last-modified-date": {"value": 1_559_917_016_886}}
+    text = to_xml("bulk", {"bulk": [{"work": {**stamp, "put-code": 7}}, {"error": {"error-code": 9034}}]}).decode()
+    assert text.splitlines()[1] == (
+        '<bulk:bulk xmlns:bulk="http://www.orcid.org/ns/bulk"><work put-code="7">'
+        "<last-modified-date>2019-06-07T14:16:56.886Z</last-modified-date></work>"
+        "<error><error-code>9034</error-code></error></bulk:bulk>"
+    )
+    resource = to_xml("research-resource", {"resource-item": [{"resource-name": "a"}, {"resource-name": "b"}]}).decode()
+    assert "<resource-items><resource-item><resource-name>a</resource-name></resource-item>" in resource
