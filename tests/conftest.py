@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from proxy import Proxy, open_proxy
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
 from orcid_sync.store.database import Database, connect, open_database
@@ -88,6 +89,19 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     """The pools of this test's database, as the service has them."""
     async with open_database(dsn, workers=4) as opened:
         yield opened
+
+
+@pytest.fixture
+async def proxy(dsn: str) -> AsyncIterator[Proxy]:
+    """A relay to this test's database that can freeze and be cut: tests/proxy.py."""
+    async with open_proxy(dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+def behind_its_back(dsn: str) -> Callable[..., None]:
+    """Run statements on this test's database while the event loop stands still, so that it notices nothing."""
+    return lambda *statements: run(execute(dsn, *statements))
 
 
 @pytest.fixture(scope="session")

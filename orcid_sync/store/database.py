@@ -27,6 +27,7 @@ AnyConnection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 """A connection to PostgreSQL, of a pool or one's own. json and jsonb travel as the bytes of JSON text, both ways."""
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+CONNECTING_ERRORS = (*DRIVER_ERRORS, ValueError)  # the last for a DSN that makes no sense
 
 CONNECT_SECONDS = 5.0
 """Bound of establishing a connection, and of waiting for a free one in a pool."""
@@ -122,6 +123,8 @@ async def open_database(dsn: str, *, workers: int) -> AsyncIterator[Database]:
         _pool(dsn, WORKER, size=workers + 2) as worker,
         _pool(dsn, READER, size=4) as reader,
     ):
+        async with transaction(reader):
+            pass  # a wrong address shows now
         yield Database(dsn=dsn, intake=intake, worker=worker, reader=reader)
 
 
@@ -152,7 +155,7 @@ async def transaction(
             try:
                 yield connection
             except BaseException:
-                if not connection.is_closed():
+                if not _is_closed(connection):
                     await begun.rollback()
                 raise
             await begun.commit()
@@ -171,7 +174,7 @@ async def guarded(connection: AnyConnection, pool: asyncpg.Pool | None = None) -
     try:
         yield
     except DRIVER_ERRORS as error:
-        await _fail(error, closed=connection.is_closed(), pool=pool)
+        await _fail(error, closed=_is_closed(connection), pool=pool)
 
 
 @cache
@@ -183,7 +186,7 @@ def load_queries(name: str) -> Any:
 async def _connect(dsn: str, purpose: Purpose) -> asyncpg.Connection:
     try:
         connection = await asyncpg.connect(dsn, **purpose.connect_arguments)
-    except DRIVER_ERRORS as error:
+    except CONNECTING_ERRORS as error:
         await _fail(error, closed=True)
     await _prepare(connection)
     return connection
@@ -193,7 +196,7 @@ async def _connect(dsn: str, purpose: Purpose) -> asyncpg.Connection:
 async def _pool(dsn: str, purpose: Purpose, *, size: int) -> AsyncIterator[asyncpg.Pool]:
     pool = asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=0,  # a floor would be restored in the background, with a traceback a second while the server is away
         max_size=size,
         max_inactive_connection_lifetime=60,
         init=_prepare,
@@ -201,10 +204,7 @@ async def _pool(dsn: str, purpose: Purpose, *, size: int) -> AsyncIterator[async
         reset=_keep,
         **purpose.connect_arguments,
     )
-    try:
-        await pool
-    except DRIVER_ERRORS as error:
-        await _fail(error, closed=True)
+    await pool
     try:
         yield pool
     finally:
@@ -240,14 +240,14 @@ async def _begin(
 ) -> tuple[asyncpg.pool.PoolConnectionProxy, asyncpg.transaction.Transaction]:
     try:
         connection = await pool.acquire(timeout=CONNECT_SECONDS)
-    except DRIVER_ERRORS as error:
+    except CONNECTING_ERRORS as error:
         await _fail(error, closed=True, pool=pool)
     begun = connection.transaction(isolation=isolation)
     try:
         async with guarded(connection, pool):
             await begun.start()
     except BaseException as error:
-        stale = connection.is_closed() and isinstance(error, DatabaseUnavailable)
+        stale = _is_closed(connection) and isinstance(error, DatabaseUnavailable)
         with suppress(TimeoutError, asyncpg.InterfaceError):
             await pool.release(connection, timeout=CONNECT_SECONDS)
         if stale:
@@ -256,12 +256,22 @@ async def _begin(
     return connection, begun
 
 
+def _is_closed(connection: AnyConnection) -> bool:
+    try:
+        closed: bool = connection.is_closed()
+    except asyncpg.InterfaceError:  # it broke, and its pool has taken it back already
+        return True
+    return closed
+
+
 async def _fail(error: Exception, *, closed: bool, pool: asyncpg.Pool | None = None) -> NoReturn:
     """Raise the error of ours that says what the caller can do about the driver's."""
     state = getattr(error, "sqlstate", None) or ""
     reason = next((text for prefix, text in NOT_NOW.items() if state.startswith(prefix)), None)
     if isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
         reason = "the schema changed under a prepared statement"  # the driver has already forgotten it (fault F83)
+    if isinstance(error, ValueError):  # asyncpg.ClientConfigurationError is one
+        raise DatabaseRefused("the address of the database cannot be used") from None  # the cause may quote a password
     # Losing the server in the middle surfaces under many classes, some of which hide the cause (fault F06).
     if closed or isinstance(error, OSError):
         reason = reason or "the connection was lost or could not be made"
@@ -271,7 +281,7 @@ async def _fail(error: Exception, *, closed: bool, pool: asyncpg.Pool | None = N
         raise DatabaseUnavailable(f"{reason} ({_kind(error)})") from error
     if isinstance(error, asyncpg.PostgresError):
         # Not chained: DETAIL and even the message can quote a row.
-        raise DatabaseRefused(f"PostgreSQL refused a statement ({_kind(error)})") from None
+        raise DatabaseRefused(f"PostgreSQL refused ({_kind(error)})") from None
     raise error
 
 
