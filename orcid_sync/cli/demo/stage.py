@@ -119,7 +119,14 @@ async def _daemon(environment: dict[str, str], log: Path) -> AsyncIterator[None]
         inherited.pop(name, None)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "orcid_sync", "serve", env=inherited | environment, stdout=output, stderr=output
+            sys.executable,
+            "-m",
+            "orcid_sync",
+            "serve",
+            env=inherited | environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C ends the edits; the daemon is still needed for the comparison
         )
     try:
         await _ready(process, int(environment["ORCID_SYNC_INTERNAL_PORT"]), log)
