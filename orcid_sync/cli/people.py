@@ -1,7 +1,8 @@
 """connect, disconnect, sync: which iDs are followed, and a read of them now."""
 
+import asyncio
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import islice
@@ -71,11 +72,13 @@ def connect(
     if (file is None) == (not orcids):
         raise typer.BadParameter("give either iDs or --file")
 
-    async def work(connection: "Connection") -> int:
-        with _lines(orcids, file) as lines:
-            return await _connect_all(session, connection, lines, dry_run=dry_run, json=json)
+    async def work(dsn: str) -> int:
+        reported = _connect_all(session, dsn, lines, dry_run=dry_run)
+        return await _report_all(reported, json=json)
 
-    if session.run(work, create=True):
+    with _lines(orcids, file) as lines, session.database(create=True) as dsn:
+        bad = asyncio.run(work(dsn))
+    if bad:
         raise typer.Exit(1)
 
 
@@ -89,21 +92,27 @@ def _lines(orcids: list[str] | None, file: Path | None) -> Iterator[Iterator[Lin
 
 
 async def _connect_all(
-    session: Session, connection: "Connection", lines: Iterator[Line], *, dry_run: bool, json: bool
-) -> int:
-    """Connect batch by batch, report line by line; returns the number of bad lines."""
+    session: Session, dsn: str, lines: Iterator[Line], *, dry_run: bool
+) -> AsyncIterator[tuple[Line, str]]:
+    """Connect batch by batch; yields each line and what became of it."""
     from orcid_sync.store import queue  # noqa: PLC0415 - heavy
 
+    async with session.connect(dsn) as connection:
+        while batch := list(islice(lines, BATCH)):
+            entrants = [one for one in batch if isinstance(one, Entrant)]
+            outcomes = await (_foresee(connection, entrants) if dry_run else _store(session, connection, entrants))
+            for one in batch:
+                yield one, outcomes[one.orcid] if isinstance(one, Entrant) else "repeated" if one.harmless else "bad"
+        if not dry_run:
+            await queue.wake(connection)
+
+
+async def _report_all(reported: AsyncIterator[tuple[Line, str]], *, json: bool) -> int:
+    """Print line by line, and at the end the sums; returns the number of bad lines."""
     counts: dict[str, int] = {}
-    while batch := list(islice(lines, BATCH)):
-        entrants = [one for one in batch if isinstance(one, Entrant)]
-        outcomes = await (_foresee(connection, entrants) if dry_run else _store(session, connection, entrants))
-        for one in batch:
-            outcome = outcomes[one.orcid] if isinstance(one, Entrant) else "repeated" if one.harmless else "bad"
-            counts[outcome] = counts.get(outcome, 0) + 1
-            _report(one, outcome, json=json)
-    if not dry_run:
-        await queue.wake(connection)
+    async for one, outcome in reported:
+        counts[outcome] = counts.get(outcome, 0) + 1
+        _report(one, outcome, json=json)
     tell(", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "The file has no lines.")
     return counts.get("bad", 0)
 

@@ -80,6 +80,14 @@ def read_people(stream: BinaryIO, *, now: datetime) -> Iterator[Line]:
     utf_16 = buffered.peek(2)[:2] in _UTF_16
     # Whatever is not text in this encoding is in columns that we do not read: iDs and tokens are ASCII.
     text = io.TextIOWrapper(buffered, encoding="utf-16" if utf_16 else "utf-8-sig", errors="replace", newline="")
+    try:
+        yield from _read_text(text, now)
+    finally:
+        text.detach()  # the stream belongs to the caller, who closes it
+        buffered.detach()
+
+
+def _read_text(text: io.TextIOWrapper, now: datetime) -> Iterator[Line]:
     head = text.readline()
     skipped = 1
     if named := re.fullmatch(r"sep=(.)\s*", head):  # how Excel marks the delimiter

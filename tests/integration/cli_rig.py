@@ -1,0 +1,56 @@
+"""Running commands: in this process, with an environment of their own."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from typer.testing import CliRunner, Result
+
+from orcid_sync.cli import app
+
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+SECRET = "canary-webhook-secret-" + "s" * 20
+COMPLETE = {
+    "ORCID_SYNC_CLIENT_ID": "APP-0123456789ABCDEF",
+    "ORCID_SYNC_CLIENT_SECRET": "canary-client-secret",
+    "ORCID_SYNC_ENCRYPTION_KEY": KEY,
+    "ORCID_SYNC_WEBHOOK_SECRET": SECRET,
+    "ORCID_SYNC_PUBLIC_URL": "https://orcid.example.edu",
+}
+
+
+def bare_environment() -> dict[str, str | None]:
+    """Takes away what this machine says about the software."""
+    names = [name for name in os.environ if name.startswith("ORCID_SYNC_")]
+    return dict.fromkeys([*names, "DATABASE_URL", "PORT", "LOG_LEVEL"])
+
+
+class Cli:
+    """The command line on one database."""
+
+    def __init__(self, dsn: str) -> None:
+        self.environment: dict[str, str | None] = {**bare_environment(), "DATABASE_URL": dsn}
+
+    def __call__(
+        self,
+        *arguments: str,
+        input: str | bytes | None = None,  # noqa: A002 - the runner's word
+        env: Mapping[str, str | None] | None = None,
+    ) -> Result:
+        """Run a command; no secret may be in what it prints."""
+        result = CliRunner().invoke(app, arguments, input=input, env={**self.environment, **(env or {})})
+        assert "canary" not in result.output
+        assert "Traceback" not in result.output
+        return result
+
+    async def apart(self, *arguments: str, **more: Any) -> Result:
+        """Run a command beside the test's own event loop."""
+        return await asyncio.to_thread(self, *arguments, **more)
+
+    def json(self, *arguments: str, env: Mapping[str, str | None] | None = None) -> Any:
+        """The JSON document that a command prints when all goes well."""
+        result = self(*arguments, "--json", env=env)
+        assert result.exit_code == 0, result.output
+        return msgspec.json.decode(result.stdout)

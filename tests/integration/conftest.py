@@ -1,0 +1,27 @@
+"""What the tests of the command line can ask for."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from cli_rig import Cli
+
+
+@pytest.fixture
+def cli_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Cli]]:
+    """Make a command line on a database, in a folder without config.toml; logging is as it was afterwards."""
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    yield Cli
+    root.handlers, root.level = before
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def cli(cli_on: Callable[[str], Cli], dsn: str) -> Cli:
+    """The command line on this test's migrated database."""
+    return cli_on(dsn)

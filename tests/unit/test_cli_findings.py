@@ -1,0 +1,129 @@
+"""What needs somebody, and in which order it is said."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from orcid_sync.cli.findings import findings
+from orcid_sync.cli.output import ago, duration
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.store.queue import LaneDepth
+from orcid_sync.store.reading import Circuit, FailureCount, FeedHead, Overview
+from orcid_sync.store.runs import Run
+
+NOW = datetime(2026, 1, 1, 3, tzinfo=UTC)
+
+
+def lane(which: Lane, *, due: int = 0, oldest: float = 0.0) -> LaneDepth:
+    return LaneDepth(lane=which, due=due, leased=0, failing=0, oldest_seconds=oldest)
+
+
+def circuit(**differs: Any) -> Circuit:
+    calm = Circuit(client_id="APP", rate=20.0, failures=0, failing_since=None, slowed_at=None, paused_seconds=0.0)
+    return msgspec.structs.replace(calm, **differs)
+
+
+def run(**differs: Any) -> Run:
+    calm = Run(id=1, job="checks", started_at=NOW, finished_at=NOW, outcome={}, error=None)
+    return msgspec.structs.replace(calm, **differs)
+
+
+CALM = Overview(
+    at=NOW,
+    connections={"connected": 3, "disconnected": 1},
+    access={"granted": 2, "public": 1},
+    records={"active": 3},
+    webhooks={"active": 3},
+    unconfirmed_webhooks=0,
+    queue=[lane(which) for which in Lane],
+    failures=[],
+    freshness={1: 3},
+    jobs=[run()],
+    feed=FeedHead("e", 7, NOW),
+    circuits=[circuit()],
+    workers=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("differs", "severity", "said"),
+    [
+        (
+            {"workers": 0, "queue": [lane(Lane.CHECK, due=3)]},
+            "fail",
+            "No worker is connected to the database and 3 iDs",
+        ),
+        (
+            {"queue": [lane(Lane.NOTIFICATION, due=2, oldest=500)]},
+            "fail",
+            "lane notification 2 iDs wait, the oldest for 8",
+        ),
+        ({"queue": [lane(Lane.FIRST_LOAD, due=2, oldest=90_000)]}, "warn", "lane first load 2 iDs wait"),
+        (
+            {"circuits": [circuit(failing_since=NOW, failures=9, paused_seconds=30.0)]},
+            "fail",
+            "since 2026-01-01 03:00:00Z (9 failures in a row); nothing is lost. The next try is in 30 s.",
+        ),
+        ({"circuits": [circuit(failing_since=NOW, failures=2)]}, "warn", "2 failures in a row"),
+        (
+            {"circuits": [circuit(paused_seconds=90.0)]},
+            "warn",
+            "ORCID asked for silence; requests go on in 1 min 30 s.",
+        ),
+        (
+            {"failures": [FailureCount("locked", 4, Orcid("0000-0002-1825-0097"))]},
+            "warn",
+            "orcid-sync show 0000-0002-1825",
+        ),
+        ({"unconfirmed_webhooks": 5}, "warn", "5 webhooks were not confirmed"),
+        ({"access": {"revoked": 1, "expired": 2}}, "warn", "3 tokens are revoked or expired"),
+        ({"access": {"suspect": 1}}, "warn", "1 tokens were refused"),
+        ({"jobs": [run(error="Unavailable")]}, "warn", "The job checks failed at 2026-01-01 03:00:00Z: Unavailable."),
+        ({"jobs": [run(started_at=NOW - timedelta(hours=7), finished_at=None)]}, "warn", "has not ended"),
+    ],
+)
+def test_names_what_needs_somebody(differs: dict[str, Any], severity: str, said: str) -> None:
+    [finding] = findings(msgspec.structs.replace(CALM, **differs))
+
+    assert finding.severity == severity
+    assert said in finding.sentence
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {},
+        {"workers": 0},
+        {"queue": [lane(Lane.NOTIFICATION, due=5, oldest=60)]},
+        {"queue": [lane(Lane.FIRST_LOAD, due=5_000, oldest=3_600)]},
+        {"jobs": [run(started_at=NOW - timedelta(hours=1), finished_at=None)]},
+        {"circuits": []},
+    ],
+)
+def test_is_silent_when_all_is_well(differs: dict[str, Any]) -> None:
+    assert findings(msgspec.structs.replace(CALM, **differs)) == []
+
+
+def test_the_most_urgent_comes_first() -> None:
+    seen = msgspec.structs.replace(
+        CALM, circuits=[circuit(failing_since=NOW)], queue=[lane(Lane.OPERATOR, due=1, oldest=999.0)]
+    )
+
+    assert [finding.severity for finding in findings(seen)] == ["fail", "warn"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3_600, "1 h"), (90_061, "1 d 1 h"), (-5, "0 s")],
+)
+def test_durations_have_two_units(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_moments_are_shown_from_now() -> None:
+    assert ago(NOW - timedelta(minutes=5), NOW) == "5 min ago"
+    assert ago(NOW + timedelta(hours=2), NOW) == "in 2 h"
+    assert ago(None, NOW) == "never"
