@@ -45,6 +45,23 @@ comment on view orcid.memberships is 'Affiliations of the kind membership.';
 create view orcid.services with (security_invoker = true) as select * from orcid.affiliations where section = 'service';
 comment on view orcid.services is 'Affiliations of the kind service.';
 
+-- The columns of these views mean what they mean in the table.
+do $$
+declare
+  copied record;
+begin
+  for copied in
+    select v.relname, c.attname, col_description(c.attrelid, c.attnum) as meaning
+      from pg_class v
+      join pg_attribute c on c.attrelid = 'orcid.affiliations'::regclass and c.attnum > 0 and not c.attisdropped
+     where v.relnamespace = 'orcid'::regnamespace
+       and v.relname in ('employments', 'educations', 'qualifications', 'distinctions', 'invited_positions', 'memberships', 'services')
+  loop
+    execute format('comment on column orcid.%I.%I is %L', copied.relname, copied.attname, copied.meaning);
+  end loop;
+end
+$$;
+
 create view orcid.people with (security_invoker = true) as
   select r.orcid,
          coalesce(n.credit_name, nullif(concat_ws(' ', n.given_names, n.family_name), '')) as name,

