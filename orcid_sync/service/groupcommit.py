@@ -76,16 +76,17 @@ class GroupCommit:
         try:
             while self._forming:
                 batch, self._forming = self._forming, []
-                await self._flush(batch, deadline=self._formed_since + self._answer_seconds)
+                await self._flush(batch, formed_since=self._formed_since)
         finally:
             self._flusher = None
 
-    async def _flush(self, batch: list[tuple[Orcid, asyncio.Future[bool]]], *, deadline: float) -> None:
+    async def _flush(self, batch: list[tuple[Orcid, asyncio.Future[bool]]], *, formed_since: float) -> None:
         """Commit one batch and answer everyone in it, whatever happens."""
+        loop = asyncio.get_running_loop()
         orcids = sorted({orcid for orcid, _ in batch})
+        began = loop.time()
         try:
-            with self._metrics.flush_seconds.time():
-                known = await self._commit(orcids, deadline=deadline)
+            known = await self._commit(orcids, deadline=formed_since + self._answer_seconds)
         except BaseException as error:
             self._disconnect()
             log.warning("notifications not committed", waiting=len(batch), ids=len(orcids), error=type(error).__name__)
@@ -93,10 +94,12 @@ class GroupCommit:
             if not isinstance(error, Exception):
                 raise  # the process ends
             return
-        self._metrics.flush_ids.observe(len(orcids))
         for orcid, acknowledged in batch:
             if not acknowledged.done():  # its request may have been given up
                 acknowledged.set_result(orcid in known)
+        self._metrics.flush_ids.observe(len(orcids))
+        self._metrics.flush_seconds.observe(loop.time() - began)
+        self._metrics.ack_seconds.observe(loop.time() - formed_since)
         if known:
             self._wake()
 
@@ -107,14 +110,13 @@ class GroupCommit:
         After a restart of PostgreSQL the first attempt always meets a dead connection (fault F05); after a fail-over it
         may meet a server that has become read-only, or one that never answers: so it gets half of the time only.
         """
+        try:
+            async with asyncio.timeout_at((asyncio.get_running_loop().time() + deadline) / 2):
+                return await self._attempt(orcids)
+        except Exception as error:  # noqa: BLE001 - a lost connection shows under many classes (fault F06)
+            log.info("intake connects to the database anew", error=type(error).__name__)
+            self._disconnect()
         async with asyncio.timeout_at(deadline):
-            try:
-                half = (deadline - asyncio.get_running_loop().time()) / 2
-                async with asyncio.timeout(half):
-                    return await self._attempt(orcids)
-            except Exception as error:  # noqa: BLE001 - a lost connection shows under many classes (fault F06)
-                log.info("intake connects to the database anew", error=type(error).__name__)
-                self._disconnect()
             return await self._attempt(orcids)
 
     async def _attempt(self, orcids: list[Orcid]) -> frozenset[str]:

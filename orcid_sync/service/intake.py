@@ -7,7 +7,6 @@ cannot take it now, so that ORCID repeats it. Never 429, which would stall the w
 redirect, which ORCID books as a failure.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -28,7 +27,7 @@ MAX_BODY = 1024
 # The path as it stands in the request line: percent-encoding, dots, other digits and queries all fail here (fault F94).
 _CALLBACK = re.compile(
     # the iD, the token, and in it the version of its key
-    r"/webhooks/([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])/((0|[1-9][0-9]{0,4})\.[A-Za-z0-9_-]{43})",
+    r"/webhooks/([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])/(([0-9]{1,5})\.[A-Za-z0-9_-]{43})",
     re.ASCII,
 )
 
@@ -82,7 +81,6 @@ class Intake:
         self._secrets = secrets
         self._environment = environment
         self._draining = draining
-        self._ack_seconds = metrics.ack_seconds
         self._counters = {outcome: metrics.intake_requests.labels(outcome.name) for outcome in OUTCOMES}
         self._routes = {"webhooks": Route("webhook", {"POST": self._receive_notification})}
 
@@ -103,7 +101,6 @@ class Intake:
         self._counters[NOT_HTTP if status < 500 else DEFECT].inc()
 
     async def _receive_notification(self, request: web.BaseRequest) -> web.StreamResponse:
-        began = asyncio.get_running_loop().time()
         orcid = self._authentic_orcid(request.raw_path)
         if orcid is None:
             return self._answer(REFUSED, "webhook")
@@ -111,7 +108,6 @@ class Intake:
             connected = await self._mark(orcid)
         except DatabaseUnavailable:
             return self._answer(UNAVAILABLE, "webhook")
-        self._ack_seconds.observe(asyncio.get_running_loop().time() - began)
         return self._answer(ACKNOWLEDGED if connected else ORPHAN, "webhook")
 
     def _authentic_orcid(self, path: str) -> Orcid | None:
@@ -124,7 +120,7 @@ class Intake:
         if secret is None or check_character(orcid.replace("-", "")[:15]) != orcid[-1]:
             return None
         genuine = verify_callback(
-            token, secret=secret, key_version=int(version), environment=self._environment, orcid=orcid
+            token, secret=secret, key_version=int(version), environment=self._environment, orcid=Orcid(orcid)
         )
         return Orcid(orcid) if genuine else None
 

@@ -40,13 +40,13 @@ class Metrics:
         )
         self.ack_seconds = Histogram(
             "orcid_sync_intake_ack_seconds",
-            "From a notification's arrival to its durable acknowledgement.",
+            "The longest that a notification of one group commit waited, from its arrival to the commit.",
             buckets=ACK_BUCKETS,
             registry=registry,
         )
         self.flush_seconds = Histogram(
             "orcid_sync_intake_flush_seconds",
-            "Duration of one group commit, failed ones included.",
+            "Duration of one group commit.",
             buckets=ACK_BUCKETS,
             registry=registry,
         )

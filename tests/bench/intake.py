@@ -2,10 +2,10 @@
 
     python tests/bench/intake.py [--rounds 5] [--posts 20000]
 
-Three servers, each a process of its own with uvloop: an aiohttp application whose one route answers 204 (the limit), the
-same on aiohttp's low-level server, and the intake with its group commit on an embedded PostgreSQL (fsync as it comes).
-Rounds are interleaved, medians are shown, and only ratios within one run mean anything. Every post of a round is for
-another iD that is not due, so that each one writes its row.
+Three servers, each a process of its own with uvloop: an aiohttp application whose one route answers 204 (the limit),
+the same on aiohttp's low-level server, and the intake with its group commit on an embedded PostgreSQL (fsync as it
+comes). Rounds are interleaved, medians are shown, and only ratios within one run mean anything. Every post of a round is
+for another iD that is not due, so that each one writes its row.
 """
 
 import argparse
@@ -82,9 +82,7 @@ async def serve_durable_intake(dsn: str, ready: Callable[[int], None]) -> None:
             metrics=metrics,
             wake=WakeUp(lambda: None, database.intake, grace=GRACE.total_seconds()),
         )
-        intake = Intake(
-            commit.mark, secrets={1: SECRET}, environment="sandbox", metrics=metrics, draining=Draining()
-        )
+        intake = Intake(commit.mark, secrets={1: SECRET}, environment="sandbox", metrics=metrics, draining=Draining())
         async with public_listener(intake, host="127.0.0.1", port=0, on_error=intake.count_error) as port:
             ready(port)
             await asyncio.Event().wait()
@@ -150,7 +148,9 @@ async def post_all(port: int, requests: Sequence[bytes], connections: int) -> tu
 async def reset(dsn: str) -> None:
     """As if every iD had been reconciled just now."""
     connection = await asyncpg.connect(dsn)
-    await connection.execute("update orcid_sync.queue set leased_gen = gen, due_at = now() + interval '7 days', lane = 3")
+    await connection.execute(
+        "update orcid_sync.queue set leased_gen = gen, due_at = now() + interval '7 days', lane = 3"
+    )
     await connection.execute("vacuum orcid_sync.queue")
     await connection.close()
 
@@ -173,7 +173,9 @@ async def prepare(dsn: str, orcids: Sequence[Orcid]) -> None:
 
 def request(orcid: Orcid) -> bytes:
     path = callback_url("", secret=SECRET, key_version=1, environment="sandbox", orcid=orcid)
-    return f"POST {path} HTTP/1.1\r\nContent-Length: 0\r\nHost: a\r\nUser-Agent: Java-http-client/17.0.9\r\n\r\n".encode()
+    return (
+        f"POST {path} HTTP/1.1\r\nContent-Length: 0\r\nHost: a\r\nUser-Agent: Java-http-client/17.0.9\r\n\r\n".encode()
+    )
 
 
 Results = dict[tuple[int, str], list[tuple[float, float]]]
@@ -195,13 +197,14 @@ def measure(dsn: str, ports: dict[str, int], requests: Sequence[bytes], rounds: 
 
 def show(results: Results) -> bool:
     """Print the table; whether every ratio is what is wanted."""
-    table = Table("connections", "case", "204/s", "ratio", "wanted", "p99 ms", title="Durable acknowledgements (medians)")
+    table = Table(
+        "connections", "case", "204/s", "ratio", "wanted", "p99 ms", title="Durable acknowledgements (medians)"
+    )
     good = True
     for (connections, case), rounds in results.items():
         rate, p99 = (statistics.median(values) for values in zip(*rounds, strict=True))
         ratio = statistics.median(
-            mine / limit
-            for (mine, _), (limit, _) in zip(rounds, results[connections, "bare application"], strict=True)
+            mine / limit for (mine, _), (limit, _) in zip(rounds, results[connections, "bare application"], strict=True)
         )
         wanted = TARGETS[connections] if case == "durable intake" else 0
         good = good and ratio >= wanted
@@ -222,7 +225,10 @@ def main() -> int:
     orcids = [Orcid(hyphenated(base + check_character(base))) for base in bases]
     context = multiprocessing.get_context("spawn")
     servers = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, embedded_postgres(Path(folder) / "pg") as dsn:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        embedded_postgres(Path(folder) / "pg") as dsn,
+    ):
         uvloop.run(prepare(dsn, orcids))
         ports = {}
         for case in CASES:

@@ -99,11 +99,11 @@ async def connect_cold(connection: asyncpg.Connection, orcids: Iterable[Orcid]) 
 
 def request(path: str, *, method: str = "POST", headers: str = "Content-Length: 0\r\n") -> bytes:
     """A request as ORCID sends it, unless told otherwise (contract §1.6)."""
-    return f"{method} {path} HTTP/1.1\r\n{headers}Host: hub.example\r\nUser-Agent: Java-http-client/17.0.9\r\n\r\n".encode()
+    return f"{method} {path} HTTP/1.1\r\n{headers}Host: a\r\nUser-Agent: Java-http-client/17.0.9\r\n\r\n".encode()
 
 
 async def exchange(port: int, sent: bytes, *, limit: float = 5.0) -> bytes:
-    """Send bytes on a new connection; what came back up to the end of the answer's head, or to the end of everything."""
+    """Send bytes on a new connection; what came back, up to the end of the answer's head or of the connection."""
     async with asyncio.timeout(limit):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:

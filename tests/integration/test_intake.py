@@ -212,6 +212,24 @@ async def test_no_answer_before_the_commit(rig: Rig, connection: asyncpg.Connect
     assert await marks(connection) == {ORCID: 1}
 
 
+@pytest.mark.fault("F05", "F06")
+@pytest.mark.invariant("S1")
+async def test_a_commit_whose_connection_is_lost_is_tried_once_more(
+    rig: Rig, connection: asyncpg.Connection, wait_until: WaitUntil
+) -> None:
+    await connect_cold(connection, [ORCID])
+    async with connection.transaction():
+        await connection.execute("select from orcid_sync.queue for update")
+        answer = asyncio.ensure_future(exchange(rig.port, request(PATH)))
+        await wait_until(lambda: blocked(connection))
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'"
+        )
+        await wait_until(lambda: rig.connects == 2)
+    assert status_of(await answer) == 204
+    assert await marks(connection) == {ORCID: 1}
+
+
 async def blocked(connection: asyncpg.Connection) -> bool:
     """Whether a mark waits for a lock in this database."""
     await connection.execute("select pg_stat_clear_snapshot()")
@@ -387,6 +405,8 @@ async def release_when_closed(lock: asyncpg.transaction.Transaction, port: int, 
         return False
 
     await wait_until(refused)
+    closed = asyncio.get_running_loop().time()
+    await wait_until(lambda: asyncio.get_running_loop().time() > closed + 0.5)  # well into the closing
     await lock.rollback()
 
 
