@@ -1,5 +1,6 @@
 """An HTTP answer as a value, and the choice between JSON and XML (contract section 3.2)."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -57,6 +58,14 @@ def _number(text: str) -> float:
 def document(body: bytes, media_type: str) -> Answer:
     """200 with a document."""
     return Answer(200, body, f"{media_type};charset=UTF-8")
+
+
+def encode(content: Any) -> bytes:
+    """JSON text; lone surrogates, which occur in old data, travel as escapes."""
+    try:
+        return msgspec.json.encode(content)
+    except UnicodeEncodeError:
+        return json.dumps(content, separators=(",", ":")).encode()
 
 
 def json_answer(status: int, content: Json) -> Answer:

@@ -1,6 +1,7 @@
 """Control over HTTP, under `/_sim/`, for simulations that run as a process of their own. Everything is JSON."""
 
 import inspect
+import json
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from orcid_sync.simulator import access as admission
+from orcid_sync.simulator.answers import encode
 from orcid_sync.simulator.errors import Refusal, Unauthenticated
 from orcid_sync.simulator.profiles import Source
 from orcid_sync.simulator.tokens import Client
@@ -184,7 +186,7 @@ def add_routes(app: web.Application, sim: "SimulatedRegistry") -> None:
 def _adapted(sim: "SimulatedRegistry", handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            body = msgspec.json.decode(await request.read() or b"{}")
+            body = json.loads(await request.read() or b"{}")  # msgspec refuses lone surrogates
             status, answer = 200, await handler(sim, request, body)
         except Refusal as error:
             status, answer = error.status, error.body
@@ -192,6 +194,6 @@ def _adapted(sim: "SimulatedRegistry", handler: Handler) -> Callable[[web.Reques
             status, answer = error.status, error.body
         except (KeyError, TypeError, ValueError) as error:
             status, answer = 400, {"error": f"{type(error).__name__}: {error}"}
-        return web.Response(status=status, body=msgspec.json.encode(answer), content_type="application/json")
+        return web.Response(status=status, body=encode(msgspec.to_builtins(answer)), content_type="application/json")
 
     return handle

@@ -132,21 +132,23 @@ class Delivery:
             row.held_until_ms = self._clock.now_ms() + round(delayed.options.get("seconds", 3600) * 1000)
             return 0
         if "lost" in faults:
-            self._settle(row, row.profile_modified_ms, None, "lost", success=True)
+            self._settle(row, row.profile_modified_ms, self._clock.now_ms(), None, "lost", success=True)
             return 0
         times = _times(faults.get("duplicate"))
         for _ in range(times):
-            modified = row.profile_modified_ms
+            modified, sent_ms = row.profile_modified_ms, self._clock.now_ms()
             status, note = await self._post(row.uri)
             if "lost-answer" in faults:
                 status, note = None, "lost-answer"
             success = status is not None and 200 <= status < 300
-            self._settle(row, modified, status, note or "/".join(faults), success=success)
+            self._settle(row, modified, sent_ms, status, note or "/".join(faults), success=success)
             if status == 429:
                 blacklist.add(row.client_id)
         return times
 
-    def _settle(self, row: Webhook, modified_ms: int, status: int | None, note: str, *, success: bool) -> None:
+    def _settle(
+        self, row: Webhook, modified_ms: int, sent_ms: int, status: int | None, note: str, *, success: bool
+    ) -> None:
         """Write down how a call ended, by the clock of *after* the answer (contract section 1.8)."""
         now = self._clock.stamp()
         if success:
@@ -162,6 +164,7 @@ class Delivery:
             status=status,
             success=success,
             note=note,
+            sent_ms=sent_ms,
         )
 
     async def _post(self, uri: str) -> tuple[int | None, str]:
@@ -170,12 +173,12 @@ class Delivery:
             self._session = aiohttp.ClientSession(
                 headers={"User-Agent": USER_AGENT},
                 skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
-                timeout=aiohttp.ClientTimeout(total=self.settings.timeout, sock_connect=self.settings.timeout),
-                connector=aiohttp.TCPConnector(limit=self.settings.threads),
+                connector=aiohttp.TCPConnector(limit=0),
             )
-        address = uri if uri.startswith("http") else f"http://{uri}"
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         try:
-            async with self._session.post(yarl.URL(address, encoded=True), allow_redirects=False) as answer:
+            address = yarl.URL(uri if uri.startswith("http") else f"http://{uri}", encoded=True)
+            async with self._session.post(address, allow_redirects=False, timeout=timeout) as answer:
                 return answer.status, ""
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return None, type(error).__name__

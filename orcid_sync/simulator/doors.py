@@ -215,7 +215,11 @@ def _redirect(_world: World, call: Call) -> Answer:
     return Answer(302, headers={"Location": f"{root}/{VERSION}/{tail}"})
 
 
-def _nowhere(_world: World, _call: Call) -> Answer:
+def _nowhere(_world: World, call: Call) -> Answer:
+    version, _, rest = call.path.strip("/").partition("/")
+    first = rest.partition("/")[0]
+    if version == VERSION and first and not ORCID_SHAPE.fullmatch(first):
+        raise Refusal(9016, f"Full validation error: ORCID iD {first} not found")  # as observed: corpus section 4
     raise Refusal(9001, status=404)
 
 

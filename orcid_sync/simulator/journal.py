@@ -22,6 +22,8 @@ class Request(msgspec.Struct, frozen=True):
     version: int | None
     """The version of the record at the moment of the answer."""
     faults: tuple[str, ...]
+    began_ms: int = 0
+    """Virtual time of the request's arrival."""
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -37,6 +39,8 @@ class Notification(msgspec.Struct, frozen=True):
     success: bool
     note: str = ""
     """The fault of the simulation that was at work, or the kind of the failure."""
+    sent_ms: int = 0
+    """Virtual time of the sending; `at_ms` is when it had ended."""
 
 
 class Journal:

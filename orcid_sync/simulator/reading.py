@@ -6,6 +6,7 @@ import msgspec
 
 from orcid_sync.simulator import access as doors
 from orcid_sync.simulator.access import Access
+from orcid_sync.simulator.answers import encode
 from orcid_sync.simulator.errors import Refusal, error_body
 from orcid_sync.simulator.identifiers import ORCID_SHAPE
 from orcid_sync.simulator.profiles import Item, RecordState
@@ -75,7 +76,7 @@ class Answerer:
             if known is not None and known[:2] == (state.version, epoch):
                 return known[2]
         document = self.document(target, state, access)
-        body = msgspec.json.encode(document) if as_json else to_xml(_root(target), document)
+        body = encode(document) if as_json else to_xml(_root(target), document)
         if epoch is not None:
             self._remember(key, (state.version, epoch, body))
         return body

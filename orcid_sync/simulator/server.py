@@ -20,17 +20,18 @@ class FrontDoor:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with the faults that are switched on for it, and write it into the journal."""
+        began_ms = self._world.clock.now_ms()
         call = await _call(request)
         route = doors.find_route(call)
         faults = {fault.kind: fault for fault in self._world.faults.draw(route.endpoint, route.orcid)}
         try:
             answer = await self._answer(call, route, faults, request.remote or "")
         except mischief.ConnectionTornDown:
-            self._note(call, route, 0, faults)
+            self._note(call, route, 0, faults, began_ms)
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
-        self._note(call, route, answer.status, faults)
+        self._note(call, route, answer.status, faults, began_ms)
         return await mischief.send(request, answer, faults)
 
     async def _answer(self, call: Call, route: Route, faults: dict[str, Fault], remote: str) -> Answer:
@@ -55,7 +56,7 @@ class FrontDoor:
             return answers.plain(429, "Too Many Requests. You have exceeded the daily quota of the public API.")
         return None
 
-    def _note(self, call: Call, route: Route, status: int, faults: dict[str, Fault]) -> None:
+    def _note(self, call: Call, route: Route, status: int, faults: dict[str, Fault], began_ms: int) -> None:
         world = self._world
         token = world.desk.tokens.get(call.token or "")
         state = world.find_state(route.orcid) if route.orcid else None
@@ -69,6 +70,7 @@ class FrontDoor:
             personal=token is not None and token.orcid is not None,
             version=state.version if state else None,
             faults=tuple(faults),
+            began_ms=began_ms,
         )
 
 

@@ -5,6 +5,7 @@ The names of the tests carry its numbers.
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from orcid_sync.simulator import (
     OTHER_CLIENT_SECRET,
     SimulatedRegistry,
     numbered_orcid,
+    serve_simulator,
 )
 from orcid_sync.simulator.limits import DailyQuota, RateLimit
 from orcid_sync.simulator.webhooks import Sending
@@ -226,6 +228,14 @@ async def test_12_03_the_indexer_waits_between_two_changes_of_one_record(sim: Si
     for calls, after in ((1, 0), (0, 100), (1, 201)):
         sim.edit.add_item(O, "keyword", {"content": "k"})
         assert await sim.run_delivery(after=after) == calls
+
+
+async def test_12_03_reindexed_records_do_not_wait(sim: SimulatedRegistry, hub: Hub) -> None:
+    registered(sim, hub)
+    sim.edit.set_locale(O, "de")
+    assert await sim.run_delivery() == 1
+    sim.edit.lock(O)
+    assert await sim.run_delivery() == 1
 
 
 @pytest.mark.parametrize(("status", "failures"), [(200, 0), (202, 0), (302, 1), (404, 1), (500, 1)])
@@ -491,6 +501,8 @@ async def test_12_07_documents_are_parts_of_the_record(ask: Asking, path: str) -
 async def test_12_08_states_in_their_order(ask: Asking) -> None:
     edit, sim = ask.sim.edit, ask.sim
     assert (await ask("GET", f"/v3.0/{UNKNOWN}/record")).error == (404, 9016)
+    assert (await ask("GET", "/v3.0/nonsense/record")).error == (404, 9016)
+    assert (await ask("GET", f"/v3.0/{O}/nonsense")).error == (404, 9001)
     edit.deactivate(O)
     assert (await ask.get("record")).error == (409, 9044)
     edit.lock(O)
@@ -673,6 +685,29 @@ async def test_12_12_the_records_date_moves_for_invisible_reasons_only_for_the_r
     assert after == before
 
 
+async def test_12_12_sources_and_organisations_drift_without_any_date(ask: Asking) -> None:
+    code = ask.sim.edit.add_item(O, "employment", {"organization": ("Old Name",)}, source=CLIENT_ID)
+    before = await ask.get("record")
+    ask.sim.edit.rename_client(CLIENT_ID, "Renamed University")
+    renamed = await ask.get("record")
+    assert renamed.body == before.body.replace(b"Simulated University", b"Renamed University") != before.body
+    ask.sim.edit.recurate_item(O, "employment", code, {"organization": ("New Name",)})
+    assert (await ask.get("record")).body == renamed.body.replace(b"Old Name", b"New Name") != renamed.body
+
+
+async def test_12_13_a_further_change_gives_the_cache_a_new_key(ask: Asking) -> None:
+    ask.sim.faults.add("stale", "works", seconds=300, sections=["work"])
+    ask.sim.clock.advance(3600)
+    ask.sim.edit.add_item(O, "work", {"title": "first"})
+    assert b"first" not in (await ask.get("works")).body
+    ask.sim.clock.advance(301)
+    assert b"first" not in (await ask.get("works")).body
+    ask.sim.edit.add_item(O, "work", {"title": "second"})
+    works = (await ask.get("works")).body
+    assert b"first" in works, "the replica has caught up with the first change"
+    assert b"second" not in works
+
+
 async def test_12_13_stale_content_under_a_new_date_lives_as_long_as_it_is_polled(ask: Asking) -> None:
     ask.sim.faults.add("stale", "record", seconds=300, sections=["work"])
     ask.sim.clock.advance(3600)
@@ -804,6 +839,15 @@ async def test_everything_can_be_controlled_over_http(ask: Asking, hub: Hub) -> 
     assert len(await control("POST", "random-edits", count=5, seed=1)) == 5
 
 
+async def test_texts_that_postgresql_refuses_can_be_served(ask: Asking) -> None:
+    text = "nul \x00 and half a pair \ud800"
+    body = json.dumps({"orcid": O, "section": "work", "content": {"title": text}})
+    async with ask.http.post(f"{ask.sim.url}/_sim/edit/add_item", data=body) as answer:
+        code = (await answer.json())["result"]
+    assert (await ask.get(f"work/{code}")).json["title"]["title"]["value"] == text
+    assert b"half a pair" in (await ask.get(f"work/{code}", accept=None)).body
+
+
 async def test_control_says_what_was_wrong(ask: Asking) -> None:
     for path, body in (("edit/explode", {}), ("edit/lock", {"orcid": UNKNOWN}), ("faults", {"kind": "nonsense"})):
         async with ask.http.post(f"{ask.sim.url}/_sim/{path}", json=body) as answer:
@@ -823,3 +867,32 @@ async def test_jobs_run_in_the_background_as_time_passes(hub: Hub) -> None:
             await hub.called.wait()
     finally:
         await sim.stop()
+
+
+async def test_a_simulation_edits_its_records_until_it_is_cancelled() -> None:
+    started: asyncio.Future[SimulatedRegistry] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(
+        serve_simulator(port=0, records=5, edits_per_minute=60_000, limited=False, ready=started.set_result)
+    )
+    sim = await started
+    async with asyncio.timeout(5):
+        while sum(sim.profiles.state(orcid).version for orcid in sim.profiles) < 20:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+
+
+async def test_it_runs_as_a_process_of_its_own(http: aiohttp.ClientSession) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orcid_sync.simulator", "--port", "0", "--records", "3"), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        line = (await process.stdout.readline()).decode()
+        address = next(word for word in line.split() if word.startswith("http://"))
+        async with http.get(f"{address}/_sim/records") as answer:
+            assert len(await answer.json()) == 3
+    finally:
+        process.terminate()
+        await process.wait()

@@ -120,6 +120,7 @@ def test_who_sees_what(section: str, visibility: str, source: str | None, seen_b
 
 
 def test_own_items_include_those_asserted_on_our_behalf_and_unverified_emails_are_nobodys() -> None:
+    assert viewer_of(OWN, frozenset({"/read-limited"}), personal=False) == MEMBER
     behalf = Item("work", 1, {}, Source(client_id=OTHER, origin_client_id=OWN), "private", 0, 1, 1)
     assert sees(MEMBER, behalf)
     assert not sees(Viewer(client_id="APP-0000000000000003"), behalf)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid, sample_orcid
+from orcid_sync.simulator.access import reader
+from orcid_sync.simulator.reading import Answerer, Target
 from orcid_sync.simulator.shapes import ACTIVITY_ORDER, PERSON_LISTS
 
 O = numbered_orcid(4_000_001)  # noqa: E741 - the iD of the one record in most tests
@@ -65,6 +67,14 @@ def test_items_that_share_an_identifier_are_one_group_transitively(sim: Simulate
     assert titles == [["2", "1", "0"], ["3"], ["4"]], "the highest display index comes first"
     alone = next(group for group in groups if group["work-summary"][0]["title"]["title"]["value"] == "4")
     assert alone["external-ids"] == {"external-id": []}
+
+
+def test_a_later_item_joins_two_groups(sim: SimulatedRegistry) -> None:
+    for listed in ([("doi", "10.5555/a")], [("doi", "10.5555/b")], [("doi", "10.5555/a"), ("doi", "10.5555/b")]):
+        sim.edit.add_item(O, "work", {"title": "t", "external-ids": listed})
+    groups = sim.view(O, token(sim))["activities-summary"]["works"]["group"]
+    assert [len(group["work-summary"]) for group in groups] == [3]
+    assert len(groups[0]["external-ids"]["external-id"]) == 2
 
 
 def test_what_is_part_of_the_same_book_is_no_group(sim: SimulatedRegistry) -> None:
@@ -150,8 +160,6 @@ def test_a_funding_contributors_name_is_that_of_the_contributors_record(sim: Sim
 
 
 def sim_viewer(sim: SimulatedRegistry) -> Any:
-    from orcid_sync.simulator.access import reader
-
     return reader(sim.desk, token(sim), on_public_host=False).viewer
 
 
@@ -172,6 +180,31 @@ def test_every_version_ever_shown_can_be_asked_for(sim: SimulatedRegistry) -> No
     assert "first" in json.dumps(sim.view(O, reader, version=version))
     assert "second" in json.dumps(sim.view(O, reader, version=version + 1))
     assert "second" not in json.dumps(sim.view(O, reader))
+
+
+def test_answers_are_remembered_until_the_record_moves(sim: SimulatedRegistry) -> None:
+    target, access = Target(O, "record"), reader(sim.desk, public(sim), on_public_host=False)
+
+    def answer() -> bytes:
+        return sim.world.answerer.answer(target, sim.profiles.state(O), access, as_json=True, epoch=0)
+
+    first = answer()
+    assert answer() is first
+    sim.edit.change_settings(O)
+    assert answer() != first
+
+
+def test_what_is_remembered_has_a_limit(sim: SimulatedRegistry) -> None:
+    answerer, access = Answerer(sim.world.renderer, cache_bytes=10_000), reader(sim.desk, None, on_public_host=True)
+    for number in range(50):
+        sim.edit.create_record(numbered_orcid(4_000_100 + number))
+    states = [sim.profiles.state(orcid) for orcid in sim.profiles]
+    answers = [answerer.answer(Target(state.orcid, "record"), state, access, as_json=True, epoch=0) for state in states]
+    last = answerer.answer(Target(states[-1].orcid, "record"), states[-1], access, as_json=True, epoch=0)
+    first = answerer.answer(Target(states[0].orcid, "record"), states[0], access, as_json=True, epoch=0)
+    assert last is answers[-1]
+    assert first == answers[0]
+    assert first is not answers[0]
 
 
 def test_samples_and_edits_repeat_for_a_seed() -> None:
