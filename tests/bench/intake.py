@@ -4,8 +4,8 @@
 
 Three servers, each a process of its own with uvloop: an aiohttp application whose one route answers 204 (the limit),
 the same on aiohttp's low-level server, and the intake with its group commit on an embedded PostgreSQL (fsync as it
-comes). Rounds are interleaved, medians are shown, and only ratios within one run mean anything. Every post of a round is
-for another iD that is not due, so that each one writes its row.
+comes). Rounds are interleaved, medians are shown, and only ratios within one run mean anything. Every post of a round
+is for another iD that is not due, so that each one writes its row.
 """
 
 import argparse

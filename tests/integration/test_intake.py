@@ -338,7 +338,7 @@ async def test_a_server_that_became_read_only_is_left_for_one_that_can_write(
 @pytest.mark.fault("F04")
 @pytest.mark.invariant("S1", "L6")
 async def test_a_black_hole_is_answered_503_in_time_and_left_at_once_when_it_ends(
-    dsn: str, connection: asyncpg.Connection, tmp_path: Path, wait_until: WaitUntil
+    dsn: str, connection: asyncpg.Connection, tmp_path: Path
 ) -> None:
     await connect_cold(connection, ORCIDS[:50])
     loop = asyncio.get_running_loop()

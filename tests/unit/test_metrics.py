@@ -1,0 +1,31 @@
+"""The metrics of one process: their own registry, and labels that are few."""
+
+import pytest
+
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.service.metrics import Metrics
+from orcid_sync.store.queue import LaneDepth
+
+
+def test_two_sets_do_not_meet() -> None:
+    one, other = Metrics(), Metrics()
+    one.reconciliations.labels("unchanged").inc()
+    assert b'orcid_sync_reconciliations_total{outcome="unchanged"} 1.0' in one.render()
+    assert b"unchanged" not in other.render()
+
+
+@pytest.mark.fault("F98")
+def test_no_label_can_tell_people_apart() -> None:
+    metrics = Metrics()
+    names = {name for metric in vars(metrics).values() for name in getattr(metric, "_labelnames", ())}
+    names |= {name for gauge in metrics.queue.values() for name in gauge._labelnames}
+    assert names == {"outcome", "lane", "endpoint", "status", "section", "op"}
+
+
+def test_a_queue_that_cannot_be_asked_is_not_shown() -> None:
+    metrics = Metrics()
+    metrics.show_queue([LaneDepth(lane=Lane.CHECK, due=3, leased=1, failing=2, oldest_seconds=4.5)])
+    assert b'orcid_sync_queue_due{lane="check"} 3.0' in metrics.render()
+    assert b'orcid_sync_queue_oldest_seconds{lane="check"} 4.5' in metrics.render()
+    metrics.forget_queue()
+    assert b"orcid_sync_queue_due{" not in metrics.render()
