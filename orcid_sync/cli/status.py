@@ -44,7 +44,7 @@ def _tables(seen: "Overview") -> Iterable["Table"]:
     yield table("", "", rows=_facts(seen))
     yield table("lane", "due", "leased", "failing", "oldest", title="Queue", rows=_lanes(seen))
     if seen.freshness:
-        yield table("last verified", "iDs", title="Freshness", rows=_freshness(seen))
+        yield table("last verified", "iDs", title="Freshness", rows=seen.freshness.items())
     if seen.circuits:
         yield table("ORCID client", "state", "requests/s", title="Registry", rows=map(_circuit, seen.circuits))
     if seen.jobs:
@@ -73,16 +73,6 @@ def _lanes(seen: "Overview") -> Iterable[tuple[Any, ...]]:
     for lane in seen.queue:
         oldest = duration(lane.oldest_seconds) if lane.due else ""
         yield lane.lane.name.lower().replace("_", " "), lane.due, lane.leased, lane.failing, oldest
-
-
-def _freshness(seen: "Overview") -> Iterable[tuple[str, int]]:
-    from orcid_sync.store.reading import NEVER, OLDER  # noqa: PLC0415 - heavy
-
-    names = {1: "within an hour", 24: "within a day", 168: "within 7 days", 720: "within 30 days"}
-    names |= {OLDER: "longer ago", NEVER: "never"}
-    for hours, name in names.items():
-        if seen.freshness.get(hours):
-            yield name, seen.freshness[hours]
 
 
 def _circuit(circuit: "Circuit") -> tuple[Any, ...]:

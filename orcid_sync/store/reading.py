@@ -12,11 +12,6 @@ from orcid_sync.store.database import AnyConnection, load_queries
 from orcid_sync.store.queue import LaneDepth
 from orcid_sync.store.runs import Run
 
-NEVER = -1
-"""In Overview.freshness: never verified."""
-OLDER = 0
-"""In Overview.freshness: longer ago than the last class."""
-
 
 class FailureCount(msgspec.Struct, frozen=True):
     """A kind of failure, how many iDs have it at present, and one of them."""
@@ -64,8 +59,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Webhooks whose registration or removal ORCID has not confirmed for an hour."""
     queue: list[LaneDepth]
     failures: list[FailureCount]
-    freshness: dict[int, int]
-    """Connected iDs verified within so many hours (1, 24, 168, 720), OLDER, or NEVER."""
+    freshness: dict[str, int]
+    """Connected iDs by how long ago they were last verified, the freshest first."""
     jobs: list[Run]
     """The last run of each job."""
     feed: FeedHead
@@ -163,7 +158,7 @@ async def overview(connection: AnyConnection) -> Overview:
             unconfirmed_webhooks=await queries.unconfirmed_webhooks(connection),
             queue=await queue.depth(connection),
             failures=[FailureCount(**row) async for row in queries.failures(connection)],
-            freshness={_hours(row["within_hours"]): row["number"] async for row in queries.freshness(connection)},
+            freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
             jobs=[_run(row) async for row in queries.last_runs(connection)],
             feed=FeedHead(**head),
             circuits=[Circuit(**row) async for row in queries.circuits(connection)],
@@ -225,10 +220,6 @@ def _summed(pairs: Any) -> dict[str, int]:
     for name, number in pairs:
         sums[name] = sums.get(name, 0) + number
     return sums
-
-
-def _hours(within: int | None) -> int:
-    return NEVER if within is None else within
 
 
 def _run(row: Any) -> Run:

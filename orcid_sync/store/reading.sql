@@ -21,20 +21,21 @@ select r.state, count(*) as number
  order by count(*) desc, r.state;
 
 -- name: freshness
--- Connected iDs by how long ago they were last verified: the upper bound of the class in hours, null for "never".
+-- Connected iDs by how long ago they were last verified, the freshest first.
 select case
-         when q.verified_at is null then null
-         when q.verified_at > now() - interval '1 hour' then 1
-         when q.verified_at > now() - interval '1 day' then 24
-         when q.verified_at > now() - interval '7 days' then 168
-         when q.verified_at > now() - interval '30 days' then 720
-         else 0
-       end::integer as within_hours,
+         when q.verified_at is null then 'never'
+         when q.verified_at > now() - interval '1 hour' then 'within an hour'
+         when q.verified_at > now() - interval '1 day' then 'within a day'
+         when q.verified_at > now() - interval '7 days' then 'within 7 days'
+         when q.verified_at > now() - interval '30 days' then 'within 30 days'
+         else 'longer ago'
+       end as verified,
        count(*) as number
   from orcid_sync.queue as q
   join orcid_sync.connections as c using (orcid)
  where c.state = 'connected'
- group by 1;
+ group by 1
+ order by max(q.verified_at) desc nulls last;
 
 -- name: unconfirmed_webhooks$
 -- Webhooks that ORCID was told about more than an hour ago without confirming.

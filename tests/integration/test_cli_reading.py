@@ -63,6 +63,7 @@ async def test_status_says_first_what_needs_somebody(mirrored: Cli, connection: 
         " values ('APP-0123456789ABCDEF', 20, 7, now(), now() + '30 s')"
     )
     await connection.execute("update orcid_sync.queue set attempts = 2, last_error = 'locked' where orcid = $1", A)
+    await connection.execute("update orcid_sync.queue set verified_at = now() - '2 d'::interval where orcid = $1", B)
     await connection.execute("insert into orcid_sync.runs (job, error) values ('checks', 'Unavailable')")
 
     text = (await mirrored.apart("status")).stdout
@@ -71,7 +72,7 @@ async def test_status_says_first_what_needs_somebody(mirrored: Cli, connection: 
     assert text.startswith("FAIL  ORCID has given no usable answer since ")
     assert [finding["severity"] for finding in seen["attention"]] == ["fail", "warn", "warn"]
     assert seen["overview"]["connections"] == {"connected": 2}
-    assert seen["overview"]["freshness"] == {"-1": 2}
+    assert seen["overview"]["freshness"] == {"within 7 days": 1, "never": 1}
     assert seen["overview"]["failures"] == [{"error": "locked", "number": 1, "example": A}]
     assert seen["overview"]["feed"]["last"] == await connection.fetchval("select last from orcid_sync.feed_head")
 
