@@ -6,6 +6,7 @@ loads their old content, `update` compares the rows on both sides and names the 
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import MAX_PREC, Context
 from typing import Any
 
 import msgspec
@@ -34,6 +35,11 @@ MINOR = frozenset(
     }
 )
 """Fields that move without the holder having said anything new (contract sections 3.9 and 10)."""
+
+# PostgreSQL keeps numbers exactly and writes them in its own way: 1e400 comes back as 401 digits (F48).
+# What it could not store differs from all that it has stored: nothing is trapped here, the database refuses it.
+_exact = Context(prec=MAX_PREC, traps=[])
+_decode_exactly = msgspec.json.Decoder(float_hook=_exact.create_decimal).decode
 
 _NORMALIZED = ("normalized", "normalized_transient", "normalized_error")
 _NOT_COMPARED = frozenset({"orcid", "put_code", "section", "digest", "doc", "detail", "registry_modified_at"})
@@ -92,6 +98,8 @@ class Held(Struct, frozen=True):
 
     record: RecordContent | None = None
     items: dict[ItemKey, Known] = {}
+    modified_at: datetime | None = None
+    """history.last-modified-date of the last answer that was a record."""
 
 
 class Update(Struct, frozen=True):
@@ -232,7 +240,10 @@ def update(orcid: str, item: Item, old: Content, detail: bytes | None) -> tuple[
 def _same_json(old: bytes | None, new: bytes | None) -> bool:
     if old is None or new is None:
         return old is new
-    return bool(msgspec.json.decode(old) == msgspec.json.decode(new))
+    try:
+        return bool(_decode_exactly(old) == _decode_exactly(new))
+    except (msgspec.ValidationError, RecursionError):
+        return False  # integers of thousands of digits, nesting at the limit: better one change too many than none
 
 
 def removal(key: ItemKey, known: Known, old: Content, *, reason: str, at: datetime | None) -> Change:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model import wire
+from orcid_sync.model.extract import moment
 from orcid_sync.model.sections import SECTIONS, Item, MalformedRecord, Section, shape_of
 
 _KNOWN = {
@@ -33,9 +34,9 @@ class Record(Struct, frozen=True):
 
     @property
     def modified_ms(self) -> int | None:
-        """history.last-modified-date: moves for invisible reasons too (contract section 3.9)."""
+        """history.last-modified-date, None beyond the calendar: moves for invisible reasons too (contract section 3.9)."""
         stamp = self.head.history.last_modified_date if self.head.history else None
-        return stamp.value if stamp else None
+        return stamp.value if stamp and moment(stamp) else None
 
     def answered(self) -> Iterator[tuple[Section, Iterator[Item]]]:
         """The sections that the answer speaks of, each with its items; what it leaves out is not known to be empty."""

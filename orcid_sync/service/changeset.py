@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from orcid_sync.model import diff, lifecycle
 from orcid_sync.model.diff import Change, Comparison, Held, RecordContent, Writing
-from orcid_sync.model.sections import SECTIONS, ItemKey
+from orcid_sync.model.sections import SECTIONS, Content, ItemKey
 from orcid_sync.service.reading import unhurried
 from orcid_sync.store import mirror
-from orcid_sync.store.database import transaction
+from orcid_sync.store.database import statements
 
 
 class Changeset(Struct, frozen=True):
@@ -46,9 +46,10 @@ def reason_gone(held: Held, key: ItemKey, access: str) -> str:
 async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Answer) -> Changeset:
     """All that differs; loads the old content of what moved or went. Raises MalformedRecord, DatabaseUnavailable."""
     comparison, details = answer.comparison, answer.details
-    async with transaction(pool) as connection:
-        wanted = [*comparison.gone, *(item.id for item in comparison.moved)]
-        old = await mirror.load_contents(connection, orcid, wanted)
+    old: dict[ItemKey, Content] = {}
+    if wanted := [*comparison.gone, *(item.id for item in comparison.moved)]:
+        async with statements(pool) as connection:
+            old = await mirror.load_contents(connection, orcid, wanted)
     own = diff.record_change(orcid, held.record, answer.content, answer.modified_at)
     changes = [own] if own else []
     for key in comparison.gone:

@@ -37,7 +37,7 @@ from orcid_sync.service.reading import digest_of, items_of, read_details
 from orcid_sync.service.subscription import Subscription
 from orcid_sync.store import changes, connections, mirror, queue
 from orcid_sync.store.connections import Connection
-from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, transaction
+from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, statements, transaction
 from orcid_sync.store.queue import Lease, LeaseLost
 from orcid_sync.store.vault import Vault, VaultError
 
@@ -126,7 +126,7 @@ class Reconciler:
         return finding.outcome
 
     async def _find(self, lease: Lease, turn: Turn) -> Finding:
-        async with transaction(self.database.worker) as connection:
+        async with statements(self.database.worker) as connection:
             known = await connections.load(connection, lease.orcid)
         if known is None or known.state != "connected":
             return await self._leave(lease, turn)
@@ -139,7 +139,7 @@ class Reconciler:
         except tuple(STATES) as error:
             finding = await self._state(job, FATES[STATES[type(error)]], getattr(error, "primary", None))
         if known.access_state == "suspect" and token is not None:
-            async with transaction(self.database.worker) as connection:
+            async with statements(self.database.worker) as connection:
                 await connections.set_access_state(connection, lease.orcid, "granted")
         return finding
 
@@ -166,7 +166,7 @@ class Reconciler:
         if _older(record, job.lease) and job.turn.attempts < lifecycle.STALE_TRIES:
             raise Stale
         items = await items_of(record)
-        async with transaction(self.database.worker) as connection:
+        async with statements(self.database.worker) as connection:
             held = await mirror.load(connection, orcid)
         details, complete = await read_details(self.registry, orcid, job.token, items, held.items)
         comparison = diff.compare(held.items, [section.name for section, _ in record.answered()], items, details)
@@ -198,12 +198,14 @@ class Reconciler:
         lease = job.lease
         if fate.state is State.NOT_FOUND and not lifecycle.confirmed(self.policy, lease.not_found_at, lease.leased_at):
             return Finding(outcome="not-found-yet", settlement=lifecycle.settle_unconfirmed(self.policy))
-        async with transaction(self.database.worker) as connection:
+        async with statements(self.database.worker) as connection:
             held = await mirror.load(connection, lease.orcid)
         gone = list(held.items) if fate.removes else []
         doc = b"{}" if fate.removes or held.record is None else held.record.doc
         content = RecordContent(fate.state.value, job.access, primary, doc)
-        answer = Answer(content, None, Comparison([], [], gone), {}, dict.fromkeys(gone, fate.removes or ""))
+        answer = Answer(
+            content, held.modified_at, Comparison([], [], gone), {}, dict.fromkeys(gone, fate.removes or "")
+        )
         changeset = await make_changeset(self.database.worker, lease.orcid, held, answer)
         settlement = lifecycle.settle_state(job.turn, fate, job.access)
         return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset)
@@ -224,17 +226,20 @@ class Reconciler:
         """Nothing was learnt; the mirror stays as it is (S10)."""
         if isinstance(error, Unauthorized):
             # Not final: researchers revoke, but introspection also fails now and then (contract section 2.6).
-            async with transaction(self.database.worker) as connection:
+            async with statements(self.database.worker) as connection:
                 await connections.set_access_state(connection, lease.orcid, "suspect")
         kind = error.kind if isinstance(error, RegistryError) else FAILURES.get(type(error), "defect")
         settlement = lifecycle.settle_failure(turn, kind, self.chance(), _described(kind, error))
         return Finding(outcome="failed", settlement=settlement)
 
     async def _commit(self, lease: Lease, turn: Turn, finding: Finding) -> None:
+        if finding.changeset is NOTHING:
+            async with statements(self.database.worker) as connection:
+                await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+            return
         async with transaction(self.database.worker) as connection:
             await queue.hold(connection, lease)
-            if finding.settlement.applied is not None:
-                await mirror.apply(connection, lease.orcid, finding.changeset.writing)
+            await mirror.apply(connection, lease.orcid, finding.changeset.writing)
             await queue.settle(connection, lease, finding.settlement, grace=self.grace)
             # Last, because it keeps everybody else's commits waiting for this one's.
             await changes.append(connection, lease.orcid, finding.changeset.changes, cause=turn.cause.value)

@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 
 from orcid_sync.store import client_tokens, pace
-from orcid_sync.store.database import transaction
+from orcid_sync.store.database import statements
 from orcid_sync.store.vault import Vault
 
 SUCCESS_EVERY = 1.0
@@ -30,20 +30,20 @@ class SharedPace:
 
     async def slot(self) -> None:
         """Return when a request may be sent."""
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             wait = await pace.reserve(connection, self._client_id, rate=self._rate, burst=self._burst)
         if wait > 0:
             await asyncio.sleep(wait)
 
     async def pause(self) -> float:
         """Seconds during which nothing should be leased, because the Registry is away."""
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             return await pace.pause(connection, self._client_id)
 
     async def busy(self, retry_after: float | None) -> None:
         """The Registry asked us to slow down, and perhaps to be silent for so many seconds."""
         self._troubled = True
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             rate = await pace.slow_down(connection, self._client_id, rate=self._rate)
             await pace.fall_silent(connection, self._client_id, seconds=retry_after or 0.0)
         if rate is not None:
@@ -52,7 +52,7 @@ class SharedPace:
     async def failed(self) -> None:
         """The Registry gave no usable answer; logged once, when it has gone."""
         self._troubled = True
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             opened = await pace.report_failure(connection, self._client_id)
         if opened:
             log.warning("registry away", advice="nothing is lost; work goes on when it answers again")
@@ -63,7 +63,7 @@ class SharedPace:
         if not self._troubled and now - self._reported_at < SUCCESS_EVERY:
             return
         self._troubled, self._reported_at = False, now
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             seconds = await pace.report_success(connection, self._client_id)
         if seconds is not None:
             log.warning("registry back", away_seconds=round(seconds))
@@ -79,14 +79,14 @@ class SealedTokens:
 
     async def load(self, scope: str) -> str | None:
         """The stored token, if there is one that has not expired. Raises VaultError if it does not open."""
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             token = await client_tokens.load(connection, self._vault, client_id=self._client_id, scope=scope)
         return token.access_token if token else None
 
     async def save(self, scope: str, token: str, expires_in: int) -> None:
         """Keep the token for so many seconds."""
         lasts = timedelta(seconds=expires_in)
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             await client_tokens.store(
                 connection, self._vault, client_id=self._client_id, scope=scope, access_token=token, lasts=lasts
             )

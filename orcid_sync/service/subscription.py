@@ -12,7 +12,7 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import BadRequest, Forbidden, NotFound
 from orcid_sync.store import webhooks
-from orcid_sync.store.database import transaction
+from orcid_sync.store.database import statements
 
 Callback = Callable[[Orcid], str]
 """Gives the address at which ORCID announces changes of an iD."""
@@ -37,30 +37,30 @@ class Subscription:
         """
         if await self._recorded(orcid, "active"):
             return
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             await webhooks.begin_registration(connection, orcid, self._key_version)
         try:
             await self._registry.register_webhook(orcid, self._callback(orcid))
         except (Forbidden, BadRequest, NotFound) as error:
             log.warning("webhook refused", orcid=orcid, reason=str(error))
             return
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             await webhooks.confirm_registration(connection, orcid, self._key_version)
 
     async def remove(self, orcid: Orcid, *, even_if_unknown: bool) -> None:
         """Remove the webhook if there may be one. Raises RegistryError if ORCID did not confirm it."""
         if not even_if_unknown and not await self._recorded(orcid, "registering", "active", "removing"):
             return
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             await webhooks.begin_removal(connection, orcid, self._key_version)
         try:
             await self._registry.unregister_webhook(orcid, self._callback(orcid))
         except NotFound:
             log.info("webhook of an unknown iD", orcid=orcid)  # there is nothing that could call us
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             await webhooks.confirm_removal(connection, orcid, self._key_version)
 
     async def _recorded(self, orcid: Orcid, *states: str) -> bool:
-        async with transaction(self._pool) as connection:
+        async with statements(self._pool) as connection:
             known = await webhooks.load(connection, orcid)
         return any(hook.key_version == self._key_version and hook.state in states for hook in known)

@@ -16,7 +16,7 @@ import structlog
 
 from orcid_sync.service.health import Heartbeats
 from orcid_sync.store import queue
-from orcid_sync.store.database import Database, DatabaseUnavailable, transaction
+from orcid_sync.store.database import Database, DatabaseUnavailable, statements
 from orcid_sync.store.queue import WAKE_CHANNEL, Lease, LeaseLost
 
 RETRY_SECONDS = 1.0
@@ -112,7 +112,7 @@ class Worker:
             return self._poll_seconds  # a finished reconciliation wakes us
         if (pause := await self._pause()) > 0:
             return min(pause, self._poll_seconds)
-        async with transaction(self._database.worker) as connection:
+        async with statements(self._database.worker) as connection:
             leases = await queue.lease_due(connection, limit=free, lease=self._lease)
         for lease in leases:
             task = asyncio.create_task(self._work(lease), name=f"reconcile {lease.orcid}")
@@ -120,7 +120,7 @@ class Worker:
             task.add_done_callback(self._finished)
         if len(leases) == free:
             return 0
-        async with transaction(self._database.worker) as connection:
+        async with statements(self._database.worker) as connection:
             next_in = await queue.seconds_to_next(connection)
         return self._poll_seconds if next_in is None else min(max(next_in, SHORTEST_NAP), self._poll_seconds)
 
@@ -145,13 +145,13 @@ class Worker:
         """Extend the lease while its reconciliation runs. Raises LeaseLost."""
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
-            async with transaction(self._database.worker) as connection:
+            async with statements(self._database.worker) as connection:
                 await queue.extend(connection, lease, self._lease)
 
     async def _give_back(self) -> None:
         """Release what could not be finished, so that it need not wait until its lease lapses."""
         while self._abandoned:
-            async with transaction(self._database.worker) as connection:
+            async with statements(self._database.worker) as connection:
                 await queue.release(connection, self._abandoned[-1])
             self._abandoned.pop()
 

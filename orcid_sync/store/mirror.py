@@ -51,13 +51,12 @@ async def load(connection: AnyConnection, orcid: str) -> Held:
         (row["section"], row["key"]): Known(row["digest"], row["visibility"], row["detail_modified_at"])
         async for row in _queries.load_known(connection, orcid=orcid)
     }
-    return Held(RecordContent(record["state"], record["access"], record["primary_orcid"], record["doc"]), known)
+    content = RecordContent(record["state"], record["access"], record["primary_orcid"], record["doc"])
+    return Held(content, known, record["registry_modified_at"])
 
 
 async def load_contents(connection: AnyConnection, orcid: str, keys: Sequence[ItemKey]) -> dict[ItemKey, Content]:
     """The contents of some of the items."""
-    if not keys:
-        return {}
     sections, names = zip(*keys, strict=True)
     found = _queries.load_contents(connection, orcid=orcid, sections=sections, keys=names)
     return {
