@@ -1,0 +1,44 @@
+#!/bin/sh
+# Everything that must hold before a change is kept. Needs git's checkout and Python 3.11 or newer.
+set -eu
+
+usage() {
+    cat <<'END'
+tests/run.sh             all checks, then all tests:
+                         ruff check, ruff format --check, mypy --strict, import contracts, pytest
+tests/run.sh ARGUMENT…   only pytest, with these arguments:
+                         tests/run.sh tests/unit -k ids
+                         tests/run.sh tests --durations 20
+
+The tools and the libraries are installed from deploy/locks/development.txt into an environment below
+$XDG_CACHE_HOME (or ~/.cache; root: /var/cache), which is kept until the lock file changes.
+PYTHON=/path/to/python3 chooses the Python (3.11 or newer).
+END
+}
+
+case ${1:-} in -h | --help)
+    usage
+    exit ;;
+esac
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+. "$root/deploy/environment.sh"
+prepare_environment development 45
+cd "$root"
+
+run() {
+    printf '\n== %s\n' "$*"
+    tool=$1
+    shift
+    "$environment/bin/$tool" "$@"
+}
+
+if [ $# = 0 ]; then
+    run ruff check .
+    run ruff format --check .
+    run mypy --strict -p orcid_sync
+    run lint-imports
+    # Each worker has a PostgreSQL of its own.
+    set -- --numprocesses auto --maxprocesses 8
+fi
+run pytest "$@"
