@@ -10,7 +10,7 @@ class Request(msgspec.Struct, frozen=True):
 
     number: int
     at_ms: int
-    """Virtual time of the answer."""
+    """Virtual time at which the answer was made; sending it may have taken longer."""
     method: str
     endpoint: str
     orcid: str | None
