@@ -180,8 +180,9 @@ async def wake(connection: AnyConnection) -> None:
 
 
 async def _mark(connection: AnyConnection, orcids: Collection[Orcid], lane: Lane, delay: timedelta) -> dict[Orcid, int]:
-    rows = load_queries("queue").mark_due(connection, orcids=list(orcids), lane=lane, delay=delay)
-    return {row["orcid"]: row["gen"] async for row in rows}
+    # Past aiosql's wrapper, which costs intake a tenth of its throughput; arguments in the order of their first mention.
+    rows = await connection.fetch(load_queries("queue").mark_due.sql, list(orcids), delay, lane)
+    return {row["orcid"]: row["gen"] for row in rows}
 
 
 def _key(lease: Lease) -> dict[str, str | int]:
