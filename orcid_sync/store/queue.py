@@ -180,7 +180,7 @@ async def wake(connection: AnyConnection) -> None:
 
 
 async def _mark(connection: AnyConnection, orcids: Collection[Orcid], lane: Lane, delay: timedelta) -> dict[Orcid, int]:
-    # Past aiosql's wrapper, which costs intake a tenth of its throughput; arguments in the order of their first mention.
+    # Past aiosql's wrapper, which costs intake a tenth of its throughput; arguments in the order of first mention.
     rows = await connection.fetch(load_queries("queue").mark_due.sql, list(orcids), delay, lane)
     return {row["orcid"]: row["gen"] for row in rows}
 
