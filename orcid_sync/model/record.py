@@ -34,7 +34,7 @@ class Record(Struct, frozen=True):
 
     @property
     def modified_ms(self) -> int | None:
-        """history.last-modified-date, None beyond the calendar: moves for invisible reasons too (contract section 3.9)."""
+        """history.last-modified-date, if a calendar has it: moves for invisible reasons too (contract section 3.9)."""
         stamp = self.head.history.last_modified_date if self.head.history else None
         return stamp.value if stamp and moment(stamp) else None
 
