@@ -208,12 +208,15 @@ def _second_look(turn: Turn, policy: Policy, *, complete: bool) -> timedelta | N
     return turn.second_look_owed_in
 
 
-def settle_state(turn: Turn, fate: Fate, access: str) -> Settlement:
-    """After the Registry said that the record is locked, deactivated, …; the next body is compared in any case."""
+def settle_state(turn: Turn, policy: Policy, fate: Fate, access: str) -> Settlement:
+    """After the Registry said that the record is locked, deactivated, …; the next body is compared in any case.
+
+    A notification owes a second look after this answer too: an unlocking may be what is not announced.
+    """
     return Settlement(
         done=True,
         due_in=fate.again_in,
-        second_look_in=turn.second_look_owed_in,
+        second_look_in=_second_look(turn, policy, complete=True),
         applied=Applied(None, access, None),
         not_found=fate.state is State.NOT_FOUND,
         verified=True,

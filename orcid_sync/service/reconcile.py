@@ -207,7 +207,7 @@ class Reconciler:
             content, held.modified_at, Comparison([], [], gone), {}, dict.fromkeys(gone, fate.removes or "")
         )
         changeset = await make_changeset(self.database.worker, lease.orcid, held, answer)
-        settlement = lifecycle.settle_state(job.turn, fate, job.access)
+        settlement = lifecycle.settle_state(job.turn, self.policy, fate, job.access)
         return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset)
 
     async def _leave(self, lease: Lease, turn: Turn) -> Finding:
