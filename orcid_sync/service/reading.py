@@ -10,9 +10,11 @@ from contextlib import aclosing
 from hashlib import blake2b
 from typing import TypeVar
 
+from msgspec import Struct
+
 from orcid_sync.model.diff import Known, wants_detail
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record import Record, clean
+from orcid_sync.model.record import clean, parse_record
 from orcid_sync.model.sections import Item, ItemKey
 from orcid_sync.registry.client import Registry
 
@@ -22,7 +24,7 @@ BITE = 100
 """Items dealt with between two turns of the event loop: one or two milliseconds."""
 
 LARGE = 1 << 20
-"""Bytes from which on even hashing is worth a thread."""
+"""Bytes from which on hashing and parsing are worth a thread: both let the event loop take turns."""
 
 
 async def unhurried(things: Iterable[T], *, bite: int = BITE) -> AsyncIterator[T]:
@@ -35,18 +37,34 @@ async def unhurried(things: Iterable[T], *, bite: int = BITE) -> AsyncIterator[T
 
 async def digest_of(body: bytes) -> bytes:
     """Hash of an answer's body: equal bodies are equal records, and are not even parsed."""
-    if len(body) < LARGE:
-        return _digest(body)
-    return await asyncio.to_thread(_digest, body)  # hashing lets go of the interpreter's lock
+    return _digest(body) if len(body) < LARGE else await asyncio.to_thread(_digest, body)
 
 
 def _digest(body: bytes) -> bytes:
     return blake2b(body, digest_size=16).digest()
 
 
-async def items_of(record: Record) -> list[Item]:
-    """All items of a record, undecoded. Raises MalformedRecord."""
-    return [item async for item in unhurried(record.items())]
+class Reading(Struct, frozen=True):
+    """A record taken apart; nothing of it refers to the answer's body any more, which may weigh tens of megabytes."""
+
+    doc: bytes
+    """The record's own part."""
+    modified_ms: int | None
+    """history.last-modified-date."""
+    answered: list[str]
+    """The sections that the answer speaks of."""
+    items: list[Item]
+
+
+async def take_apart(body: bytes) -> Reading:
+    """Parse a record as far as is needed to compare it; its items stay undecoded. Raises MalformedRecord."""
+    record = parse_record(body) if len(body) < LARGE else await asyncio.to_thread(parse_record, body)
+    reading = Reading(record.doc, record.modified_ms, [], [])
+    for section, items in record.answered():
+        reading.answered.append(section.name)
+        async for item in unhurried(items):
+            reading.items.append(item)
+    return reading
 
 
 async def read_details(

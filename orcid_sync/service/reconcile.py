@@ -19,7 +19,6 @@ from orcid_sync.model import diff, lifecycle
 from orcid_sync.model.diff import Comparison, Held, RecordContent
 from orcid_sync.model.extract import moment
 from orcid_sync.model.lifecycle import FATES, Applied, Cause, Fate, Policy, Settlement, State, Turn
-from orcid_sync.model.record import Record, parse_record
 from orcid_sync.model.sections import ItemKey, MalformedRecord
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
@@ -33,7 +32,7 @@ from orcid_sync.registry.errors import (
     Unclaimed,
 )
 from orcid_sync.service.changeset import NOTHING, Answer, Changeset, make_changeset, reason_gone
-from orcid_sync.service.reading import digest_of, items_of, read_details
+from orcid_sync.service.reading import Reading, digest_of, read_details, take_apart
 from orcid_sync.service.subscription import Subscription
 from orcid_sync.store import changes, connections, mirror, queue
 from orcid_sync.store.connections import Connection
@@ -157,26 +156,25 @@ class Reconciler:
             if (digest, job.access) == (job.lease.body_digest, job.lease.body_access):
                 applied = Applied(digest, job.access, job.lease.registry_modified_ms)
                 return Finding(outcome="unchanged", settlement=self._settled(job, applied))
-            record = parse_record(body)
+            reading = await take_apart(body)
             del body
-            return await self._compare(job, record, digest)
+            return await self._compare(job, reading, digest)
 
-    async def _compare(self, job: Job, record: Record, digest: bytes) -> Finding:
+    async def _compare(self, job: Job, reading: Reading, digest: bytes) -> Finding:
         orcid = job.lease.orcid
-        if _older(record, job.lease) and job.turn.attempts < lifecycle.STALE_TRIES:
+        if _older(reading, job.lease) and job.turn.attempts < lifecycle.STALE_TRIES:
             raise Stale
-        items = await items_of(record)
         async with statements(self.database.worker) as connection:
             held = await mirror.load(connection, orcid)
-        details, complete = await read_details(self.registry, orcid, job.token, items, held.items)
-        comparison = diff.compare(held.items, [section.name for section, _ in record.answered()], items, details)
+        details, complete = await read_details(self.registry, orcid, job.token, reading.items, held.items)
+        comparison = diff.compare(held.items, reading.answered, reading.items, details)
         reasons = {key: reason_gone(held, key, job.access) for key in comparison.gone}
         if unconfirmed := self._to_confirm(job.lease, held, reasons):
             return unconfirmed
-        content = RecordContent("active", job.access, None, record.doc)
-        answer = Answer(content, moment(Timestamp(record.modified_ms)), comparison, details, reasons)
+        content = RecordContent("active", job.access, None, reading.doc)
+        answer = Answer(content, moment(Timestamp(reading.modified_ms)), comparison, details, reasons)
         changeset = await make_changeset(self.database.worker, orcid, held, answer)
-        applied = Applied(digest if complete else None, job.access, record.modified_ms)
+        applied = Applied(digest if complete else None, job.access, reading.modified_ms)
         outcome = "changed" if changeset.changes else "unchanged"
         return Finding(outcome=outcome, settlement=self._settled(job, applied), changeset=changeset)
 
@@ -261,8 +259,8 @@ def _described(kind: str, error: Exception) -> str:
     return f"{kind}: {error if ours else type(error).__name__}"[:500]
 
 
-def _older(record: Record, lease: Lease) -> bool:
-    known, answered = lease.registry_modified_ms, record.modified_ms
+def _older(reading: Reading, lease: Lease) -> bool:
+    known, answered = lease.registry_modified_ms, reading.modified_ms
     return known is not None and answered is not None and answered < known
 
 

@@ -16,13 +16,16 @@ import structlog
 
 from orcid_sync.service.health import Heartbeats
 from orcid_sync.store import queue
-from orcid_sync.store.database import Database, DatabaseUnavailable, statements
+from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, guarded, statements
 from orcid_sync.store.queue import WAKE_CHANNEL, Lease, LeaseLost
 
 RETRY_SECONDS = 1.0
 """How soon a worker asks again for a database that was away."""
 
 SHORTEST_NAP = 0.01
+
+LISTEN_AGAIN_SECONDS = 30.0
+"""How soon a connection that hears NOTIFY is tried again; without one, the poll serves."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +57,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], Lease] = {}
         self._abandoned: list[Lease] = []
         self._listener: asyncpg.Connection | None = None
+        self._listen_not_before = 0.0
         self._database_away = False
 
     def wake(self, *_: object) -> None:
@@ -72,6 +76,8 @@ class Worker:
                         await asyncio.wait_for(self._woken.wait(), nap)
         finally:
             self._heartbeats.end("worker")
+            with suppress(DatabaseUnavailable):  # the leases lapse by themselves
+                await self._give_back()
 
     async def stop(self, seconds: float) -> None:
         """Lease nothing more, give what runs so many seconds to finish, then give it back undone."""
@@ -85,7 +91,7 @@ class Worker:
         if unfinished:
             await asyncio.wait(unfinished)
         self._abandoned += unfinished.values()
-        with suppress(DatabaseUnavailable):  # the leases lapse by themselves
+        with suppress(DatabaseUnavailable):
             await self._give_back()
         if self._listener is not None:
             self._listener.terminate()
@@ -114,6 +120,9 @@ class Worker:
             return min(pause, self._poll_seconds)
         async with statements(self._database.worker) as connection:
             leases = await queue.lease_due(connection, limit=free, lease=self._lease)
+        if self._stopping:
+            self._abandoned += leases
+            return 0
         for lease in leases:
             task = asyncio.create_task(self._work(lease), name=f"reconcile {lease.orcid}")
             self._running[task] = lease
@@ -140,6 +149,8 @@ class Worker:
         except* DatabaseUnavailable as errors:
             self._abandoned.append(lease)
             log.info("not committed", orcid=lease.orcid, reason=str(errors.exceptions[0]))
+        except* Exception:
+            log.exception("reconciliation ended by a defect", orcid=lease.orcid)
 
     async def _keep(self, lease: Lease) -> None:
         """Extend the lease while its reconciliation runs. Raises LeaseLost."""
@@ -156,7 +167,12 @@ class Worker:
             self._abandoned.pop()
 
     async def _listen(self) -> None:
-        """Have a connection that hears NOTIFY, if one is to be had."""
-        if self._listener is None or self._listener.is_closed():
+        """Have a connection that hears NOTIFY, if one is to be had; behind PgBouncer there may be none."""
+        now = asyncio.get_running_loop().time()
+        if (self._listener is not None and not self._listener.is_closed()) or now < self._listen_not_before:
+            return
+        self._listen_not_before = now + LISTEN_AGAIN_SECONDS
+        with suppress(DatabaseUnavailable, DatabaseRefused):
             self._listener = await self._database.connect_listener()
-            await self._listener.add_listener(WAKE_CHANNEL, self.wake)
+            async with guarded(self._listener):
+                await self._listener.add_listener(WAKE_CHANNEL, self.wake)

@@ -18,9 +18,10 @@ from orcid_sync.cli.demo.stage import free_port
 TRANSACTIONS = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()"
 FILL = (
     "insert into orcid_sync.connections (orcid) select unnest($1::text[])",
-    "insert into orcid_sync.queue (orcid, due_at, lane, gen, leased_gen, done_gen, verified_at) "
-    "select unnest($1::text[]), now() + interval '1 day' + random() * interval '6 days', 3, 1, 1, 1, now()",
-    "insert into orcid_sync.webhooks (orcid, key_version, state, registered_at) select unnest($1::text[]), 1, 'active', now()",
+    """insert into orcid_sync.queue (orcid, due_at, lane, gen, leased_gen, done_gen, verified_at)
+       select unnest($1::text[]), now() + interval '1 day' + random() * interval '6 days', 3, 1, 1, 1, now()""",
+    """insert into orcid_sync.webhooks (orcid, key_version, state, registered_at)
+       select unnest($1::text[]), 1, 'active', now()""",
 )
 
 

@@ -18,7 +18,6 @@ import asyncpg
 import uvloop
 from rig import Stopwatch, control, follow, fresh_database, lease_all, orcids, reconciling, show, simulated, view
 
-from orcid_sync.model import record as record_module
 from orcid_sync.registry.client import Registry
 from orcid_sync.service import changeset, reading, reconcile
 from orcid_sync.service.reconcile import Reconciler
@@ -40,15 +39,7 @@ def instrument(watch: Stopwatch) -> None:
 
         return timed
 
-    def called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any, **named: Any) -> Any:
-            with watch.time(name):
-                return function(*arguments, **named)
-
-        return timed
-
-    reconcile.parse_record = called("parse", record_module.parse_record)
-    reconcile.items_of = awaited("parse", reading.items_of)
+    reconcile.take_apart = awaited("parse", reading.take_apart)
     reconcile.read_details = awaited("fetch of details", reading.read_details)
     reconcile.make_changeset = awaited("diff", changeset.make_changeset)
     mirror.load = awaited("database", mirror.load)
