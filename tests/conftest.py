@@ -17,6 +17,7 @@ import pytest
 from proxy import Proxy, open_proxy
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
+from orcid_sync.simulator import SimulatedRegistry
 from orcid_sync.store.database import Database, connect, open_database
 from orcid_sync.store.embedded import embedded_postgres
 from orcid_sync.store.migrate import migrate
@@ -96,6 +97,13 @@ async def proxy(dsn: str) -> AsyncIterator[Proxy]:
     """A relay to this test's database that can freeze and be cut: tests/proxy.py."""
     async with open_proxy(dsn) as opened:
         yield opened
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[SimulatedRegistry]:
+    """A simulated Registry of this test's own, empty, whose time stands still unless it is advanced."""
+    async with SimulatedRegistry() as started:
+        yield started
 
 
 @pytest.fixture
