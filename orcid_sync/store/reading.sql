@@ -53,8 +53,9 @@ select h.epoch::text as epoch, h.last, (select c.at from orcid.changes as c wher
   from orcid_sync.feed_head as h;
 
 -- name: circuits
+-- paused_until is -infinity in good times, which PostgreSQL before 17 cannot subtract from.
 select client_id, rate, failures, failing_since, slowed_at,
-       greatest(extract(epoch from paused_until - now()), 0)::double precision as paused_seconds
+       extract(epoch from greatest(paused_until, now()) - now())::double precision as paused_seconds
   from orcid_sync.pace
  order by client_id;
 
