@@ -1,0 +1,222 @@
+"""What becomes of an iD after each outcome, and when it is looked at again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orcid_sync.model import lifecycle
+from orcid_sync.model.lifecycle import BACKOFFS, FATES, READ_LIMITED, READ_PUBLIC, Applied, Cause, Lane, State, Turn
+from orcid_sync.registry import errors
+from orcid_sync.service.reconcile import FAILURES, STATES
+
+CHANCE = st.floats(0, 1)
+POLICY = lifecycle.Policy()
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+APPLIED = Applied(b"digest", READ_PUBLIC, 1700000000000)
+INCOMPLETE = Applied(None, READ_PUBLIC, 1700000000000)
+
+
+def turn_of(cause: Cause, *, attempts: int = 0, owed: timedelta | None = None) -> Turn:
+    lane = {Cause.NOTIFICATION: Lane.NOTIFICATION, Cause.OPERATOR: Lane.OPERATOR}.get(cause, Lane.CHECK)
+    return Turn(cause, lane, attempts, owed)
+
+
+@pytest.mark.parametrize(
+    ("lane", "second_look_in", "verified", "cause", "owed_in"),
+    [
+        (Lane.NOTIFICATION, None, True, Cause.NOTIFICATION, None),
+        (Lane.NOTIFICATION, None, False, Cause.NOTIFICATION, None),
+        (Lane.NOTIFICATION, 5 * MINUTE, True, Cause.NOTIFICATION, 5 * MINUTE),
+        (Lane.NOTIFICATION, -MINUTE, True, Cause.NOTIFICATION, None),  # looked at now, for another reason
+        (Lane.OPERATOR, None, True, Cause.OPERATOR, None),
+        (Lane.OPERATOR, 5 * MINUTE, True, Cause.OPERATOR, 5 * MINUTE),
+        (Lane.FIRST_LOAD, None, False, Cause.FIRST_LOAD, None),
+        (Lane.CHECK, None, False, Cause.FIRST_LOAD, None),  # a first load that failed before
+        (Lane.CHECK, None, True, Cause.CHECK, None),
+        (Lane.CHECK, timedelta(), True, Cause.SECOND_LOOK, None),
+        (Lane.CHECK, -DAY, True, Cause.SECOND_LOOK, None),
+        (Lane.CHECK, MINUTE, True, Cause.CHECK, MINUTE),
+        (Lane.SWEEP, None, True, Cause.CHECK, None),
+    ],
+)
+def test_why_a_turn_has_come(
+    lane: Lane, second_look_in: timedelta | None, cause: Cause, owed_in: timedelta | None, *, verified: bool
+) -> None:
+    turn = lifecycle.turn(
+        lane,
+        attempts=3,
+        leased_at=NOW,
+        second_look_at=None if second_look_in is None else NOW + second_look_in,
+        verified_at=NOW - DAY if verified else None,
+    )
+    assert turn == Turn(cause, lane, 3, owed_in)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "access"),
+    [
+        (set(), READ_PUBLIC),
+        ({"/authenticate"}, READ_PUBLIC),
+        ({"/read-public", "/webhook"}, READ_PUBLIC),
+        ({"/activities/update", "/person/update"}, READ_PUBLIC),
+        ({"/read-limited"}, READ_LIMITED),
+        ({"/authenticate", "/activities/read-limited"}, READ_LIMITED),
+        ({"/person/read-limited"}, READ_LIMITED),
+    ],
+)
+def test_what_a_token_reads(scopes: set[str], access: str) -> None:
+    assert lifecycle.access_of(scopes) == access
+
+
+@pytest.mark.parametrize(
+    ("cause", "applied", "owed", "second_look_in"),
+    [
+        (Cause.NOTIFICATION, APPLIED, None, 15 * MINUTE),
+        (Cause.NOTIFICATION, APPLIED, 2 * MINUTE, 15 * MINUTE),  # begins anew: ORCID's caches do as well
+        (Cause.NOTIFICATION, INCOMPLETE, None, 15 * MINUTE),
+        (Cause.CHECK, APPLIED, None, None),
+        (Cause.CHECK, APPLIED, 2 * MINUTE, 2 * MINUTE),  # a check must not swallow what a notification owes
+        (Cause.CHECK, INCOMPLETE, None, 15 * MINUTE),
+        (Cause.OPERATOR, APPLIED, None, None),
+        (Cause.FIRST_LOAD, APPLIED, None, None),
+        (Cause.FIRST_LOAD, INCOMPLETE, None, 15 * MINUTE),
+        (Cause.SECOND_LOOK, APPLIED, None, None),
+        (Cause.SECOND_LOOK, INCOMPLETE, None, None),  # else an item that is never answered would be asked for for ever
+    ],
+)
+def test_the_second_look(
+    cause: Cause, applied: Applied, owed: timedelta | None, second_look_in: timedelta | None
+) -> None:
+    settlement = lifecycle.settle_read(turn_of(cause, attempts=4, owed=owed), POLICY, applied, 0.5)
+    assert settlement.second_look_in == second_look_in
+    assert (settlement.done, settlement.verified, settlement.attempts) == (True, True, 0)
+    assert (settlement.applied, settlement.error, settlement.lane) == (applied, None, Lane.CHECK)
+
+
+@given(CHANCE)
+def test_regular_checks_spread(chance: float) -> None:
+    assert 0.9 * POLICY.check_interval <= lifecycle.next_due(POLICY, chance) <= 1.1 * POLICY.check_interval + MINUTE
+
+
+ANSWERS = [
+    (State.LOCKED, None, DAY, False),
+    (State.UNCLAIMED, None, DAY, False),
+    (State.DEACTIVATED, "record-deactivated", 7 * DAY, False),
+    (State.DEPRECATED, "record-deprecated", 30 * DAY, False),
+    (State.NOT_FOUND, None, 7 * DAY, True),
+]
+
+
+@pytest.mark.parametrize(("state", "removes", "again_in", "not_found"), ANSWERS)
+def test_what_becomes_of_a_record_in_another_state(
+    state: State, removes: str | None, again_in: timedelta, *, not_found: bool
+) -> None:
+    fate = FATES[state]
+    settlement = lifecycle.settle_state(turn_of(Cause.CHECK, owed=MINUTE), POLICY, fate, READ_LIMITED)
+    assert (fate.removes, settlement.due_in, settlement.not_found) == (removes, again_in, not_found)
+    assert (settlement.done, settlement.verified, settlement.second_look_in) == (True, True, MINUTE)
+    # No digest and no date: whatever comes back is compared, however old it says that it is.
+    assert settlement.applied == Applied(None, READ_LIMITED, None)
+
+
+@pytest.mark.parametrize("state", FATES)
+def test_a_notification_owes_a_second_look_whatever_it_found(state: State) -> None:
+    settlement = lifecycle.settle_state(turn_of(Cause.NOTIFICATION), POLICY, FATES[state], READ_PUBLIC)
+    assert settlement.second_look_in == POLICY.second_look
+
+
+def test_every_state_but_active_has_a_fate() -> None:
+    assert set(FATES) == set(State) - {State.ACTIVE} == set(STATES.values())
+    assert [state for state, *_ in ANSWERS] == list(FATES)
+
+
+KINDS = st.sampled_from([*BACKOFFS, "a kind that nobody thought of"])
+
+
+@given(KINDS, st.integers(1, 10_000), CHANCE)
+def test_back_offs_keep_to_their_bounds(kind: str, attempts: int, chance: float) -> None:
+    spacing = BACKOFFS.get(kind, BACKOFFS["malformed"])
+    assert spacing.base <= lifecycle.backoff(kind, attempts, chance) <= spacing.cap
+    assert lifecycle.backoff(kind, 1, chance) == spacing.base
+    assert lifecycle.backoff(kind, attempts, 1.0) <= lifecycle.backoff(kind, attempts + 1, 1.0)
+    assert lifecycle.backoff(kind, 40, 1.0) == spacing.cap
+
+
+@pytest.mark.parametrize(
+    ("kind", "longest"),
+    [
+        ("busy", [5, 10, 20, 40, 80]),
+        ("unavailable", [5, 10, 20, 40, 80]),
+        ("stale", [300, 600, 1200, 2400, 3600]),
+        ("unauthorized", [3600, 7200, 14_400, 28_800, 57_600, 86_400]),
+        ("malformed", [900, 1800, 3600, 7200]),
+    ],
+)
+def test_back_offs_double(kind: str, longest: list[int]) -> None:
+    assert [lifecycle.backoff(kind, n, 1.0).total_seconds() for n in range(1, len(longest) + 1)] == longest
+
+
+def test_a_401_is_tried_for_a_day_at_least() -> None:
+    """Three more tries over 24 hours (contract section 2.6); here with the worst luck."""
+    waits = [lifecycle.backoff("unauthorized", n, 0.0) for n in range(1, 25)]
+    assert waits[0] >= HOUR
+    assert sum(waits, timedelta()) >= DAY
+
+
+@given(KINDS, st.sampled_from(Cause), st.integers(0, 100), CHANCE)
+def test_a_failure_changes_nothing_but_the_time_of_the_next_try(
+    kind: str, cause: Cause, attempts: int, chance: float
+) -> None:
+    """The mirror is left alone (S10), and the iD keeps its place in the queue."""
+    turn = turn_of(cause, attempts=attempts, owed=MINUTE)
+    settlement = lifecycle.settle_failure(turn, kind, chance, "busy: 503")
+    assert (settlement.done, settlement.applied, settlement.verified) == (False, None, False)
+    assert (settlement.lane, settlement.attempts, settlement.error) == (turn.lane, attempts + 1, "busy: 503")
+    assert settlement.due_in > timedelta()
+
+
+def every_kind() -> set[str]:
+    """The kinds of all errors of the Registry that are no state, and of our own."""
+    found: set[str] = set()
+    todo = [errors.RegistryError]
+    while todo:
+        error = todo.pop()
+        todo += error.__subclasses__()
+        if error is not errors.RegistryError and error not in STATES:
+            found.add(error.kind)
+    return found | set(FAILURES.values())
+
+
+@pytest.mark.parametrize("kind", sorted(every_kind()))
+def test_every_kind_of_failure_waits_a_sensible_time(kind: str) -> None:
+    assert timedelta(seconds=5) <= lifecycle.backoff(kind, 1, 0.5) <= HOUR
+    assert lifecycle.backoff(kind, 1000, 0.5) <= DAY
+
+
+def test_every_back_off_belongs_to_a_failure() -> None:
+    assert set(BACKOFFS) <= every_kind() | {"scope_not_granted"}
+
+
+@pytest.mark.invariant("S8")
+def test_a_removal_of_most_waits_for_a_second_answer() -> None:
+    settlement = lifecycle.settle_held(POLICY, b"these")
+    assert (settlement.done, settlement.applied, settlement.held_digest) == (False, None, b"these")
+    assert settlement.due_in == POLICY.second_look
+
+
+def test_a_404_waits_for_a_second_answer() -> None:
+    settlement = lifecycle.settle_unconfirmed(POLICY)
+    assert (settlement.done, settlement.applied, settlement.not_found) == (False, None, True)
+    assert settlement.due_in == POLICY.second_look
+
+
+@pytest.mark.parametrize(
+    ("since", "confirmed"),
+    [(None, False), (timedelta(), False), (14 * MINUTE, False), (15 * MINUTE, True), (DAY, True), (-DAY, False)],
+)
+def test_a_second_answer_confirms_after_fifteen_minutes(since: timedelta | None, *, confirmed: bool) -> None:
+    """ORCID's caches hold for so long (contract section 3.9)."""
+    assert lifecycle.confirmed(POLICY, None if since is None else NOW - since, NOW) == confirmed
