@@ -1,0 +1,114 @@
+"""A Registry under way: records, edits of every kind by chance, and everything that can go wrong between it and us."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
+
+HOT = 12
+"""iDs that are edited all the time. Most are cold: among hot ones a lost update is soon repaired (lesson (a) of
+reliability section 2.9)."""
+
+SCOPES = ("/read-limited",)
+
+# (kind, probability, options); about a quarter of all requests.
+REQUEST_FAULTS = [
+    ("error", 0.02, {"status": 429}),
+    ("error", 0.03, {"status": 500}),
+    ("error", 0.02, {"status": 503}),
+    ("error", 0.02, {"status": 502}),
+    ("timeout", 0.01, {"seconds": 4}),
+    ("truncated", 0.03, {}),
+    ("wrong-length", 0.01, {}),
+    ("html", 0.02, {}),
+    ("reset", 0.02, {}),
+    ("lost-answer", 0.02, {}),
+    ("wrong-shape", 0.01, {}),
+    ("slow-drip", 0.01, {"seconds": 0.5}),
+    ("delay", 0.06, {"seconds": 0.3}),
+]
+NOTIFICATION_FAULTS = [
+    ("lost", 0.08, {}),
+    ("duplicate", 0.10, {"times": 3}),
+    ("delayed", 0.08, {"seconds": 1}),
+    ("lost-answer", 0.05, {}),
+]
+
+
+@dataclass
+class World:
+    """The simulated Registry with its records, and who granted us what."""
+
+    sim: SimulatedRegistry
+    orcids: list[Orcid]
+    granted: dict[Orcid, str]
+    """The tokens of those who let us read limited items."""
+    stale: set[Orcid] = field(default_factory=set)
+    """Those whose records are now and then served from old caches."""
+    edits: int = 0
+    states: int = 0
+    """Edits that changed a record's state."""
+
+    @property
+    def public(self) -> list[Orcid]:
+        """Those who granted us nothing."""
+        return [orcid for orcid in self.orcids if orcid not in self.granted]
+
+
+def make_world(count: int, *, seed: int) -> World:
+    """Small records, every second one with a token of its holder's; virtual time is real time, the delivery hurries."""
+    sim = SimulatedRegistry(seed=seed, speed=1.0)
+    settings = sim.settings
+    settings.indexing_delay, settings.indexer_period, settings.hook_period = 0, 0.15, 0.15
+    settings.retry_delay, settings.timeout, settings.threads, settings.max_attempts = 0.3, 1.0, 16, 1000
+    orcids = [Orcid(numbered_orcid(900_000_000_000 + number)) for number in range(count)]
+    for orcid in orcids:
+        sim.add_record(orcid, works=2, employments=1, fundings=0, seed=seed)
+    granted = {orcid: sim.desk.issue(CLIENT_ID, SCOPES, orcid=orcid).text for orcid in orcids[::2]}
+    return World(sim, orcids, granted)
+
+
+def switch_faults_on(world: World, rng: Random) -> None:
+    """Everything of the lists above, for whatever is asked; stale reads for some records only."""
+    faults = world.sim.faults
+    for kind, probability, options in REQUEST_FAULTS:
+        faults.add(kind, probability=probability, **options)
+    faults.add("wrong-record", "record", probability=0.01)
+    for kind, probability, options in NOTIFICATION_FAULTS:
+        faults.add(kind, "notification", probability=probability, **options)
+    world.stale = {*world.orcids[: HOT // 3], *rng.sample(world.orcids, len(world.orcids) // 20)}
+    for orcid in sorted(world.stale):
+        faults.add("stale", "record", orcid=orcid, probability=0.5, seconds=2)
+
+
+def edit(world: World, rng: Random) -> None:
+    """One thing that happens at the Registry."""
+    orcid = rng.choice(world.orcids[:HOT] if rng.random() < 0.3 else world.orcids)
+    if rng.random() < 0.08:
+        world.states += _change_state(world, orcid, rng)
+    else:
+        world.edits += world.sim.random_edit(rng, orcid=orcid) is not None
+
+
+def _change_state(world: World, orcid: Orcid, rng: Random) -> bool:
+    """Lock and unlock, close and come back, merge, hide everything. With a closed account goes its holder's token."""
+    change, state = world.sim.edit, world.sim.profiles.state(orcid)
+    if state.primary_orcid:
+        return False
+    if state.locked:
+        change.unlock(orcid)
+    elif state.deactivated_ms:
+        change.reactivate(orcid)
+    elif (chance := rng.random()) < 0.35:
+        change.lock(orcid)
+    elif chance < 0.6 and orcid not in world.granted:
+        change.deactivate(orcid)
+    elif chance < 0.65:
+        change.deprecate(orcid, rng.choice([other for other in world.orcids if other != orcid]))
+    else:
+        for put_code in list(state.of("work")):
+            with suppress(KeyError):
+                change.set_visibility(orcid, "work", put_code, rng.choice(("private", "public", "limited")))
+    return True
