@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from orcid_sync.model.diff import Known, wants_detail
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record import clean, parse_record
+from orcid_sync.model.record import parse_record
 from orcid_sync.model.sections import Item, ItemKey
 from orcid_sync.registry.client import Registry
 
@@ -80,10 +80,10 @@ async def read_details(
     works = {item.put_code: item for item in wanted if item.section == "work" and item.put_code is not None}
     async with aclosing(registry.works(orcid, works, token)) as pages:
         async for page in pages:
-            details |= {works[code].id: clean(full) for code, full in page.items() if code in works}
+            details |= {works[code].id: full for code, full in page.items() if code in works}
     for item in wanted:
         if item.section != "work" and item.put_code is not None:
             full = await registry.fetch_item(orcid, item.section, item.put_code, token)
             if full is not None:
-                details[item.id] = clean(full)
+                details[item.id] = full
     return details, len(details) == len(wanted)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import msgspec
 
-from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.queries import load_queries
 from orcid_sync.store.vault import Vault
 
 _COLUMN = "client_tokens.access_token"

@@ -13,7 +13,8 @@ import msgspec
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.store import queue
-from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.queries import load_queries
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

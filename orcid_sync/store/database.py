@@ -13,48 +13,38 @@ above 0 (PgBouncer >= 1.21; without prepared statements each query would cost a 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import cache
 from operator import itemgetter
-from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any
 
-import aiosql
 import asyncpg
 import msgspec
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-AnyConnection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-"""A connection to PostgreSQL, of a pool or one's own. json and jsonb travel as the bytes of JSON text, both ways."""
+from orcid_sync.store.failures import (
+    CONNECTING_ERRORS,
+    AnyConnection,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    fail,
+    guarded,
+    is_closed,
+)
 
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-CONNECTING_ERRORS = (*DRIVER_ERRORS, ValueError)  # the last for a DSN that makes no sense
+# The errors and `guarded` are part of what a connection offers, wherever they are written.
+__all__ = [
+    "AnyConnection",
+    "Database",
+    "DatabaseRefused",
+    "DatabaseUnavailable",
+    "connect",
+    "guarded",
+    "open_database",
+    "statements",
+    "transaction",
+]
 
 CONNECT_SECONDS = 5.0
 """Bound of establishing a connection, and of waiting for a free one in a pool."""
-
-# States in which PostgreSQL refuses what it may well accept later, by SQLSTATE or its class (the first two characters).
-NOT_NOW = {
-    "08": "the connection failed",
-    "25006": "the server is read-only (a former primary after a fail-over?)",
-    "40": "the transaction lost against another one",
-    "53": "the server is out of disk space, memory or connections",
-    "55P03": "a lock was not to be had in time",
-    "57": "the server shuts down, starts, or cancelled the statement",
-    "58": "the server has trouble with its disk",
-}
-# After these every other connection of the pool is suspect as well.
-EXPIRING = ("08", "25006", "57P")
-
-
-class DatabaseUnavailable(Exception):
-    """PostgreSQL cannot do it now; the same work may succeed later.
-
-    Nothing was changed, or (if the connection broke during the commit) it is unknown whether something was.
-    """
-
-
-class DatabaseRefused(Exception):
-    """PostgreSQL refused a statement for good. Says which rule was broken, never which values (they may be private)."""
 
 
 class Purpose(msgspec.Struct, frozen=True):
@@ -77,6 +67,8 @@ class Purpose(msgspec.Struct, frozen=True):
                 "statement_timeout": f"{self.statement_seconds}s",
                 "lock_timeout": "5s",
                 "idle_in_transaction_session_timeout": "10s",
+                # What was acknowledged must be on disk, whatever the server's default is (invariant S1).
+                "synchronous_commit": "on",
             },
         }
 
@@ -155,7 +147,7 @@ async def transaction(
             try:
                 yield connection
             except BaseException:
-                if not _is_closed(connection):
+                if not is_closed(connection):
                     await begun.rollback()
                 raise
             await begun.commit()
@@ -174,7 +166,7 @@ async def statements(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConne
     try:
         connection = await pool.acquire(timeout=CONNECT_SECONDS)
     except CONNECTING_ERRORS as error:
-        await _fail(error, closed=True, pool=pool)
+        await fail(error, closed=True, pool=pool)
     try:
         async with guarded(connection, pool):
             yield connection
@@ -183,29 +175,11 @@ async def statements(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConne
             await pool.release(connection, timeout=CONNECT_SECONDS)
 
 
-@asynccontextmanager
-async def guarded(connection: AnyConnection, pool: asyncpg.Pool | None = None) -> AsyncIterator[None]:
-    """Turn the driver's errors into DatabaseUnavailable and DatabaseRefused; errors of others pass.
-
-    Losing the connection, or finding a read-only server behind it, makes the pool renew all its connections.
-    """
-    try:
-        yield
-    except DRIVER_ERRORS as error:
-        await _fail(error, closed=_is_closed(connection), pool=pool)
-
-
-@cache
-def load_queries(name: str) -> Any:
-    """The named queries of `<name>.sql` beside this module, as methods (hence Any: aiosql makes them at run time)."""
-    return aiosql.from_path(Path(__file__).with_name(f"{name}.sql"), "asyncpg", mandatory_parameters=False)
-
-
 async def _connect(dsn: str, purpose: Purpose) -> asyncpg.Connection:
     try:
         connection = await asyncpg.connect(dsn, **purpose.connect_arguments)
     except CONNECTING_ERRORS as error:
-        await _fail(error, closed=True)
+        await fail(error, closed=True)
     await _prepare(connection)
     return connection
 
@@ -259,53 +233,16 @@ async def _begin(
     try:
         connection = await pool.acquire(timeout=CONNECT_SECONDS)
     except CONNECTING_ERRORS as error:
-        await _fail(error, closed=True, pool=pool)
+        await fail(error, closed=True, pool=pool)
     begun = connection.transaction(isolation=isolation)
     try:
         async with guarded(connection, pool):
             await begun.start()
     except BaseException as error:
-        stale = _is_closed(connection) and isinstance(error, DatabaseUnavailable)
+        stale = is_closed(connection) and isinstance(error, DatabaseUnavailable)
         with suppress(TimeoutError, asyncpg.InterfaceError):
             await pool.release(connection, timeout=CONNECT_SECONDS)
         if stale:
             raise _StaleConnectionError(str(error)) from error
         raise
     return connection, begun
-
-
-def _is_closed(connection: AnyConnection) -> bool:
-    try:
-        closed: bool = connection.is_closed()
-    except asyncpg.InterfaceError:  # it broke, and its pool has taken it back already
-        return True
-    return closed
-
-
-async def _fail(error: Exception, *, closed: bool, pool: asyncpg.Pool | None = None) -> NoReturn:
-    """Raise the error of ours that says what the caller can do about the driver's."""
-    state = getattr(error, "sqlstate", None) or ""
-    reason = next((text for prefix, text in NOT_NOW.items() if state.startswith(prefix)), None)
-    if isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
-        reason = "the schema changed under a prepared statement"  # the driver has already forgotten it (fault F83)
-    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.ClientConfigurationError):
-        if isinstance(error, ValueError):  # the driver could not even encode it
-            raise DatabaseRefused("a value does not fit its column") from None  # the cause quotes it
-    elif isinstance(error, ValueError):
-        raise DatabaseRefused("the address of the database cannot be used") from None  # the cause may quote a password
-    # Losing the server in the middle surfaces under many classes, some of which hide the cause (fault F06).
-    if closed or isinstance(error, OSError):
-        reason = reason or "the connection was lost or could not be made"
-    if pool is not None and (closed or state.startswith(EXPIRING)):
-        await pool.expire_connections()
-    if reason is not None:
-        raise DatabaseUnavailable(f"{reason} ({_kind(error)})") from error
-    if isinstance(error, asyncpg.PostgresError):
-        # Not chained: DETAIL and even the message can quote a row.
-        raise DatabaseRefused(f"PostgreSQL refused ({_kind(error)})") from None
-    raise error
-
-
-def _kind(error: Exception) -> str:
-    names = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name")
-    return " ".join([type(error).__name__, *(str(v) for n in names if (v := getattr(error, n, None)))])

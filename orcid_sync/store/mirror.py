@@ -18,7 +18,8 @@ from orcid_sync.model import rows
 from orcid_sync.model.diff import Held, Known, RecordContent, Update, Writing
 from orcid_sync.model.extract import Entry
 from orcid_sync.model.sections import SECTIONS, Content, ItemKey, Section
-from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.queries import load_queries
 
 _queries = load_queries("mirror")
 
@@ -67,10 +68,6 @@ async def load_contents(connection: AnyConnection, orcid: str, keys: Sequence[It
 
 async def apply(connection: AnyConnection, orcid: str, writing: Writing) -> None:
     """Write the changes of one record, inside the caller's transaction. Raises MalformedRecord."""
-    at = writing.registry_modified_at
-    if writing.empty:
-        await _queries.touch_record(connection, orcid=orcid, registry_modified_at=at)
-        return
     await _write_record(connection, orcid, writing)
     for section, keys in _by_section(writing.removed):
         await _remove(connection, orcid, section, keys)
@@ -84,7 +81,8 @@ async def apply(connection: AnyConnection, orcid: str, writing: Writing) -> None
 async def _write_record(connection: AnyConnection, orcid: str, writing: Writing) -> None:
     at = writing.registry_modified_at
     if writing.record is None:
-        await _queries.stamp_record(connection, orcid=orcid, registry_modified_at=at)
+        write = _queries.touch_record if writing.empty else _queries.stamp_record
+        await write(connection, orcid=orcid, registry_modified_at=at)
         return
     row = msgspec.structs.replace(writing.record.row(orcid), registry_modified_at=at)
     statement = (
@@ -110,6 +108,10 @@ async def _add(connection: AnyConnection, entries: Iterable[tuple[Section, Entry
 
 async def _update(connection: AnyConnection, update: Update) -> None:
     section, row = update.section, update.entry.row
+    if not update.fields:
+        key = (getattr(row, name) for name in section.key_columns)
+        await connection.execute(digest_statement(section), row.digest, row.orcid, *key)
+        return
     await connection.execute(update_statement(section.table, type(row), section.key_columns), *_values(row))
     lists: dict[str, list[tuple[Any, ...]]] = {}
     for table in section.children:
@@ -189,6 +191,13 @@ def update_statement(table: str, row: type[Struct], key: tuple[str, ...] = ()) -
 
 
 @cache
+def digest_statement(section: Section) -> str:
+    """UPDATE of the digest of an item that says the same in other bytes: $1 the digest, $2 the iD, $3 … the key."""
+    conditions = " and ".join(f"{name} = ${n}" for n, name in enumerate(("orcid", *section.key_columns), 2))
+    return f"update orcid.{section.table} set digest = $1 where {conditions}"  # noqa: S608
+
+
+@cache
 def delete_statement(section: Section) -> str:
     """DELETE of items of a section: $1 the iD, $2 the keys (if it has any), $3 the section (if it shares a table)."""
     conditions = ["orcid = $1"]
@@ -212,5 +221,6 @@ def statements() -> Iterator[str]:
     yield update_statement("records", rows.Record)
     for section in SECTIONS.values():
         yield update_statement(section.table, section.row, section.key_columns)
+        yield digest_statement(section)
         yield delete_statement(section)
     yield from map(delete_list_statement, _LISTS)

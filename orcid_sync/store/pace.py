@@ -14,7 +14,8 @@ from datetime import datetime
 
 import msgspec
 
-from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.queries import load_queries
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):

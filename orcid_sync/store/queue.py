@@ -38,7 +38,8 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Applied, Lane, Settlement
-from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.queries import load_queries
 
 WAKE_CHANNEL = "orcid_sync_due"
 """Workers LISTEN here to learn that something became due. Only a shortcut: whoever misses it polls (fault F82)."""

@@ -2,8 +2,9 @@
 
 import asyncpg
 
-from orcid_sync.store.database import load_queries, transaction
+from orcid_sync.store.database import transaction
 from orcid_sync.store.migrate import SchemaState, status
+from orcid_sync.store.queries import load_queries
 
 # A newer release may have migrated already while this one still runs: migrations only add (fault F83).
 _USABLE = {SchemaState.CURRENT, SchemaState.AHEAD}

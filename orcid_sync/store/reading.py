@@ -8,7 +8,8 @@ import msgspec
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.store import connections, queue, webhooks
-from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.queries import load_queries
 from orcid_sync.store.queue import LaneDepth
 from orcid_sync.store.runs import Run
 

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from orcid_sync.store.database import AnyConnection, load_queries
+from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.queries import load_queries
 
 AT_ONCE = 1000
 """Rows that one sweep touches at most; the next one goes on."""

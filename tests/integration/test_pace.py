@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from orcid_sync.store import pace
-from orcid_sync.store.database import connect, load_queries
+from orcid_sync.store.database import connect
+from orcid_sync.store.queries import load_queries
 
 CLIENT = "APP-MADEUPCLIENT0000"
 RATE, BURST = 20.0, 8

@@ -13,7 +13,8 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Applied, Lane, Settlement
 from orcid_sync.store import queue
 from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import connect, load_queries
+from orcid_sync.store.database import connect
+from orcid_sync.store.queries import load_queries
 
 Sample = Callable[[int], list[Orcid]]
 Wait = Callable[..., Any]

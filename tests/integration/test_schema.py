@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from orcid_sync import store
-from orcid_sync.store.database import load_queries
+from orcid_sync.store.queries import load_queries
 
 NAMES = sorted(path.stem for path in Path(store.__file__).parent.glob("*.sql"))
 
