@@ -13,12 +13,9 @@ above 0 (PgBouncer >= 1.21; without prepared statements each query would cost a 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import cache
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
-import aiosql
 import asyncpg
 import msgspec
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
@@ -41,7 +38,6 @@ __all__ = [
     "DatabaseUnavailable",
     "connect",
     "guarded",
-    "load_queries",
     "open_database",
     "statements",
     "transaction",
@@ -71,6 +67,8 @@ class Purpose(msgspec.Struct, frozen=True):
                 "statement_timeout": f"{self.statement_seconds}s",
                 "lock_timeout": "5s",
                 "idle_in_transaction_session_timeout": "10s",
+                # What was acknowledged must be on disk, whatever the server's default is (invariant S1).
+                "synchronous_commit": "on",
             },
         }
 
@@ -175,12 +173,6 @@ async def statements(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConne
     finally:
         with suppress(TimeoutError, asyncpg.InterfaceError):
             await pool.release(connection, timeout=CONNECT_SECONDS)
-
-
-@cache
-def load_queries(name: str) -> Any:
-    """The named queries of `<name>.sql` beside this module, as methods (hence Any: aiosql makes them at run time)."""
-    return aiosql.from_path(Path(__file__).with_name(f"{name}.sql"), "asyncpg", mandatory_parameters=False)
 
 
 async def _connect(dsn: str, purpose: Purpose) -> asyncpg.Connection:
