@@ -18,7 +18,7 @@ import structlog
 from orcid_sync.model import diff, lifecycle
 from orcid_sync.model.diff import Comparison, Held, RecordContent
 from orcid_sync.model.extract import moment
-from orcid_sync.model.lifecycle import FATES, Applied, Cause, Fate, Policy, Settlement, State, Turn
+from orcid_sync.model.lifecycle import FATES, Applied, Cause, Policy, Settlement, State, Turn
 from orcid_sync.model.sections import ItemKey, MalformedRecord
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
@@ -64,6 +64,7 @@ FAILURES: dict[type[Exception], str] = {
     VaultError: "vault",
     MalformedRecord: "malformed",
     DatabaseRefused: "refused",
+    DatabaseUnavailable: "database",
 }
 """What can go wrong besides the Registry's errors, by the kind that spaces the tries (lifecycle.BACKOFFS)."""
 
@@ -107,13 +108,14 @@ class Reconciler:
     async def reconcile(self, lease: Lease) -> str:
         """Make everything about the leased iD right; returns the outcome as one word.
 
-        Raises LeaseLost and DatabaseUnavailable: then nothing was written, and the iD is leased again.
+        Raises LeaseLost and DatabaseUnavailable: then nothing was written, and the iD is leased again. A database that
+        only could not take the changes (its disk is full, a deadlock) is an outcome: the iD is tried again later.
         """
         turn = _turn(lease)
         try:
             finding = await self._find(lease, turn)
             await self._commit(lease, turn, finding)
-        except (LeaseLost, DatabaseUnavailable):
+        except LeaseLost:
             raise
         except Exception as error:
             if not isinstance(error, (RegistryError, *FAILURES)):
@@ -136,7 +138,12 @@ class Reconciler:
         try:
             finding = await self._read(job)
         except tuple(STATES) as error:
-            finding = await self._state(job, FATES[STATES[type(error)]], getattr(error, "primary", None))
+            finding = await self._state(job, error)
+        except Unauthorized:
+            closed = await self._ask_whether_closed(job)
+            if closed is None:
+                raise
+            return closed
         if known.access_state == "suspect" and token is not None:
             async with statements(self.database.worker) as connection:
                 await connections.set_access_state(connection, lease.orcid, "granted")
@@ -191,9 +198,19 @@ class Reconciler:
             return None
         return Finding(outcome="held", settlement=lifecycle.settle_held(self.policy, digest))
 
-    async def _state(self, job: Job, fate: Fate, primary: str | None) -> Finding:
+    async def _ask_whether_closed(self, job: Job) -> Finding | None:
+        """What our own token hears where the holder's is refused: that of a deactivated record is (contract 2.6)."""
+        try:
+            async with self.registry.record(job.lease.orcid):
+                return None
+        except tuple(STATES) as error:
+            return await self._state(job, error)
+        except RegistryError:
+            return None
+
+    async def _state(self, job: Job, error: RegistryError) -> Finding:
         """The Registry said that the record is locked, deactivated, deprecated, … (contract section 3.5)."""
-        lease = job.lease
+        lease, fate, primary = job.lease, FATES[STATES[type(error)]], getattr(error, "primary", None)
         if fate.state is State.NOT_FOUND and not lifecycle.confirmed(self.policy, lease.not_found_at, lease.leased_at):
             return Finding(outcome="not-found-yet", settlement=lifecycle.settle_unconfirmed(self.policy))
         async with statements(self.database.worker) as connection:

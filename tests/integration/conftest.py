@@ -1,4 +1,4 @@
-"""What the tests of the command line can ask for."""
+"""What the tests of the command line and of the service can ask for."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 import structlog
 from cli_rig import Cli
+
+pytest.register_assert_rewrite("service_rig")
+from service_rig import bench, registry, settings  # noqa: E402, F401 - fixtures
 
 
 @pytest.fixture

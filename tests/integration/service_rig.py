@@ -1,0 +1,321 @@
+"""What the tests of the service share: a simulated Registry, a database, and reconciling one iD step by step.
+
+`bench` leases and reconciles when it is told to, without the worker's loop, so that a test decides what happens between
+two steps. Its time passes by moving the times in the queue row; the simulated Registry's clock stands still.
+"""
+
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+from mirroring import mirrored_docs
+
+from orcid_sync import daemon
+from orcid_sync.config import Settings
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.record import parse_record
+from orcid_sync.registry.client import Account, open_registry
+from orcid_sync.registry.exchange import Limits
+from orcid_sync.service.metrics import Metrics
+from orcid_sync.service.reconcile import Reconciler
+from orcid_sync.service.shared import SealedTokens, SharedPace
+from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedRegistry, numbered_orcid
+from orcid_sync.simulator import access as admission
+from orcid_sync.simulator.building import RecordBuilder
+from orcid_sync.simulator.journal import Request
+from orcid_sync.simulator.reading import Target
+from orcid_sync.simulator.samples import complete_career, register_sources
+from orcid_sync.store import connections, queue
+from orcid_sync.store.connections import Entry
+from orcid_sync.store.database import Database
+from orcid_sync.store.queue import Lease
+from orcid_sync.store.vault import Vault
+
+O = Orcid(numbered_orcid(5_000_001))  # noqa: E741 - the iD of the one record in most tests
+OTHER = Orcid(numbered_orcid(5_000_002))
+LIMITED = ("/read-limited",)
+SECOND_LOOK = timedelta(minutes=15)
+
+TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "not_found_at")
+
+
+def free_port() -> int:
+    """A port that nobody used a moment ago."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def settings_for(registry: SimulatedRegistry, **changes: Any) -> Settings:
+    """The settings of an installation beside this Registry; short times, no limit worth mentioning."""
+    port = free_port()
+    return Settings(
+        **{
+            "environment": "custom",
+            "api_url": registry.api_url,
+            "web_url": registry.web_url,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "public_url": f"http://127.0.0.1:{port}",
+            "public_host": "127.0.0.1",
+            "public_port": port,
+            "internal_port": free_port(),
+            "webhook_secret": "a webhook secret of the tests, long enough",
+            "encryption_key": base64.b64encode(b"k" * 32).decode(),
+            "workers": 4,
+            "grace_seconds": 0.05,
+            "second_look_seconds": 1,
+            "poll_seconds": 0.5,
+            "requests_per_second": 1000,
+            "burst": 100,
+            "drain_seconds": 0.1,
+            "stop_seconds": 5,
+        }
+        | changes
+    )
+
+
+class Reads:
+    """Every read that the Registry answered, and what a test wants to happen at that moment."""
+
+    def __init__(self, registry: SimulatedRegistry) -> None:
+        self.targets: list[Target] = []
+        self.during: Callable[[Target], None] = lambda _target: None
+        self._answer = registry.world.answerer.answer
+        registry.world.answerer.answer = self._noted  # type: ignore[method-assign]
+
+    def _noted(self, target: Target, *arguments: Any, **options: Any) -> bytes:
+        body = self._answer(target, *arguments, **options)
+        self.targets.append(target)
+        self.during(target)  # after the answer was made, before it is sent
+        return body
+
+    def codes(self, endpoint: str = "works-bulk") -> list[list[int]]:
+        """The put-codes asked for, call by call."""
+        return [[int(code) for code in (t.codes or "").split(",")] for t in self.targets if t.endpoint == endpoint]
+
+    def clear(self) -> None:
+        """Forget what was read so far."""
+        self.targets.clear()
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One database beside one Registry, reconciled step by step."""
+
+    registry: SimulatedRegistry
+    settings: Settings
+    database: Database
+    connection: asyncpg.Connection
+    reconciler: Reconciler
+    vault: Vault
+    metrics: Metrics
+    reads: Reads
+    own_token: str = field(repr=False)
+    """Sees what the service's own token sees."""
+
+    async def connect(self, orcid: Orcid = O, *, scopes: Collection[str] = ()) -> str | None:
+        """Connect an iD, with a token of its holder if there are scopes; returns that token."""
+        token = self.registry.desk.issue(CLIENT_ID, scopes, orcid=orcid).text if scopes else None
+        sealed = self.vault.seal(token, orcid=orcid, column="access_token") if token else None
+        entry = Entry(orcid=orcid, access_token=sealed, scopes=tuple(scopes))
+        await connections.connect_orcids(self.connection, [entry])
+        return token
+
+    async def disconnect(self, orcid: Orcid = O) -> None:
+        await connections.disconnect_orcids(self.connection, [orcid])
+
+    async def notify(self, orcid: Orcid = O) -> None:
+        """A notification was acknowledged, and its grace has passed."""
+        await queue.mark_due(self.connection, [orcid], lane=Lane.NOTIFICATION)
+
+    async def lease(self, orcid: Orcid = O, *, lasts: timedelta = timedelta(minutes=1)) -> Lease:
+        """Lease an iD that is due."""
+        leases = await queue.lease_due(self.connection, limit=10, lease=lasts)
+        mine = [lease for lease in leases if lease.orcid == orcid]
+        for other in leases:
+            if other.orcid != orcid:
+                await queue.release(self.connection, other)
+        assert mine, f"{orcid} is not due: {dict(await self.row(orcid))}"
+        return mine[0]
+
+    async def turn(self, orcid: Orcid = O) -> str:
+        """One reconciliation of an iD that is due; how it ended."""
+        return await self.reconciler.reconcile(await self.lease(orcid))
+
+    async def check(self, orcid: Orcid = O) -> str:
+        """One reconciliation as the schedule would do it, at once."""
+        await self.connection.execute("update orcid_sync.queue set due_at = now() where orcid = $1", orcid)
+        return await self.turn(orcid)
+
+    async def notified(self, orcid: Orcid = O) -> str:
+        """One notification and its reconciliation."""
+        await self.notify(orcid)
+        return await self.turn(orcid)
+
+    async def pass_time(self, lapse: timedelta, orcid: Orcid = O) -> None:
+        """Let time pass for one iD, and the circuit close: what is remembered lies further back."""
+        moved = ", ".join(f"{name} = {name} - $2::interval" for name in TIMES)
+        await self.connection.execute(f"update orcid_sync.queue set {moved} where orcid = $1", orcid, lapse)
+        await self.connection.execute("update orcid_sync.pace set paused_until = '-infinity', tat = '-infinity'")
+
+    async def when_due(self, orcid: Orcid = O) -> str:
+        """Let time pass until the iD is due, then reconcile it."""
+        await self.pass_time(await self.due_in(orcid), orcid)
+        return await self.turn(orcid)
+
+    async def due_in(self, orcid: Orcid = O) -> timedelta:
+        """Time until the iD is due; negative if it is overdue."""
+        query = "select due_at - clock_timestamp() from orcid_sync.queue where orcid = $1"
+        wait: timedelta = await self.connection.fetchval(query, orcid)
+        return wait
+
+    async def row(self, orcid: Orcid = O) -> Any:
+        return await self.connection.fetchrow("select * from orcid_sync.queue where orcid = $1", orcid)
+
+    async def record(self, orcid: Orcid = O) -> Any:
+        return await self.connection.fetchrow("select * from orcid.records where orcid = $1", orcid)
+
+    async def access_state(self, orcid: Orcid = O) -> str:
+        known = await connections.load(self.connection, orcid)
+        assert known is not None
+        return known.access_state
+
+    async def head(self) -> int:
+        """The last position of the feed."""
+        last: int = await self.connection.fetchval("select last from orcid_sync.feed_head")
+        return last
+
+    async def changes(self, after: int = 0) -> list[Any]:
+        """The changes after a position."""
+        query = "select * from orcid.changes where seq > $1 order by seq"
+        return list(await self.connection.fetch(query, after))
+
+    async def webhook_rows(self, orcid: Orcid = O) -> list[str]:
+        """What our inventory says about the webhooks of an iD."""
+        rows = await self.connection.fetch("select state from orcid_sync.webhooks where orcid = $1", orcid)
+        return [row["state"] for row in rows]
+
+    async def mirror(self, orcid: Orcid = O) -> dict[str, list[Any]]:
+        """Everything that the schema `orcid` holds of an iD, table by table, for comparing two moments."""
+        tables = await self.connection.fetch("select tablename from pg_tables where schemaname = 'orcid'")
+        return {
+            name: await self.connection.fetch(f"select *, xmin::text from orcid.{name} where orcid = $1", orcid)
+            for name in (row["tablename"] for row in tables)
+        }
+
+    def ask_aside(self, statement: str, *arguments: Any) -> list[Any]:
+        """Ask the database in the middle of something else, while the event loop stands still."""
+
+        async def ask() -> list[Any]:
+            other = await asyncpg.connect(self.database.dsn)
+            try:
+                return list(await other.fetch(statement, *arguments))
+            finally:
+                await other.close()
+
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, ask()).result()
+
+    def requests(self, *endpoints: str) -> list[Request]:
+        """What was asked of the Registry at these endpoints, or at any."""
+        return [one for one in self.registry.journal.requests if not endpoints or one.endpoint in endpoints]
+
+    def view(self, orcid: Orcid = O, token: str | None = None) -> bytes:
+        """The record as the Registry shows it to this token, or to our own."""
+        return msgspec.json.encode(self.registry.view(orcid, token or self.own_token))
+
+    def full(self, orcid: Orcid, section: str, put_code: int, token: str | None = None) -> Any:
+        """The full form of an item as the Registry shows it."""
+        world = self.registry.world
+        viewer = admission.reader(world.desk, token or self.own_token, on_public_host=False).viewer
+        state = world.profiles.state(orcid)
+        shown = world.renderer.item(state, viewer, state.of(section)[put_code])
+        return msgspec.json.decode(msgspec.json.encode(shown))
+
+    async def assert_mirrored(self, orcid: Orcid = O, token: str | None = None) -> None:
+        """The mirror equals the Registry's view: every item, its place in its group, its full form, the dates."""
+        view = parse_record(self.view(orcid, token))
+        shown = {item.id: item for item in view.items()}
+        assert await mirrored_docs(self.connection, orcid) == {
+            key: msgspec.json.decode(item.content.doc) for key, item in shown.items()
+        }
+        rows = await self.connection.fetch("select * from orcid.items where orcid = $1", orcid)
+        places = {(r["section"], r["key"]): (r["group_put_code"], r["group_position"]) for r in rows}
+        assert places == {key: (i.content.group_put_code, i.content.group_position) for key, i in shown.items()}
+        for row in rows:
+            if row["section"] in ("work", "funding", "peer-review", "research-resource"):
+                full = self.full(orcid, row["section"], int(row["key"]), token)
+                assert row["detail"] is not None, row["key"]
+                assert _nameless(msgspec.json.decode(row["detail"])) == _nameless(full)
+        record = await self.record(orcid)
+        assert record["state"] == "active"
+        assert round(record["registry_modified_at"].timestamp() * 1000) == view.modified_ms
+
+
+def _nameless(full: Any) -> Any:
+    """A full form without the names of its source: they move without a date, and full forms are read by date."""
+    return {**full, "source": {name: said for name, said in full["source"].items() if not name.endswith("-name")}}
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[SimulatedRegistry]:
+    """A simulated Registry with two records: O, which has something in every section, and OTHER, a plain one."""
+    async with SimulatedRegistry(id_host="orcid.org") as simulated:
+        register_sources(simulated.world)
+        builder = RecordBuilder(simulated.profiles, O, Random(1))
+        complete_career(builder)
+        builder.build()
+        simulated.add_record(OTHER, works=3)
+        yield simulated
+
+
+@pytest.fixture
+def settings(registry: SimulatedRegistry) -> Settings:
+    return settings_for(registry, second_look_seconds=SECOND_LOOK.total_seconds())
+
+
+@pytest.fixture
+async def bench(
+    registry: SimulatedRegistry, settings: Settings, database: Database, connection: asyncpg.Connection
+) -> AsyncIterator[Bench]:
+    """The service's parts as the daemon composes them, but without its loops."""
+    metrics, vault = Metrics(), Vault(settings.encryption_key_id, settings.encryption_key_bytes)
+    pace = SharedPace(database.worker, CLIENT_ID, rate=settings.requests_per_second, burst=settings.burst)
+    account = Account(
+        api_url=registry.api_url, web_url=registry.web_url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET
+    )
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            open_registry(
+                account,
+                pace=pace,
+                tokens=SealedTokens(database.worker, vault, CLIENT_ID),
+                observe=lambda *_: None,
+                limits=Limits(total_seconds=2, repeat_wait_seconds=0),
+            )
+        )
+        composed = daemon._reconciler(settings, database, client, vault, metrics)
+        yield Bench(
+            registry=registry,
+            settings=settings,
+            database=database,
+            connection=connection,
+            reconciler=replace(composed, chance=lambda: 0.5),
+            vault=vault,
+            metrics=metrics,
+            reads=Reads(registry),
+            own_token=registry.desk.issue(CLIENT_ID, ["/read-public"]).text,
+        )
