@@ -63,7 +63,7 @@ async def test_serve_says_where_it_listens_and_stops_when_asked(dsn: str, tmp_pa
 
         process.send_signal(signal.SIGTERM)
         out, err = await asyncio.wait_for(process.communicate(), 30)
-        assert (process.returncode, out) == (0, b"")
+        assert (process.returncode, out) == (0, b""), err.decode()
         assert b'"stopped"' in err
         assert b"canary" not in err
 
