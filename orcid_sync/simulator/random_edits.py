@@ -55,7 +55,8 @@ def add_version(world: World, state: RecordState, rng: Random) -> bool:
     content = state.of("work")[chosen].content
     held = content["external-ids"]["external-id"] if content["external-ids"] else []
     members = ("external-id-type", "external-id-value", "external-id-relationship", "external-id-url")
-    brief = {**content, "title": content["title"] or {"title": ""}}
+    title = (content["title"] or {}).get("title") or {"value": ""}
+    brief = {**content, "title": {"title": title["value"]}}
     brief["external-ids"] = [tuple(one[member] for member in members) for one in held]
     world.editor.add_item(state.orcid, "work", another_version(brief, rng), source=words.CITATION_INDEX)
     return True
