@@ -124,8 +124,8 @@ class Writing(Struct, frozen=True):
 
     @property
     def empty(self) -> bool:
-        """Whether nothing but the record-wide date could have moved."""
-        return not (self.record or self.added or self.updated or self.removed)
+        """Whether nothing but the record-wide date and digests could have moved."""
+        return not (self.record or self.added or self.removed or any(update.fields for update in self.updated))
 
 
 class Comparison(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """SECTIONS: the one table of ORCID's sections (contract sections 3.6 and 10).
 
-A new kind of affiliation is one line here. A new shape is a Struct in `wire`, one in `rows`, a function in `extract`, a
-line here and a CREATE TABLE.
+A new kind of affiliation is one line here. A new shape is a Struct and a function in `person` or `activities`, a Struct
+in `rows`, a line here and a CREATE TABLE.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model import extract, rows, wire
+from orcid_sync.model import activities, extract, person, rows, wire
 from orcid_sync.model.extract import Entry
 from orcid_sync.model.groups import Groups, affiliations, grouped, listed, peer_reviews, single
 
@@ -193,8 +193,8 @@ def _affiliation(name: str) -> Section:
         f"{name}s",
         affiliations(name),
         rows.Affiliation,
-        wire.Affiliation,
-        extract.affiliation,
+        activities.Affiliation,
+        activities.affiliation,
         grouped=True,
         shared_table=True,
         children=("external_ids",),
@@ -209,7 +209,7 @@ def _activity(
 
 
 _ALL = [
-    Section("name", "names", "person", "name", single, rows.Name, wire.Name, extract.name, key_column=None),
+    Section("name", "names", "person", "name", single, rows.Name, person.Name, person.name, key_column=None),
     Section(
         "biography",
         "biographies",
@@ -217,8 +217,8 @@ _ALL = [
         "biography",
         single,
         rows.Biography,
-        wire.Content,
-        extract.biography,
+        person.Content,
+        person.biography,
         key_column=None,
     ),
     Section(
@@ -228,28 +228,28 @@ _ALL = [
         "emails",
         listed("email"),
         rows.Email,
-        wire.Email,
-        extract.email,
+        person.Email,
+        person.email,
         key_column="email",
     ),
-    _person("other-name", "other_names", "other-names", rows.OtherName, wire.Content, extract.other_name),
-    _person("keyword", "keywords", "keywords", rows.Keyword, wire.Content, extract.keyword),
-    _person("address", "addresses", "addresses", rows.Address, wire.Address, extract.address),
+    _person("other-name", "other_names", "other-names", rows.OtherName, person.Content, person.other_name),
+    _person("keyword", "keywords", "keywords", rows.Keyword, person.Content, person.keyword),
+    _person("address", "addresses", "addresses", rows.Address, person.Address, person.address),
     _person(
         "researcher-url",
         "researcher_urls",
         "researcher-urls",
         rows.ResearcherUrl,
-        wire.ResearcherUrl,
-        extract.researcher_url,
+        person.ResearcherUrl,
+        person.researcher_url,
     ),
     _person(
         "external-identifier",
         "person_identifiers",
         "external-identifiers",
         rows.PersonIdentifier,
-        wire.PersonIdentifier,
-        extract.person_identifier,
+        person.PersonIdentifier,
+        person.person_identifier,
     ),
     _affiliation("employment"),
     _affiliation("education"),
@@ -262,36 +262,36 @@ _ALL = [
         "work",
         grouped("work-summary"),
         rows.Work,
-        wire.WorkSummary,
-        extract.work,
-        detail=wire.WorkDetail,
+        activities.WorkSummary,
+        activities.work,
+        detail=activities.WorkDetail,
         children=("external_ids", "contributors"),
     ),
     _activity(
         "funding",
         grouped("funding-summary"),
         rows.Funding,
-        wire.FundingSummary,
-        extract.funding,
-        detail=wire.FundingDetail,
+        activities.FundingSummary,
+        activities.funding,
+        detail=activities.FundingDetail,
         children=("external_ids", "contributors"),
     ),
     _activity(
         "peer-review",
         peer_reviews(),
         rows.PeerReview,
-        wire.PeerReviewSummary,
-        extract.peer_review,
-        detail=wire.PeerReviewDetail,
+        activities.PeerReviewSummary,
+        activities.peer_review,
+        detail=activities.PeerReviewDetail,
         children=("external_ids",),
     ),
     _activity(
         "research-resource",
         grouped("research-resource-summary"),
         rows.ResearchResource,
-        wire.ResearchResourceSummary,
-        extract.research_resource,
-        detail=wire.ResearchResourceDetail,
+        activities.ResearchResourceSummary,
+        activities.research_resource,
+        detail=activities.ResearchResourceDetail,
         children=("external_ids", "research_resource_hosts", "research_resource_items"),
     ),
 ]
