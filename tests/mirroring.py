@@ -9,12 +9,34 @@ import msgspec
 from orcid_sync.model import diff
 from orcid_sync.model.diff import Change, RecordContent
 from orcid_sync.model.extract import moment
-from orcid_sync.model.record import clean, parse_record
+from orcid_sync.model.record import parse_record
 from orcid_sync.model.sections import ItemKey
 from orcid_sync.model.wire import Timestamp
-from orcid_sync.service.changeset import Answer, make_changeset, reason_gone
+from orcid_sync.service.changeset import Answer, Changeset, make_changeset, reason_gone
 from orcid_sync.store import changes, mirror
-from orcid_sync.store.database import transaction
+from orcid_sync.store.database import AnyConnection, transaction
+
+
+async def changeset_of(
+    pool: asyncpg.Pool, body: bytes, details: Mapping[ItemKey, bytes] | None = None, *, access: str = "read-public"
+) -> tuple[str, Changeset]:
+    """The iD of an answer, and what a reconciliation would write to bring the mirror to its state."""
+    record = parse_record(body)
+    async with transaction(pool) as connection:
+        held = await mirror.load(connection, record.orcid)
+    items = list(record.items())
+    full = dict(details or {})
+    comparison = diff.compare(held.items, [section.name for section, _ in record.answered()], items, full)
+    reasons = {key: reason_gone(held, key, access) for key in comparison.gone}
+    content = RecordContent("active", access, None, record.doc)
+    answer = Answer(content, moment(Timestamp(record.modified_ms)), comparison, full, reasons)
+    return record.orcid, await make_changeset(pool, record.orcid, held, answer)
+
+
+async def write(connection: AnyConnection, orcid: str, changeset: Changeset, *, cause: str = "check") -> None:
+    """Write it, as a reconciliation does, inside the caller's transaction."""
+    await mirror.apply(connection, orcid, changeset.writing)
+    await changes.append(connection, orcid, changeset.changes, cause=cause)
 
 
 async def apply_record(
@@ -25,20 +47,10 @@ async def apply_record(
     access: str = "read-public",
     cause: str = "check",
 ) -> list[Change]:
-    """Bring the mirror to the state of this answer, as a reconciliation does; returns the changes."""
-    record = parse_record(body)
+    """Bring the mirror to the state of this answer; returns the changes."""
+    orcid, changeset = await changeset_of(pool, body, details, access=access)
     async with transaction(pool) as connection:
-        held = await mirror.load(connection, record.orcid)
-    items = list(record.items())
-    full = dict(details or {})
-    comparison = diff.compare(held.items, [section.name for section, _ in record.answered()], items, full)
-    reasons = {key: reason_gone(held, key, access) for key in comparison.gone}
-    content = RecordContent("active", access, None, record.doc)
-    answer = Answer(content, moment(Timestamp(record.modified_ms)), comparison, full, reasons)
-    changeset = await make_changeset(pool, record.orcid, held, answer)
-    async with transaction(pool) as connection:
-        await mirror.apply(connection, record.orcid, changeset.writing)
-        await changes.append(connection, record.orcid, changeset.changes, cause=cause)
+        await write(connection, orcid, changeset, cause=cause)
     return changeset.changes
 
 
@@ -86,3 +98,9 @@ def records_in(value: Any) -> Iterator[dict[str, Any]]:
         else:
             for inner in value.values():
                 yield from records_in(inner)
+
+
+async def fetch(pool: asyncpg.Pool, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    """The rows of a query as plain tuples."""
+    async with transaction(pool) as connection:
+        return [tuple(row) for row in await connection.fetch(query, *arguments)]

@@ -1,5 +1,6 @@
 """A made-up record in which every section says something, and its full forms: tests/data/."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,15 @@ def with_keywords(record: dict[str, Any], *keywords: dict[str, Any]) -> dict[str
 def works_of(record: dict[str, Any]) -> list[dict[str, Any]]:
     """The groups of works."""
     return record["activities-summary"]["works"]["group"]
+
+
+def set_in(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
+    """A change of one node."""
+
+    def change(record: dict[str, Any]) -> None:
+        node = record
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = to
+
+    return change

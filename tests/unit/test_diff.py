@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_record import ORCID, encode, full_forms, keyword, rich_record, with_keywords, works_of
+from sample_record import ORCID, encode, full_forms, keyword, rich_record, set_in, with_keywords, works_of
 
 from orcid_sync.model import diff
 from orcid_sync.model.diff import MINOR, Change, Known, RecordContent
@@ -116,18 +116,6 @@ def test_the_same_content_written_otherwise_is_no_change() -> None:
 )
 def test_odd_numbers_are_compared_exactly_or_taken_for_different(old: bytes, new: bytes, *, equal: bool) -> None:
     assert diff._same_json(old, new) == equal
-
-
-def set_in(*path: Any, to: Any) -> Callable[[Json], None]:
-    """A change of one node."""
-
-    def change(record: Json) -> None:
-        node = record
-        for key in path[:-1]:
-            node = node[key]
-        node[path[-1]] = to
-
-    return change
 
 
 WORK = ("activities-summary", "works", "group", 0, "work-summary", 0)
