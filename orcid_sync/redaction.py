@@ -33,9 +33,12 @@ _SECRET_TEXTS = [
     # Password in an address.
     (r"(://[^\s/@:\"']*:)[^\s/@\"']+@", rf"\1{MASK}@"),
     (r"\b(code=)[^\s\"'&]+", rf"\1{MASK}"),
-    # name=value and "name": "value", in queries, forms, DSNs and JSON.
+    # name=value and "name": "value", in queries, forms, DSNs and JSON; name: value too, unless it is a word of prose.
     (
-        r"\b((?:access_|refresh_|id_)?token|client_secret|password|authorization)([\"']?\s*[=:]\s*[\"']?)(?!\[)[^\s\"'&,;}]+",
+        (
+            r"\b((?:access_|refresh_|id_)?token|client_secret|password|authorization)"
+            r"([\"']?\s*=\s*[\"']?|[\"']\s*:\s*[\"']?|\s*:\s*(?=[^\s\"'&,;}]{6}))(?!\[)[^\s\"'&,;}]+"
+        ),
         rf"\1\2{MASK}",
     ),
     # PostgreSQL's DETAIL quotes rows.

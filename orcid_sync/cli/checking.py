@@ -53,7 +53,7 @@ def check(
 
 
 async def _check_all(session: Session, *, offline: bool) -> list[Checked]:
-    results = [_configuration(session.settings), _public_url(session.settings)]
+    results = [*_configuration(session.settings), _public_url(session.settings)]
     try:
         with session.database() as dsn:
             results += await _check_database(session.settings, dsn)
@@ -77,14 +77,14 @@ def _sentence(error: Exception) -> str:
     return redact(" ".join(str(error).splitlines()))
 
 
-def _configuration(settings: "Settings") -> Checked:
+def _configuration(settings: "Settings") -> list[Checked]:
     from orcid_sync.config import ConfigurationError  # noqa: PLC0415 - heavy
 
     try:
         settings.require(*settings.needed_to_serve)
     except ConfigurationError as error:
-        return Checked("configuration", "fail", _sentence(error))
-    return Checked("configuration", "ok", f"environment {settings.environment}, {settings.api_url}")
+        return [Checked("configuration", "fail", redact(problem)) for problem in error.problems]
+    return [Checked("configuration", "ok", f"environment {settings.environment}, {settings.api_url}")]
 
 
 def _public_url(settings: "Settings") -> Checked:
