@@ -18,7 +18,9 @@ if settings.internal_token is not None:
 # Not urllib: it would ask a proxy of the environment.
 host = ANY_INTERFACE.get(settings.internal_host, settings.internal_host)
 connection = HTTPConnection(host, settings.internal_port, timeout=SECONDS)
-connection.request("GET", "/healthz", headers=headers)
-answer = connection.getresponse()
-sys.stdout.write(answer.read().decode())
-sys.exit(answer.status != 200)
+try:
+    connection.request("GET", "/healthz", headers=headers)
+    answer = connection.getresponse()
+    sys.exit(0 if answer.status == 200 else answer.read().decode())
+except OSError as error:
+    sys.exit(f"no answer: {error}")
