@@ -1,4 +1,4 @@
-"""The judge: reads journals, feed and tables afterwards, and lists what must not be. Uses none of the service's code."""
+"""The judge: reads journals, feed and tables, and lists what must not be. Uses none of the service's code."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -253,7 +253,7 @@ async def _items_differ(
             yield f"{key} is elsewhere in its group"
         if parts := _apart(json.loads(row["doc"]), item["doc"]):
             yield f"{key} differs in {parts}"
-        # The name of its source moves without any date, so the full form is not read again for it (contract section 10).
+        # The name of its source moves without a date, so the full form is not read again for it (contract section 10).
         said = {name: value for name, value in full.get(key[1], {}).items() if name != "source"}
         if key[0] == "work" and (parts := _apart(json.loads(row["detail"] or "null"), said)):
             yield f"the full form of {key} differs in {parts}"

@@ -1,4 +1,4 @@
-"""Consumers of the mirror while it is written: one follows the feed, one takes snapshots. Plain SQL, nothing of ours."""
+"""Consumers of the mirror while it is written: one follows the feed, one takes snapshots. Plain SQL only."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -58,7 +58,7 @@ class RegistryView:
 
 def items_of(record: Json) -> dict[ItemKey, Json]:
     """Every item of a record with its place in its group, in the shape in which the feed writes it."""
-    return dict(_items(record["person"], record["activities-summary"]))
+    return {**dict(_personal(record["person"])), **dict(_activities(record["activities-summary"]))}
 
 
 def own_part(record: Json) -> Json:
@@ -68,13 +68,16 @@ def own_part(record: Json) -> Json:
     return own
 
 
-def _items(person: Json, activities: Json) -> Iterator[tuple[ItemKey, Json]]:
+def _personal(person: Json) -> Iterator[tuple[ItemKey, Json]]:
     for section in ("name", "biography"):
         if person[section] is not None:
             yield (section, ""), _placed(person[section])
     for container, section in PERSON.items():
         for item in person[container][section]:
             yield (section, _key(item)), _placed(item)
+
+
+def _activities(activities: Json) -> Iterator[tuple[ItemKey, Json]]:
     for section in AFFILIATIONS:
         member = f"{section}-summary"
         for group in activities[f"{section}s"]["affiliation-group"]:

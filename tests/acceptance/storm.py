@@ -40,6 +40,7 @@ class Storm:
     reader: FeedReader
     snapshotter: Snapshotter
     rng: Random
+    watching: list[asyncio.Task[None]] = field(default_factory=list)
     _begun: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -128,6 +129,12 @@ class Storm:
             await queue.mark_due(connection, self.world.orcids, lane=Lane.CHECK)
         await self.settled()
 
+    async def look_away(self) -> None:
+        """End reader and snapshotter."""
+        for task in self.watching:
+            task.cancel()
+        await asyncio.gather(*self.watching, return_exceptions=True)
+
 
 OWED = """
 select orcid, gen, leased_gen, done_gen, lane, lease_no, lease_until > now() as leased, due_at - now() as due_in,
@@ -165,18 +172,15 @@ async def open_storm(cluster: Cluster, dsn: str, folder: Path, *, count: int, se
         )
         replicas.append(Replica(settings, folder / f"{name}.log"))
     storm = Storm(cluster, dsn, world, replicas, balancer, FeedReader(dsn), Snapshotter(dsn, pause=0.7), Random(seed))
-    watching: list[asyncio.Task[None]] = []
     try:
         await connect_all(dsn, world)
         for replica in replicas:
             await replica.start()
-        watching += [asyncio.create_task(one.run()) for one in (storm.reader, storm.snapshotter)]
+        storm.watching += [asyncio.create_task(one.run()) for one in (storm.reader, storm.snapshotter)]
         await asyncio.gather(*(replica.ready() for replica in replicas))
         yield storm
     finally:
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        await storm.look_away()
         for replica in replicas:
             await replica.kill()
         await balancer.close()
@@ -201,10 +205,9 @@ async def connect_all(dsn: str, world: World) -> None:
 
 
 async def caught_up(storm: Storm) -> int:
-    """The feed's head, once the online reader has seen it."""
+    """The feed's head; the online reader takes what it has not seen yet, and ends."""
+    await storm.look_away()
     async with connected(storm.dsn) as connection:
         last: int = await connection.fetchval("select last from orcid_sync.feed_head")
-    async with asyncio.timeout(5):
-        while not storm.reader.lines or storm.reader.lines[-1].seq < last:
-            await asyncio.sleep(0.02)
+        await storm.reader.read(connection)
     return last

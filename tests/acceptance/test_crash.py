@@ -34,7 +34,7 @@ SEED = int(os.environ.get("ORCID_SYNC_SEED", SystemRandom().randrange(10**6)))
 async def test_when_the_faults_stop_the_mirror_is_the_registry_and_the_feed_tells_no_lie(
     cluster: Cluster, crash_dsn: str, tmp_path: Path
 ) -> None:
-    print(f"seed {SEED}: repeat with ORCID_SYNC_SEED={SEED}")
+    tell(f"seed {SEED}: repeat with ORCID_SYNC_SEED={SEED}")
     count, seconds, pace = (1500, SOAK, 40.0) if SOAK else (240, 9.0, 40.0)
     async with open_storm(cluster, crash_dsn, tmp_path, count=count, seed=SEED) as storm:
         began = time.monotonic()
@@ -43,16 +43,19 @@ async def test_when_the_faults_stop_the_mirror_is_the_registry_and_the_feed_tell
         await storm.calm()
         calm = time.monotonic()
         await storm.settled()
-        print(counters(storm))
-        print(
-            f"raged {raged - began:.1f} s, calm after {calm - raged:.1f}, settled after {time.monotonic() - calm:.1f}"
-        )
+        tell(f"raged {raged - began:.1f} s, calm after {calm - raged:.1f}, settled in {time.monotonic() - calm:.1f}")
+        tell(str(counters(storm)))
         async with aiohttp.ClientSession() as session:
             view = RegistryView(session, storm.world.sim.url)
             assert await unread(view) == []
             await storm.sweep()
             assert await verdict(storm, view) == []
     assert_it_stormed(storm)
+
+
+def tell(line: str) -> None:
+    """Shown by pytest when the test fails, or with -s."""
+    print(line)  # noqa: T201 - the seed is what one needs then
 
 
 async def unread(view: RegistryView) -> list[str]:

@@ -1,6 +1,5 @@
 """A Registry under way: records, edits of every kind by chance, and everything that can go wrong between it and us."""
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -93,22 +92,31 @@ def edit(world: World, rng: Random) -> None:
 
 
 def _change_state(world: World, orcid: Orcid, rng: Random) -> bool:
-    """Lock and unlock, close and come back, merge, hide everything. With a closed account goes its holder's token."""
-    change, state = world.sim.edit, world.sim.profiles.state(orcid)
-    if state.primary_orcid:
+    """What opens a closed record again, else one of the things that close it."""
+    state = world.sim.profiles.state(orcid)
+    closings = ["lock", "lock", "hide", "hide", "deprecate"] + ["deactivate"] * (orcid not in world.granted) * 2
+    change = "unlock" if state.locked else "reactivate" if state.deactivated_ms else rng.choice(closings)
+    other = rng.choice([other for other in world.orcids if other != orcid])
+    return change_state(world.sim, orcid, change, other)
+
+
+CHANGES_OF_STATE = ("lock", "unlock", "deactivate", "reactivate", "deprecate", "hide")
+
+
+def change_state(sim: SimulatedRegistry, orcid: str, change: str, other: str) -> bool:
+    """Close or open a record, if it is in a state in which that happens; with a closed account goes its token."""
+    state = sim.profiles.state(orcid)
+    closed = {"locked": state.locked, "deactivated": state.deactivated_ms is not None}
+    allowed = {"unlock": {"locked"}, "reactivate": {"deactivated"}}.get(change, set())
+    if state.primary_orcid or {name for name, is_so in closed.items() if is_so} != allowed:
         return False
-    if state.locked:
-        change.unlock(orcid)
-    elif state.deactivated_ms:
-        change.reactivate(orcid)
-    elif (chance := rng.random()) < 0.35:
-        change.lock(orcid)
-    elif chance < 0.6 and orcid not in world.granted:
-        change.deactivate(orcid)
-    elif chance < 0.65:
-        change.deprecate(orcid, rng.choice([other for other in world.orcids if other != orcid]))
-    else:
+    if change == "deprecate":
+        if other == orcid or sim.profiles.state(other).primary_orcid:
+            return False
+        sim.edit.deprecate(orcid, other)
+    elif change == "hide":
         for put_code in list(state.of("work")):
-            with suppress(KeyError):
-                change.set_visibility(orcid, "work", put_code, rng.choice(("private", "public", "limited")))
+            sim.edit.set_visibility(orcid, "work", put_code, "private")
+    else:
+        getattr(sim.edit, change)(orcid)
     return True
