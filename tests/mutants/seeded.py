@@ -1,0 +1,305 @@
+"""Seeded bugs: each a small edit of the code that breaks a promise, and the tests that must notice.
+
+Every one of them was an idea that somebody could have, and most were somebody's bug (reliability section 2.9). An edit
+replaces a text that must occur exactly once; when the code moves on, `test_seeded.py` says which edit has to follow.
+"""
+
+from dataclasses import dataclass
+
+INTERLEAVINGS = "tests/acceptance/test_interleavings.py"
+CRASH = "tests/acceptance/test_crash.py"
+DURABILITY = "tests/acceptance/test_durability.py"
+PROCESSES = "tests/acceptance/test_processes.py"
+RECONCILE = "tests/integration/test_reconcile"
+"""And the rest of the file's name."""
+
+QUEUE = "orcid_sync/store/queue.sql"
+RECONCILER = "orcid_sync/service/reconcile.py"
+LIFECYCLE = "orcid_sync/model/lifecycle.py"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In this file this text becomes that one."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One seeded bug."""
+
+    name: str
+    breaks: str
+    """What is wrong then, for a reader of the table."""
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+    """Arguments of pytest: the smallest selection that must fail."""
+    tries: int = 1
+    """How often the tests are run until they fail, where chance must help (processes that are killed)."""
+
+
+def mutant(name: str, breaks: str, tests: str, *edits: tuple[str, str, str], tries: int = 1) -> Mutant:
+    """A mutant whose tests are given as one text."""
+    return Mutant(name, breaks, tuple(Edit(*edit) for edit in edits), tuple(tests.split()), tries)
+
+
+_COMMIT = """            await queue.hold(connection, lease)
+            await mirror.apply(connection, lease.orcid, finding.changeset.writing)
+            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+            # Last, because it keeps everybody else's commits waiting for this one's.
+            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=turn.cause.value)
+"""
+_NEXT = "        async with transaction(self.database.worker) as connection:\n"
+_HOLD, _APPLY, _SETTLE, _WHY, _APPEND = (f"{line}\n" for line in _COMMIT.splitlines())
+
+_FENCE_IN_HOLD = "where orcid = :orcid and lease_no = :lease_no and applied_lease_no < :lease_no\n   for key share"
+_FENCE_IN_SETTLE = " where q.orcid = :orcid and q.lease_no = :lease_no\nreturning true;"
+
+_FEED_HEAD_BY_SEQUENCE = """
+drop table orcid_sync.feed_head;
+create sequence orcid_sync.feed_seq;
+create view orcid_sync.feed_head as
+  select true as one, '5f0b1b80-0000-4000-8000-000000000000'::uuid as epoch,
+         case when is_called then last_value else 0 end as last
+    from orcid_sync.feed_seq;
+create table orcid.changes ("""
+
+_TAKE_POSITIONS = """
+update orcid_sync.feed_head set last = last + :count
+returning last - :count as before, clock_timestamp() as at;
+"""
+_TAKE_NUMBERS = """
+select min(n) - 1 as before, clock_timestamp() as at
+  from (select nextval('orcid_sync.feed_seq') as n from generate_series(1, :count)) as numbers;
+"""
+
+_COMPARE_WHAT_BULK_ANSWERED = """
+        wanting = [item.id for item in reading.items if diff.wants_detail(held.items.get(item.id), item)]
+        kept = [i for i in reading.items if i.section != "work" or i.id in details or i.id not in wanting]
+        comparison = diff.compare(held.items, reading.answered, kept, details)
+"""
+
+_SUBSCRIBE_AND_READ = """
+        if self.subscription:
+            await self.subscription.ensure(lease.orcid)
+        try:
+            finding = await self._read(job)
+"""
+_READ_AND_SUBSCRIBE = """
+        try:
+            finding = await self._read(job)
+            if self.subscription:
+                await self.subscription.ensure(lease.orcid)
+"""
+
+MUTANTS = [
+    mutant(
+        "ack-before-commit",
+        "204 is sent while the mark is still on its way to the database",
+        DURABILITY,
+        ("orcid_sync/service/groupcommit.py", "        return await acknowledged\n", "        return True\n"),
+    ),
+    mutant(
+        "ack-on-failure",
+        "204 is sent although PostgreSQL could not take the mark",
+        f"{DURABILITY} -k postgresql",
+        ("orcid_sync/service/intake.py", "self._answer(UNAVAILABLE,", "self._answer(ACKNOWLEDGED,"),
+    ),
+    mutant(
+        "done-is-gen",
+        "success clears what arrived while the record was being read",
+        INTERLEAVINGS,
+        (QUEUE, "when :done then q.leased_gen else", "when :done then q.gen else"),
+    ),
+    mutant(
+        "boolean-dirty",
+        "a notification that comes while the iD is leased counts as dealt with",
+        INTERLEAVINGS,
+        (QUEUE, "       q.gen = q.leased_gen\n", "       (q.gen = q.leased_gen and q.lease_until <= now())\n"),
+    ),
+    mutant(
+        "drop-on-error",
+        "a failed reconciliation settles what it did not do",
+        INTERLEAVINGS,
+        (
+            LIFECYCLE,
+            "return Settlement(done=False, due_in=due_in, lane=turn.lane",
+            "return Settlement(done=True, due_in=due_in, lane=turn.lane",
+        ),
+    ),
+    mutant(
+        "no-fence",
+        "a worker that was paused past its lease still writes",
+        INTERLEAVINGS,
+        (QUEUE, _FENCE_IN_HOLD, _FENCE_IN_HOLD.replace("lease_no = :lease_no and ", "")),
+        (QUEUE, _FENCE_IN_SETTLE, _FENCE_IN_SETTLE.replace(" and q.lease_no = :lease_no", "")),
+    ),
+    mutant(
+        "no-fence-no-guard",
+        "an older read is written over a newer one",
+        INTERLEAVINGS,
+        (
+            QUEUE,
+            _FENCE_IN_HOLD,
+            _FENCE_IN_HOLD.replace("lease_no = :lease_no and applied_lease_no < :lease_no", ":lease_no > 0"),
+        ),
+        (QUEUE, _FENCE_IN_SETTLE, _FENCE_IN_SETTLE.replace("q.lease_no = :lease_no", ":lease_no > 0")),
+    ),
+    mutant(
+        "no-order-guard",
+        "one lease may write twice",
+        "tests/integration/test_queue.py",
+        (QUEUE, _FENCE_IN_HOLD, _FENCE_IN_HOLD.replace(" and applied_lease_no < :lease_no", "")),
+    ),
+    mutant(
+        "hold-without-lock",
+        "the fence is looked at, but not held until the commit",
+        "tests/integration/test_queue.py tests/integration/test_queue_model.py",
+        (QUEUE, "   for key share;", ";"),
+    ),
+    mutant(
+        "no-second-look",
+        "what ORCID's caches hid from the first read stays hidden until the next check",
+        INTERLEAVINGS,
+        (LIFECYCLE, "if turn.cause is Cause.NOTIFICATION or (not complete", "if (not complete"),
+    ),
+    mutant(
+        "no-second-look-at-states",
+        "an unlocking that is not announced stays unseen for a day",
+        INTERLEAVINGS,
+        (
+            LIFECYCLE,
+            "second_look_in=_second_look(turn, policy, complete=True)",
+            "second_look_in=turn.second_look_owed_in",
+        ),
+    ),
+    mutant(
+        "positions-from-a-sequence",
+        "positions come from a sequence: gaps, and readers that page by them miss what is committed late",
+        CRASH,
+        (
+            "orcid_sync/store/migrations/0003_feed.sql",
+            "\ncreate table orcid.changes (",
+            _FEED_HEAD_BY_SEQUENCE,
+        ),
+        (
+            "orcid_sync/store/changes.sql",
+            _TAKE_POSITIONS,
+            _TAKE_NUMBERS,
+        ),
+        tries=2,
+    ),
+    mutant(
+        "feed-in-another-transaction",
+        "the mirror changes, and after a crash in between nobody is told",
+        INTERLEAVINGS,
+        (RECONCILER, _COMMIT, _HOLD + _APPLY + _SETTLE + _NEXT + _APPEND),
+    ),
+    mutant(
+        "settle-before-apply",
+        "the iD is settled in a transaction of its own, and a crash before the second one loses the change",
+        INTERLEAVINGS,
+        (RECONCILER, _COMMIT, _HOLD + _SETTLE + _NEXT + _APPLY + _APPEND),
+    ),
+    mutant(
+        "apply-before-fence",
+        "the mirror is written in a transaction before the one that checks the lease",
+        INTERLEAVINGS,
+        (RECONCILER, _COMMIT, _APPLY + _APPEND + _NEXT + _HOLD + _SETTLE),
+    ),
+    mutant(
+        "delete-on-error",
+        "an error of the Registry is taken for a deactivated record",
+        INTERLEAVINGS,
+        (
+            "orcid_sync/registry/errors.py",
+            "return STATUSES.get(status, Unavailable)",
+            "return STATUSES.get(status, Deactivated)",
+        ),
+    ),
+    mutant(
+        "wrong-record-filed",
+        "another person's record is stored under the iD that was asked for",
+        f"{INTERLEAVINGS} tests/integration/test_reconcile_faults.py",
+        ("orcid_sync/registry/answers.py", "if _decode(body, _Record).orcid_identifier.path != orcid:", "if False:"),
+    ),
+    mutant(
+        "redirect-followed",
+        "the redirect of a merged record is followed to another person's",
+        "tests/integration/test_registry_exchange.py -k redirect",
+        ("orcid_sync/registry/exchange.py", "allow_redirects=False", "allow_redirects=True"),
+    ),
+    mutant(
+        "404-believed-at-once",
+        "one 404 is taken for the record's end",
+        f"{RECONCILE}_states.py -k 404",
+        (
+            RECONCILER,
+            "if fate.state is State.NOT_FOUND and not lifecycle",
+            "if False and fate.state is State.NOT_FOUND and not lifecycle",
+        ),
+    ),
+    mutant(
+        "shrink-guard-off",
+        "a read that lost most of a section is believed at once",
+        f"{RECONCILE}_states.py -k section",
+        (RECONCILER, "if not diff.shrinks(held.items, removed):", "if True:"),
+    ),
+    mutant(
+        "missing-section-is-empty",
+        "a section that the answer leaves out is taken for an empty one",
+        f"{RECONCILE}_states.py -k section",
+        ("orcid_sync/model/diff.py", "if key[0] in spoken_of and key not in seen", "if key not in seen"),
+    ),
+    mutant(
+        "missing-work-is-deleted",
+        "a work that a bulk answer leaves out is taken for deleted",
+        f"{RECONCILE}.py -k bulk",
+        (
+            RECONCILER,
+            "        comparison = diff.compare(held.items, reading.answered, reading.items, details)\n",
+            _COMPARE_WHAT_BULK_ANSWERED,
+        ),
+    ),
+    mutant(
+        "missing-work-is-known",
+        "a record of which a full work is missing is taken for completely read, and never asked again",
+        f"{RECONCILE}.py -k bulk",
+        ("orcid_sync/service/reading.py", "return details, len(details) == len(wanted)", "return details, True"),
+    ),
+    mutant(
+        "body-gate-ignores-access",
+        "an equal body is skipped although it was read with another access",
+        f"{RECONCILE}_access.py",
+        (
+            RECONCILER,
+            "if (digest, job.access) == (job.lease.body_digest, job.lease.body_access):",
+            "if digest == job.lease.body_digest:",
+        ),
+    ),
+    mutant(
+        "read-without-grace",
+        "a notification's record is read while ORCID still writes down our answer",
+        f"{PROCESSES} -k grace",
+        ("orcid_sync/daemon.py", "lane=Lane.NOTIFICATION, delay=grace)", "lane=Lane.NOTIFICATION, delay=timedelta())"),
+    ),
+    mutant(
+        "webhook-after-the-read",
+        "a change between the first read and the registration is never announced",
+        f"{RECONCILE}_webhooks.py",
+        (
+            RECONCILER,
+            _SUBSCRIBE_AND_READ,
+            _READ_AND_SUBSCRIBE,
+        ),
+    ),
+    mutant(
+        "stop-without-drain",
+        "the listeners close before the load balancer has looked away",
+        f"{PROCESSES} -k stop",
+        ("orcid_sync/daemon.py", "        await _drain(settings, draining, worker)\n", ""),
+    ),
+]
