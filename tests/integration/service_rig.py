@@ -169,7 +169,9 @@ class Bench:
         """Let time pass for one iD, and the circuit close: what is remembered lies further back."""
         moved = ", ".join(f"{name} = {name} - $2::interval" for name in TIMES)
         await self.connection.execute(f"update orcid_sync.queue set {moved} where orcid = $1", orcid, lapse)
-        await self.connection.execute("update orcid_sync.pace set paused_until = '-infinity', tat = '-infinity'")
+        await self.connection.execute(
+            "update orcid_sync.pace set failures = 0, failing_since = null, paused_until = '-infinity'"
+        )
 
     async def when_due(self, orcid: Orcid = O) -> str:
         """Let time pass until the iD is due, then reconcile it."""
