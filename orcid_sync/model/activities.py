@@ -17,7 +17,7 @@ class Affiliation(wire.Item, rename="kebab"):
     start_date: wire.FuzzyDate | None = None
     end_date: wire.FuzzyDate | None = None
     organization: wire.Organization | None = None
-    url: wire.Text | None = None
+    url: wire.Wrapped = None
     external_ids: wire.ExternalIds | None = None
 
 
@@ -26,9 +26,9 @@ class WorkSummary(wire.Item, rename="kebab"):
 
     type: str | None = None
     title: wire.Title | None = None
-    journal_title: wire.Text | None = None
+    journal_title: wire.Wrapped = None
     publication_date: wire.FuzzyDate | None = None
-    url: wire.Text | None = None
+    url: wire.Wrapped = None
     external_ids: wire.ExternalIds | None = None
 
 
@@ -46,7 +46,7 @@ class WorkDetail(Struct, rename="kebab"):
     short_description: str | None = None
     citation: Citation | None = None
     language_code: str | None = None
-    country: wire.Text | None = None
+    country: wire.Wrapped = None
     contributors: wire.Contributors | None = None
 
 
@@ -58,7 +58,7 @@ class FundingSummary(wire.Item, rename="kebab"):
     start_date: wire.FuzzyDate | None = None
     end_date: wire.FuzzyDate | None = None
     organization: wire.Organization | None = None
-    url: wire.Text | None = None
+    url: wire.Wrapped = None
     external_ids: wire.ExternalIds | None = None
 
 
@@ -73,7 +73,7 @@ class FundingDetail(Struct, rename="kebab"):
     """What the full funding adds."""
 
     last_modified_date: wire.Timestamp | None = None
-    organization_defined_type: wire.Text | None = None
+    organization_defined_type: wire.Wrapped = None
     short_description: str | None = None
     amount: Amount | None = None
     contributors: wire.Contributors | None = None
@@ -84,7 +84,7 @@ class PeerReviewSummary(wire.Item, rename="kebab"):
 
     reviewer_role: str | None = None
     review_type: str | None = None
-    review_url: wire.Text | None = None
+    review_url: wire.Wrapped = None
     completion_date: wire.FuzzyDate | None = None
     review_group_id: str | None = None
     convening_organization: wire.Organization | None = None
@@ -96,10 +96,10 @@ class PeerReviewDetail(Struct, rename="kebab"):
 
     last_modified_date: wire.Timestamp | None = None
     subject_external_identifier: wire.ExternalId | None = None
-    subject_container_name: wire.Text | None = None
+    subject_container_name: wire.Wrapped = None
     subject_type: str | None = None
     subject_name: wire.Title | None = None
-    subject_url: wire.Text | None = None
+    subject_url: wire.Wrapped = None
 
 
 class Proposal(Struct, rename="kebab"):
@@ -110,7 +110,7 @@ class Proposal(Struct, rename="kebab"):
     external_ids: wire.ExternalIds | None = None
     start_date: wire.FuzzyDate | None = None
     end_date: wire.FuzzyDate | None = None
-    url: wire.Text | None = None
+    url: wire.Wrapped = None
 
 
 class ResearchResourceSummary(wire.Item):
@@ -126,7 +126,7 @@ class ResourceItem(Struct, rename="kebab"):
     resource_type: str | None = None
     hosts: wire.Hosts | None = None
     external_ids: wire.ExternalIds | None = None
-    url: wire.Text | None = None
+    url: wire.Wrapped = None
 
 
 class ResourceItems(Struct, rename="kebab"):

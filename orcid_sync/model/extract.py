@@ -46,9 +46,9 @@ def number(text: str | int | None, *, limit: int) -> int | None:
     return value if value is not None and -limit <= value <= limit else None
 
 
-def text(wrapped: wire.Text | None) -> str | None:
+def text(wrapped: wire.Wrapped) -> str | None:
     """The text inside `{"value": …}`."""
-    return None if wrapped is None else wrapped.value
+    return wrapped.value if isinstance(wrapped, wire.Text) else wrapped
 
 
 def path(identity: wire.Identity | None) -> str | None:

@@ -31,7 +31,7 @@ def listed(member: str) -> Groups:
 
 def grouped(member: str) -> Groups:
     """Works, fundings, research resources: `group[]` of lists, the preferred version first."""
-    shape = _container("group", _container(member, Raw))
+    shape = _container("group", _group(member, Raw))
 
     def groups(container: Raw) -> Iterator[list[Raw]] | None:
         found = _inside(container, shape)
@@ -43,7 +43,7 @@ def grouped(member: str) -> Groups:
 def affiliations(kind: str) -> Groups:
     """`affiliation-group[].summaries[].{kind}-summary`."""
     summary = msgspec.defstruct("Summary", [("of", Raw, field(name=f"{kind}-summary"))])
-    shape = _container("affiliation-group", _container("summaries", summary))
+    shape = _container("affiliation-group", _group("summaries", summary))
 
     def groups(container: Raw) -> Iterator[list[Raw]] | None:
         found = _inside(container, shape)
@@ -54,7 +54,7 @@ def affiliations(kind: str) -> Groups:
 
 def peer_reviews() -> Groups:
     """Two levels: the review group, in it the reviews that share an identifier."""
-    shape = _container("group", _container("peer-review-group", _container("peer-review-summary", Raw)))
+    shape = _container("group", _group("peer-review-group", _group("peer-review-summary", Raw)))
 
     def groups(container: Raw) -> Iterator[list[Raw]] | None:
         found = _inside(container, shape)
@@ -64,12 +64,18 @@ def peer_reviews() -> Groups:
 
 
 def _container(member: str, shape: Any) -> Any:
-    """A Struct of which `of` is the list called `member`; None if the list is not there.
+    """A Struct of which `of` is the list called `member`; None if the list is not there."""
+    return msgspec.defstruct("Container", [("of", _list_of(shape) | None, field(name=member, default=None))])
 
-    Converters from XML write a list of one as the one: that is taken for a list too.
-    """
-    lists = list[shape] | None if shape is Raw else list[shape] | shape | None
-    return msgspec.defstruct("Container", [("of", lists, field(name=member, default=None))])
+
+def _group(member: str, shape: Any) -> Any:
+    """The same for a group, which is malformed without its list: it must not be taken for an empty one (F49)."""
+    return msgspec.defstruct("Group", [("of", _list_of(shape), field(name=member))])
+
+
+def _list_of(shape: Any) -> Any:
+    """Converters from XML write a list of one as the one: that is taken for a list too."""
+    return list[shape] if shape is Raw else list[shape] | shape
 
 
 def _inside(container: Raw, shape: Any) -> list[Any] | None:
@@ -79,6 +85,4 @@ def _inside(container: Raw, shape: Any) -> list[Any] | None:
 
 
 def _many(found: Any) -> list[Any]:
-    if found is None:
-        return []
     return found if isinstance(found, list) else [found]

@@ -7,9 +7,9 @@ from orcid_sync.model.extract import Entry
 class Name(wire.Item, rename="kebab"):
     """`person.name`."""
 
-    given_names: wire.Text | None = None
-    family_name: wire.Text | None = None
-    credit_name: wire.Text | None = None
+    given_names: wire.Wrapped = None
+    family_name: wire.Wrapped = None
+    credit_name: wire.Wrapped = None
 
 
 class Content(wire.Item):
@@ -30,14 +30,14 @@ class Email(wire.Item, rename="kebab"):
 class Address(wire.Item):
     """A country of the person."""
 
-    country: wire.Text | None = None
+    country: wire.Wrapped = None
 
 
 class ResearcherUrl(wire.Item, rename="kebab"):
     """A web link of the person."""
 
     url_name: str | None = None
-    url: wire.Text | None = None
+    url: wire.Wrapped = None
 
 
 class PersonIdentifier(wire.Item, rename="kebab"):
@@ -45,7 +45,7 @@ class PersonIdentifier(wire.Item, rename="kebab"):
 
     external_id_type: str | None = None
     external_id_value: str | None = None
-    external_id_url: wire.Text | None = None
+    external_id_url: wire.Wrapped = None
     external_id_relationship: str | None = None
 
 

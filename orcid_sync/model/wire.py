@@ -4,6 +4,8 @@ Every member may be null or absent and members unknown to us are passed over her
 Enumerations are plain text, because ORCID's lists grow (contract section 11, no. 45).
 """
 
+from typing import TypeAlias
+
 from msgspec import Struct, field
 
 
@@ -11,6 +13,10 @@ class Text(Struct):
     """`{"value": "…"}`."""
 
     value: str | None = None
+
+
+Wrapped: TypeAlias = Text | str | None
+"""A text in its wrapper, or bare as in ORCID's samples of what to send; null."""
 
 
 class Timestamp(Struct):
@@ -44,10 +50,10 @@ class Source(Struct, rename="kebab"):
 
     source_orcid: Identity | None = None
     source_client_id: Identity | None = None
-    source_name: Text | None = None
+    source_name: Wrapped = None
     assertion_origin_orcid: Identity | None = None
     assertion_origin_client_id: Identity | None = None
-    assertion_origin_name: Text | None = None
+    assertion_origin_name: Wrapped = None
 
 
 class Normalized(Struct):
@@ -70,7 +76,7 @@ class ExternalId(Struct, rename="kebab"):
     external_id_value: str | None = None
     external_id_normalized: Normalized | None = None
     external_id_normalized_error: NormalizedError | None = None
-    external_id_url: Text | None = None
+    external_id_url: Wrapped = None
     external_id_relationship: str | None = None
 
 
@@ -113,8 +119,8 @@ class TranslatedTitle(Struct, rename="kebab"):
 class Title(Struct, rename="kebab"):
     """A title with its subtitle (works) and translation."""
 
-    title: Text | None = None
-    subtitle: Text | None = None
+    title: Wrapped = None
+    subtitle: Wrapped = None
     translated_title: TranslatedTitle | None = None
 
 
@@ -140,8 +146,8 @@ class Contributor(Struct, rename="kebab"):
     """A contributor of a work or funding."""
 
     contributor_orcid: Identity | None = None
-    credit_name: Text | None = None
-    contributor_email: Text | None = None
+    credit_name: Wrapped = None
+    contributor_email: Wrapped = None
     contributor_attributes: ContributorAttributes | None = None
 
 

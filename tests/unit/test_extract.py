@@ -243,6 +243,18 @@ def test_the_list_of_resources_may_be_wrapped_as_in_xml() -> None:
     assert wrapped.items == entry(("research-resource", "501")).items
 
 
+def test_a_text_may_come_without_its_wrapper() -> None:
+    """As in ORCID's samples of what to send; a text "null" is a text."""
+    record = rich_record()
+    record["person"]["name"]["given-names"] = "null"
+    record["person"]["name"]["family-name"] = {"value": "null"}
+    assert said(entry(("name", ""), record).row) == {
+        "given_names": "null",
+        "family_name": "null",
+        "credit_name": "A. Sample",
+    }
+
+
 @pytest.mark.parametrize("key", FORMS, ids=str)
 def test_without_its_full_form_an_item_says_what_its_summary_says(key: ItemKey) -> None:
     alone, full = entry(key, with_form=False), entry(key)

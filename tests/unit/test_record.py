@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_record import ORCID, encode, keyword, rich_record, with_keywords
 
-from orcid_sync.model.record import clean, parse_record
+from orcid_sync.model.cleaning import clean
+from orcid_sync.model.record import parse_record
 from orcid_sync.model.sections import SECTIONS, MalformedRecord
 
 # Every text that JSON can carry, also what no UTF-8 and no PostgreSQL can: NULs and lone surrogates.
@@ -210,6 +211,20 @@ def without(record: dict[str, Any], section: str, *, leave: str) -> dict[str, An
         inner.pop(name)
         inner |= {"no list": {}, "null list": {name: None}, "empty list": {name: []}}[leave]
     return record
+
+
+@pytest.mark.fault("F49")
+@pytest.mark.parametrize("section", [name for name, section in SECTIONS.items() if section.grouped])
+@pytest.mark.parametrize("broken", [None, "gone"])
+def test_a_group_without_its_list_is_malformed(section: str, broken: str | None) -> None:
+    """It must not be taken for an empty one: its items would seem to be gone. So looked groups of API 2.1."""
+    record = rich_record()
+    container = record[SECTIONS[section].block][SECTIONS[section].container]
+    (groups,) = (value for value in container.values() if isinstance(value, list))
+    inner = next(name for name, value in groups[0].items() if isinstance(value, list))
+    groups[0][inner if broken is None else "renamed"] = groups[0].pop(inner) if broken else None
+    with pytest.raises(MalformedRecord, match=rf"^{SECTIONS[section].container}: "):
+        list(parse_record(encode(record)).items())
 
 
 LISTED = [name for name in SECTIONS if name not in ("name", "biography")]
