@@ -1,12 +1,12 @@
 """A record as ORCID answers it, taken apart as far as is needed to compare it: items stay undecoded."""
 
-import re
 from collections.abc import Iterator
 
 import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model import wire
+from orcid_sync.model.cleaning import clean
 from orcid_sync.model.extract import moment
 from orcid_sync.model.sections import SECTIONS, Item, MalformedRecord, Section, shape_of
 
@@ -15,12 +15,6 @@ _KNOWN = {
     | {"last-modified-date", "path"}
     for block in ("person", "activities-summary")
 }
-
-# PostgreSQL's text and jsonb take neither NUL nor lone surrogates (F46, F47). An escaped backslash is matched first, so
-# that the text \\u0000 (a backslash and "u0000") stays as it is; proper surrogate pairs are matched before lone ones.
-_ESCAPES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<bad>\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 class Record(Struct, frozen=True):
@@ -58,34 +52,29 @@ class Record(Struct, frozen=True):
             yield from items
 
 
-def clean(body: bytes) -> bytes:
-    """The body without what PostgreSQL cannot store: NULs, lone surrogates and broken UTF-8 become U+FFFD.
-
-    Done before anything is hashed, so that a record never changes by being stored (F46, F47).
-    """
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        body = body.decode(errors="replace").encode()
-    if b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body:
-        body = _ESCAPES.sub(lambda match: b"\\ufffd" if match["bad"] else match[0], body)
-    return body
-
-
 def parse_record(body: bytes) -> Record:
     """Take a record's JSON apart. Raises MalformedRecord if it is not a record or not JSON."""
     with shape_of("record"):
-        members = msgspec.json.decode(clean(body), type=dict[str, Raw])
-        head_members = {name: raw for name, raw in members.items() if name not in ("person", "activities-summary")}
-        head = msgspec.json.decode(msgspec.json.encode(head_members), type=wire.RecordHead, strict=False)
-        blocks = {name: msgspec.json.decode(members[name], type=dict[str, Raw]) for name in _KNOWN if name in members}
+        members = _members(body)
+        own = clean(msgspec.json.encode({name: raw for name, raw in members.items() if name not in _KNOWN}))
+        head = msgspec.json.decode(own, type=wire.RecordHead, strict=False)
+        blocks = {name: _members(members[name]) for name in _KNOWN if name in members}
     if head.orcid_identifier is None or not head.orcid_identifier.path or len(blocks) != len(_KNOWN):
         raise MalformedRecord("record: orcid-identifier, person or activities-summary is missing")
-    return Record(head.orcid_identifier.path, head, _own_part(head_members, blocks), blocks)
+    return Record(head.orcid_identifier.path, head, _own_part(own, blocks), blocks)
 
 
-def _own_part(members: dict[str, Raw], blocks: dict[str, dict[str, Raw]]) -> bytes:
+def _members(body: bytes | Raw) -> dict[str, Raw]:
+    """The members of an object, undecoded. Cleaning a whole body takes long: only if it cannot be read otherwise."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Raw])
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        return msgspec.json.decode(clean(bytes(body)), type=dict[str, Raw])
+
+
+def _own_part(head: bytes, blocks: dict[str, dict[str, Raw]]) -> bytes:
     """What belongs to no item: identifier, preferences, history, and members that this version does not know."""
+    members = msgspec.json.decode(head, type=dict[str, Raw])
     own: dict[str, object] = dict(members)
     history = msgspec.json.decode(members["history"], type=dict[str, Raw] | None) if "history" in members else None
     if history:
@@ -94,4 +83,4 @@ def _own_part(members: dict[str, Raw], blocks: dict[str, dict[str, Raw]]) -> byt
         unknown = {name: raw for name, raw in blocks[block].items() if name not in known}
         if unknown:
             own[block] = unknown
-    return msgspec.json.encode(own)
+    return clean(msgspec.json.encode(own))

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model import activities, extract, person, rows, wire
+from orcid_sync.model.cleaning import clean
 from orcid_sync.model.extract import Entry
 from orcid_sync.model.groups import Groups, affiliations, grouped, listed, peer_reviews, single
 
@@ -116,11 +117,11 @@ class Section(Struct, frozen=True):
         seen: dict[str, bytes] = {}
         with shape_of(self.container):
             for group in groups:
-                heads = [_decode_head(raw) for raw in group]
+                docs = [clean(bytes(raw)) for raw in group]
+                heads = [_decode_head(doc) for doc in docs]
                 first = min((head.put_code or 0 for head in heads), default=0)
-                for position, (raw, head) in enumerate(zip(group, heads, strict=True)):
+                for position, (doc, head) in enumerate(zip(docs, heads, strict=True)):
                     key = self._key(head)
-                    doc = bytes(raw)
                     if seen.setdefault(key, doc) != doc:
                         raise MalformedRecord(f"{self.container}: one put-code stands for two different items")
                     if seen[key] is doc:

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from orcid_sync.model.cleaning import clean
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record import clean
 from orcid_sync.registry.errors import Malformed, ScopeNotGranted, Unavailable, WrongRecord
 
 T = TypeVar("T")
@@ -74,12 +74,11 @@ class _Token(Struct):
 
 
 def read_record(orcid: Orcid, body: bytes) -> bytes:
-    """The record's JSON, cleaned of what PostgreSQL cannot store.
+    """The record's JSON, as it came.
 
     Raises WrongRecord unless the record answered is the record asked (fault F53); Malformed unless it has both
     `person` and `activities-summary` (contract section 3.6); Unavailable if it is not whole.
     """
-    body = clean(body)
     if _decode(body, _Record).orcid_identifier.path != orcid:
         raise WrongRecord
     return body
@@ -92,7 +91,7 @@ def read_works(orcid: Orcid, put_codes: Collection[int], body: bytes) -> dict[in
     missing here is unknown, not deleted (fault F40).
     """
     works = {}
-    for element in _decode(clean(body), _Bulk).bulk or []:
+    for element in _decode(body, _Bulk).bulk or []:
         if bytes(element.work) != b"null":
             put_code, work = _read_head(orcid, bytes(element.work))
             works[put_code] = work
@@ -101,7 +100,7 @@ def read_works(orcid: Orcid, put_codes: Collection[int], body: bytes) -> dict[in
 
 def read_item(orcid: Orcid, put_code: int, body: bytes) -> bytes:
     """A full item's JSON. Raises WrongRecord if it has another put-code or belongs to another record."""
-    answered, item = _read_head(orcid, clean(body))
+    answered, item = _read_head(orcid, body)
     if answered != put_code:
         raise WrongRecord
     return item
@@ -147,9 +146,19 @@ def _decode(body: bytes, shape: type[T]) -> T:
     # Raised outside the handler: the decoder's own exception may quote the answer.
     failure: Malformed | Unavailable
     try:
-        return msgspec.json.decode(body, type=shape)
+        return _decode_dirty(body, shape)
     except (msgspec.ValidationError, RecursionError):
         failure = Malformed()
     except (msgspec.DecodeError, ValueError):
         failure = Unavailable("the answer is not complete JSON")
     raise failure
+
+
+def _decode_dirty(body: bytes, shape: type[T]) -> T:
+    """Decode; a body with broken characters is cleaned first. Only then: of a large one that takes long."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError:
+        raise
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        return msgspec.json.decode(clean(body), type=shape)

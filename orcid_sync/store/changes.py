@@ -14,7 +14,8 @@ from orcid_sync.store.queries import load_queries
 
 _queries = load_queries("changes")
 
-CHUNK = 500
+CHUNK = 100
+"""Changes written by one COPY."""
 _COLUMNS = (
     "seq",
     "orcid",

@@ -5,6 +5,7 @@ rows by UPDATE, the lists of a changed item by DELETE and COPY. The statements f
 which is why they are the only ones that are not in a .sql file; a test prepares them all.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -24,7 +25,10 @@ from orcid_sync.store.queries import load_queries
 _queries = load_queries("mirror")
 
 CHUNK = 100
-"""Items written at a time: some 5 ms of work between two turns of the event loop."""
+"""Items written by one COPY."""
+
+BITE = 10
+"""Items made into rows between two turns of the event loop: less than a millisecond."""
 
 
 class _List(Struct, frozen=True):
@@ -75,7 +79,17 @@ async def apply(connection: AnyConnection, orcid: str, writing: Writing) -> None
         await _update(connection, update)
     added = iter(writing.added)
     while chunk := list(islice(added, CHUNK)):
-        await _add(connection, [(section, section.entry(orcid, content)) for section, content in chunk])
+        await _add(connection, await _entries(orcid, chunk))
+
+
+async def _entries(orcid: str, added: Sequence[tuple[Section, Content]]) -> list[tuple[Section, Entry]]:
+    """The items as rows. Notifications must not wait for a large record (fault F28), so there are pauses."""
+    entries = []
+    for number, (section, content) in enumerate(added, 1):
+        entries.append((section, section.entry(orcid, content)))
+        if number % BITE == 0:
+            await asyncio.sleep(0)
+    return entries
 
 
 async def _write_record(connection: AnyConnection, orcid: str, writing: Writing) -> None:
