@@ -14,6 +14,8 @@ from orcid_sync.cli.people import single
 from orcid_sync.cli.session import Failure, Session, tell
 
 if TYPE_CHECKING:
+    from asyncpg import Connection
+
     from orcid_sync.store.reading import Choice, FeedEntry
 
 PAGE = 500
@@ -24,6 +26,8 @@ LAST = 20
 
 POLL_SECONDS = 1.0
 """How often --follow looks."""
+
+REWOUND = "Resync: the feed's history was lost or rewound; start again from 0."
 
 OPS = {"added": "green", "updated": "yellow", "removed": "red", "withdrawn": "magenta"}
 
@@ -57,7 +61,7 @@ def changes(
 
     async def work(dsn: str) -> None:
         start, known = await _start(session, dsn, choice, after, epoch, limit)
-        pages = _follow(session, dsn, choice, start, known) if follow else _read(session, dsn, choice, start)
+        pages = (_follow if follow else _read)(session, dsn, choice, start, known)
         await _print(pages, limit, json=json)
 
     with session.database() as dsn:
@@ -85,13 +89,23 @@ async def _start(
         return after, head.epoch
 
 
-async def _read(session: Session, dsn: str, choice: "Choice", after: int) -> AsyncIterator[list["FeedEntry"]]:
-    from orcid_sync.store import reading  # noqa: PLC0415 - heavy
-
+async def _read(
+    session: Session, dsn: str, choice: "Choice", after: int, epoch: str
+) -> AsyncIterator[list["FeedEntry"]]:
     async with session.connect(dsn) as connection:
-        while page := await reading.changes_after(connection, after, choice, limit=PAGE):
+        while page := await _page(connection, choice, after, epoch):
             yield page
             after = page[-1].seq
+
+
+async def _page(connection: "Connection", choice: "Choice", after: int, epoch: str) -> list["FeedEntry"]:
+    """The next changes. Raises Failure if they belong to another history than the position (invariant S20)."""
+    from orcid_sync.store import reading  # noqa: PLC0415 - heavy
+
+    page = await reading.changes_after(connection, after, choice, limit=PAGE)
+    if page and page[-1].epoch != epoch:
+        raise Failure(REWOUND)
+    return page
 
 
 async def _follow(
@@ -106,12 +120,12 @@ async def _follow(
         try:
             async with session.connect(dsn) as connection:
                 if (head := await reading.feed_head(connection)).epoch != epoch or head.last < after:
-                    raise Failure("Resync: the feed's history was lost or rewound; start again from 0.")
+                    raise Failure(REWOUND)
                 if waiting:
                     tell("The database is back.")
                 waiting = False
                 while True:
-                    page = await reading.changes_after(connection, after, choice, limit=PAGE)
+                    page = await _page(connection, choice, after, epoch)
                     yield page
                     after = page[-1].seq if page else after
                     if len(page) < PAGE:

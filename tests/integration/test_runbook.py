@@ -27,13 +27,14 @@ async def test_the_sql_runs(connection: asyncpg.Connection, sql: str) -> None:
 
 async def test_after_a_restore_the_feed_is_another_one_and_everybody_is_due(connection: asyncpg.Connection) -> None:
     state = (
-        "select epoch, due_at <= now() as due, gen > leased_gen as marked from orcid_sync.feed_head, orcid_sync.queue"
+        "select epoch, due_at <= now() + interval '1 day' as due, gen > leased_gen as marked "
+        "from orcid_sync.feed_head, orcid_sync.queue"
     )
     await connect_orcids(connection, [Entry(orcid=ORCID)])
     await connection.execute("update orcid_sync.queue set due_at = now() + interval '7 days', leased_gen = gen")
     before = await connection.fetchrow(state)
 
-    await connection.execute(next(sql for sql in STATEMENTS if "feed_head" in sql))
+    await connection.execute(next(sql for sql in STATEMENTS if "new_epoch" in sql))
 
     after = await connection.fetchrow(state)
     assert (after["due"], after["marked"]) == (True, True)
