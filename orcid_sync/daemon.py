@@ -29,7 +29,7 @@ from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.groupcommit import GroupCommit
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.intake import Intake
-from orcid_sync.service.listeners import internal_listener, public_listener
+from orcid_sync.service.listeners import allow_connections, internal_listener, public_listener
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.reconcile import Finding, Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
@@ -59,6 +59,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
     """
     settings.require(*settings.needed_to_serve)
     stop = stop or _stop_signal()
+    allow_connections()
     metrics, draining = Metrics(), Draining()
     heartbeats = Heartbeats(asyncio.get_running_loop().time)
     async with AsyncExitStack() as stack:

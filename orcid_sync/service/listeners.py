@@ -4,8 +4,9 @@ aiohttp's defaults would keep silent connections for an hour, print every secret
 Python's version in each answer, and quote malformed requests in its log and to whoever sent them.
 """
 
+import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -16,6 +17,9 @@ SERVER = "orcid-sync"
 
 BACKLOG = 1024
 """Connections that the kernel holds while the loop is busy (a storm of notifications: fault F07)."""
+
+OPEN_FILES = 65_536
+"""Connections, and other files, that the process asks to be allowed."""
 
 KEEPALIVE_SECONDS = 75.0
 """Longer than the minute for which proxies usually keep idle connections, so that they close first and never send a
@@ -37,6 +41,19 @@ LIMITS: dict[str, Any] = {
 type_of_handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger(__name__)
+
+
+def allow_connections(number: int = OPEN_FILES) -> None:
+    """Raise the number of files that this process may have open to `number`, or as far as it may.
+
+    Most systems begin with 1,024, for the sake of programs that use select(); beyond, a storm of notifications (fault
+    F07) would find the door closed for a second at a time.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS says no above a limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.service.groupcommit import GroupCommit
 from orcid_sync.service.health import Draining
 from orcid_sync.service.intake import Intake
-from orcid_sync.service.listeners import KEEPALIVE_SECONDS, public_listener
+from orcid_sync.service.listeners import KEEPALIVE_SECONDS, allow_connections, public_listener
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.wakeup import WakeUp
 from orcid_sync.store.database import Database
@@ -54,6 +54,7 @@ async def running_intake(
     database: Database, *, keepalive_seconds: float = KEEPALIVE_SECONDS, grace: timedelta = GRACE
 ) -> AsyncIterator[Rig]:
     """The public listener as the daemon composes it."""
+    allow_connections()
     rig = Rig()
 
     async def connect() -> asyncpg.Connection:
