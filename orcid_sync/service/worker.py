@@ -107,6 +107,9 @@ class Worker:
                 log.warning("database away", reason=str(error))
             self._database_away = True
             return RETRY_SECONDS
+        except Exception:
+            log.exception("the worker met a defect")  # and goes on: if the loop died, nobody would notice (fault F23)
+            return max(RETRY_SECONDS, self._poll_seconds)
         if self._database_away:
             log.warning("database back")
         self._database_away = False
