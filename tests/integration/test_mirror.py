@@ -194,7 +194,7 @@ CLEANED = "\ufffd \ufffd \ufffd\ufffd \\u0000 🧪"
 @pytest.mark.fault("F46", "F47")
 async def test_what_postgresql_cannot_store_never_poisons_a_record(database: Database) -> None:
     record = with_keywords(rich_record(), keyword(1, "@", **{"@": "@"}))
-    record["future"] = "@"
+    record["future"] = record["person"]["future"] = "@"
     set_in("person", "name", "given-names", "value", to="@")(record)
     body = encode(record).replace(b'"@"', DIRTY)
     told = await apply_record(database.worker, body)
@@ -202,7 +202,8 @@ async def test_what_postgresql_cannot_store_never_poisons_a_record(database: Dat
     assert len(told) == len(list(parse_record(body).items())) + 1
     assert await fetch(database.reader, "select content, doc->>$1 from orcid.keywords", CLEANED) == [(CLEANED, CLEANED)]
     assert await fetch(database.reader, "select given_names from orcid.names") == [(CLEANED,)]
-    assert await fetch(database.reader, "select doc->>'future' from orcid.records") == [(CLEANED,)]
+    own = "select doc->>'future', doc->'person'->>'future' from orcid.records"
+    assert await fetch(database.reader, own) == [(CLEANED, CLEANED)]
 
 
 @pytest.mark.fault("F48")

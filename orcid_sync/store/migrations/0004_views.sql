@@ -89,13 +89,16 @@ comment on column orcid.people.registry_modified_at is 'When the record last mov
 comment on column orcid.people.changed_at is 'When the mirror of the record last changed.';
 
 create view orcid.work_groups with (security_invoker = true) as
-  select p.orcid, p.group_put_code, p.put_code, p.type, p.title, p.journal_title, p.publication_date, p.publication_year,
-         (select count(*) from orcid.works v where v.orcid = p.orcid and v.group_put_code = p.group_put_code) as versions,
-         (select coalesce(e.normalized, e.value) from orcid.external_ids e
-           where e.orcid = p.orcid and e.section = 'work' and e.type = 'doi' and e.relationship = 'self'
-             and e.put_code in (select v.put_code from orcid.works v where v.orcid = p.orcid and v.group_put_code = p.group_put_code)
-           order by (e.put_code = p.put_code) desc, e.put_code, e.position limit 1) as doi
-    from orcid.works p where p.preferred;
+  select p.orcid, p.group_put_code, p.put_code, p.type, p.title, p.journal_title, p.publication_date, p.publication_year, p.versions, d.doi
+    from (select w.*, count(*) over (partition by w.orcid, w.group_put_code) as versions from orcid.works w) p
+    left join (
+      select distinct on (v.orcid, v.group_put_code) v.orcid, v.group_put_code, coalesce(e.normalized, e.value) as doi
+        from orcid.works v
+        join orcid.external_ids e
+          on e.orcid = v.orcid and e.section = 'work' and e.put_code = v.put_code and e.type = 'doi' and e.relationship = 'self'
+       order by v.orcid, v.group_put_code, v.group_position, e.position
+    ) d using (orcid, group_put_code)
+   where p.preferred;
 comment on view orcid.work_groups is 'One row per work as ORCID groups its versions, shown by the holder''s preferred version.';
 comment on column orcid.work_groups.orcid is 'The iD.';
 comment on column orcid.work_groups.group_put_code is 'Smallest put-code in the group.';
@@ -108,15 +111,18 @@ comment on column orcid.work_groups.publication_year is 'Year of publication.';
 comment on column orcid.work_groups.versions is 'Number of versions in the group.';
 comment on column orcid.work_groups.doi is 'DOI of the work (relationship self), the preferred version''s first.';
 
+-- A version without an identifier of the better kind goes under that of its group, so that a work is not counted twice.
 create view orcid.publications with (security_invoker = true) as
   with identified as (
     select distinct on (w.orcid, w.put_code) w.orcid, w.put_code, w.group_put_code, w.preferred, w.title, w.type, w.publication_date,
            e.type as identifier_type, lower(coalesce(e.normalized, e.value)) as identifier
       from orcid.works w
+      join orcid.works v on v.orcid = w.orcid and v.group_put_code = w.group_put_code
       left join orcid.external_ids e
-        on e.orcid = w.orcid and e.section = 'work' and e.put_code = w.put_code and e.relationship = 'self'
+        on e.orcid = v.orcid and e.section = 'work' and e.put_code = v.put_code and e.relationship = 'self'
        and e.type in ('doi', 'pmid', 'arxiv', 'isbn')
-     order by w.orcid, w.put_code, array_position(array['doi', 'pmid', 'arxiv', 'isbn'], e.type), e.position
+     order by w.orcid, w.put_code, array_position(array['doi', 'pmid', 'arxiv', 'isbn'], e.type),
+              (v.put_code = w.put_code) desc, v.group_position, e.position
   )
   select coalesce(identifier_type, 'put-code') as identifier_type,
          coalesce(identifier, orcid || '/' || group_put_code) as identifier,
