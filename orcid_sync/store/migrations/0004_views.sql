@@ -113,24 +113,26 @@ comment on column orcid.work_groups.doi is 'DOI of the work (relationship self),
 
 -- A version without an identifier of the better kind goes under that of its group, so that a work is not counted twice.
 create view orcid.publications with (security_invoker = true) as
-  with identified as (
-    select distinct on (w.orcid, w.put_code) w.orcid, w.put_code, w.group_put_code, w.preferred, w.title, w.type, w.publication_date,
-           e.type as identifier_type, lower(coalesce(e.normalized, e.value)) as identifier
+  with own as (
+    select distinct on (w.orcid, w.put_code) w.orcid, w.put_code, w.group_put_code, w.group_position, w.preferred, w.title, w.type, w.publication_date,
+           e.type as identifier_type, lower(coalesce(e.normalized, e.value)) as identifier, array_position(array['doi', 'pmid', 'arxiv', 'isbn'], e.type) as rank
       from orcid.works w
-      join orcid.works v on v.orcid = w.orcid and v.group_put_code = w.group_put_code
       left join orcid.external_ids e
-        on e.orcid = v.orcid and e.section = 'work' and e.put_code = v.put_code and e.relationship = 'self'
+        on e.orcid = w.orcid and e.section = 'work' and e.put_code = w.put_code and e.relationship = 'self'
        and e.type in ('doi', 'pmid', 'arxiv', 'isbn')
-     order by w.orcid, w.put_code, array_position(array['doi', 'pmid', 'arxiv', 'isbn'], e.type),
-              (v.put_code = w.put_code) desc, v.group_position, e.position
+     order by w.orcid, w.put_code, rank, e.position
+  ), grouped as (
+    select own.*, first_value(rank) over best as best_rank, first_value(identifier_type) over best as best_type, first_value(identifier) over best as best
+      from own
+    window best as (partition by orcid, group_put_code order by rank, group_position)
   )
-  select coalesce(identifier_type, 'put-code') as identifier_type,
-         coalesce(identifier, orcid || '/' || group_put_code) as identifier,
+  select coalesce(case when rank = best_rank then identifier_type else best_type end, 'put-code') as identifier_type,
+         coalesce(case when rank = best_rank then identifier else best end, orcid || '/' || group_put_code) as identifier,
          (array_agg(title order by preferred desc, orcid, put_code))[1] as title,
          (array_agg(type order by preferred desc, orcid, put_code))[1] as type,
          min(publication_date) as publication_date,
          array_agg(distinct orcid::text) as claimants
-    from identified
+    from grouped
    group by 1, 2;
 comment on view orcid.publications is 'One row per work across people: by DOI, else PMID, arXiv or ISBN; works without any of them stand alone.';
 comment on column orcid.publications.identifier_type is 'doi, pmid, arxiv, isbn, or put-code where the work has none.';
