@@ -93,7 +93,8 @@ async def _demand_current_schema(database: Database) -> None:
     async with database.reader.acquire() as connection:
         found = await status(connection)
     if found.state is not SchemaState.CURRENT:
-        raise CannotServe(found.explanation)
+        advice = " Run: orcid-sync migrate" if found.state is SchemaState.BEHIND else ""
+        raise CannotServe(f"The database's schema does not fit: {found.explanation}{advice}")
 
 
 async def _drain(settings: Settings, draining: Draining, worker: Worker | None) -> None:
