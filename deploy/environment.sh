@@ -20,7 +20,7 @@ find_python() {
         # A name may be there and not work (pyenv's shims), or work and be too old; one may lack venv (Debian's).
         python=$("$candidate" -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null) || continue
         [ -n "$python" ] || continue
-        "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+        "$python" -c 'import ensurepip, venv; ensurepip.version()' >/dev/null 2>/dev/null && return
         lame=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
     done
     [ -z "$lame" ] || give_up "This $lame cannot make environments: install its venv module (Debian, Ubuntu: apt install $lame-venv), or name another Python by PYTHON=/path/to/python3."
@@ -47,9 +47,13 @@ prepare_environment() {
     find_cache
     environment=$cache/$1-$(printf '%s' "$root" | cksum | cut -d ' ' -f 1)
     fingerprint=$({ echo "$python" && "$python" --version && cat "$lock"; } | cksum)
-    [ "$(cat "$environment/fingerprint" 2>/dev/null)" != "$fingerprint" ] || return 0
+    ! is_ready || return 0
     echo "Setting up a Python environment in $environment; this takes about $2 seconds the first time."
     make_environment
+}
+
+is_ready() {
+    [ "$(cat "$environment/fingerprint" 2>/dev/null)" = "$fingerprint" ]
 }
 
 # Made beside its place and put there by one rename, so that neither an interruption nor a second run breaks it.
@@ -57,16 +61,21 @@ make_environment() {
     made=$environment.$$ log=$environment.log
     trap 'rm -rf "$made" "$made.link"' EXIT
     trap 'exit 130' INT TERM HUP
-    old=$(readlink "$environment" || :)
     "$python" -m venv "$made" >"$log" 2>&1 || explain_failure
     # Wheels only: the hashes are to cover everything that runs, and no compiler is to be needed.
     install --require-hashes --only-binary :all: --requirement "$lock" || explain_failure
     install --no-deps --no-build-isolation --editable "$root" || explain_failure
     echo "$fingerprint" >"$made/fingerprint"
-    ln -s "$made" "$made.link"
-    "$python" -c 'import os, sys; os.replace(*sys.argv[1:])' "$made.link" "$environment"
+    if is_ready; then
+        rm -rf "$made" # another run was faster
+    else
+        old=$(readlink "$environment" || :)
+        ln -s "$made" "$made.link"
+        "$python" -c 'import os, sys; os.replace(*sys.argv[1:])' "$made.link" "$environment"
+        rm -rf ${old:+"$old"}
+    fi
     trap - EXIT INT TERM HUP
-    rm -rf "$log" ${old:+"$old"}
+    rm -f "$log"
 }
 
 install() {
@@ -74,12 +83,14 @@ install() {
 }
 
 explain_failure() {
+    missing=$(sed -n 's/.*No matching distribution found for \([A-Za-z0-9_.-]*\).*/\1/p' "$log")
     case $(cat "$log") in
-    *"No space left on device"*) give_up "The disk is full: $cache needs about 300 MB, or set XDG_CACHE_HOME to another folder." ;;
+    '' | *"No space left on device"*)
+        give_up "Cannot write to $cache: about 350 MB are needed. Make room, or set XDG_CACHE_HOME to another folder." ;;
     *NewConnectionError* | *NameResolutionError* | *ConnectTimeoutError* | *ReadTimeoutError* | *ProxyError* | *SSLError*)
-        give_up "The package index cannot be reached, which is needed the first time; the whole answer is in $log." ;;
+        give_up "The package index cannot be reached, which is needed the first time; pip's answer is in $log." ;;
     *"No matching distribution found"*)
-        give_up "There is a package without a build for this platform ($(uname -sm), $("$python" --version)): try Linux (glibc) or macOS (Apple silicon) with Python 3.11 to 3.14; which one is in $log." ;;
+        give_up "There is no ${missing:-package} for this platform ($(uname -sm), $("$python" --version)): Linux with glibc or macOS on Apple silicon is needed, and Python 3.11 to 3.14." ;;
     esac
     tail -n 5 "$log" >&2
     give_up "The environment could not be made; the whole answer is in $log."
