@@ -218,7 +218,7 @@ async def test_a_schema_that_is_ahead_is_refused_with_what_to_do(
 
 @pytest.mark.parametrize("listener", ["public", "internal"])
 async def test_a_port_in_use_is_one_sentence(registry: SimulatedRegistry, dsn: str, listener: str) -> None:
-    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with taken:
         port = taken.sockets[0].getsockname()[1]
         said = await refusal(settings_for(registry, **{f"{listener}_port": port}), dsn)
