@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from daemon_rig import Service, serving
 from intake_rig import connect_cold, exchange, path_of, post_all, request, running_intake, status_of
 from proxy import Proxy
 from service_rig import Bench, O
 
+from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.store import queue
+from orcid_sync.store.connections import Entry, connect_orcids
 from orcid_sync.store.database import (
     Database,
     DatabaseUnavailable,
@@ -141,6 +144,12 @@ async def test_a_full_disk_stops_the_mirror_but_not_the_marks(bench: Bench) -> N
     await bench.assert_mirrored()
 
 
+OPEN = """
+select count(*) from pg_stat_activity
+ where datname = current_database() and application_name like 'orcid\\_sync %' and application_name not like '% command'
+"""
+
+
 @pytest.mark.fault("F84")
 async def test_the_connections_of_a_process_are_as_many_as_the_readme_says(
     dsn: str, connection: asyncpg.Connection
@@ -151,14 +160,35 @@ async def test_the_connections_of_a_process_are_as_many_as_the_readme_says(
             for _ in range(pool.get_max_size()):
                 await stack.enter_async_context(transaction(pool))
         own = [await database.connect_intake(), await database.connect_listener()]
-        names = "('orcid_sync intake', 'orcid_sync worker', 'orcid_sync reader', 'orcid_sync listener')"
-        count = await connection.fetchval(
-            f"select count(*) from pg_stat_activity where datname = current_database() and application_name in {names}"
-        )
+        count = await connection.fetchval(OPEN)
         for each in own:
             each.terminate()
     assert count == workers + 12
     assert "`workers` + 12 connections" in README
+
+
+@pytest.mark.fault("F84")
+async def test_a_busy_service_opens_no_others(
+    settings: Settings, dsn: str, connection: asyncpg.Connection, sample_orcids: Sample
+) -> None:
+    """A hundred records and as many notifications at once, with readiness and metrics being asked for."""
+    orcids = sample_orcids(100)
+    most = 0
+
+    async def ask(service: Service) -> None:
+        for orcid in orcids:
+            assert await service.post(orcid) == 204
+            await asyncio.gather(service.get("/readyz"), service.get("/metrics"))
+
+    await connect_orcids(connection, [Entry(orcid=orcid) for orcid in orcids])
+    async with serving(settings, dsn) as service:
+        asking = asyncio.gather(*(ask(service) for _ in range(8)))
+        while not asking.done():
+            await connection.execute("select pg_stat_clear_snapshot()")
+            most = max(most, await connection.fetchval(OPEN))
+            await asyncio.wait([asking], timeout=0.01)
+        await asking
+    assert settings.workers < most <= settings.workers + 12
 
 
 @pytest.fixture

@@ -20,16 +20,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 import pytest
 from cli_rig import Cli
-from intake_rig import connect_cold, exchange, path_of, post_all, request, running_intake, status_of
+from daemon_rig import serving
+from intake_rig import connect_cold, path_of, post_all, running_intake
 from mirroring import mirrored_docs
 from service_rig import Bench, O
 
-from orcid_sync import daemon
 from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Settlement
 from orcid_sync.model.record import parse_record
-from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.store import queue
 from orcid_sync.store.connections import Entry, connect_orcids
 from orcid_sync.store.database import Database, connect, open_database, statements, transaction
@@ -159,19 +158,11 @@ async def test_the_service_runs(
 ) -> None:
     """Without NOTIFY: LISTEN is answered, but what is heard goes to whoever has the session then. The poll serves."""
     await bench.connect()
-    stop = asyncio.Event()
-    serving = asyncio.create_task(daemon.serve(settings, dsn, stop=stop))
-    try:
+    async with serving(settings, dsn) as service:
         await wait_until(lambda: shown(bench, connection), 20)
         bench.registry.edit.add_item(O, "keyword", {"content": "new"})
-        assert settings.webhook_secret is not None
-        secret = settings.webhook_secret.get_secret_value().encode()
-        path = callback_url("", secret=secret, key_version=1, environment="custom", orcid=O)
-        assert status_of(await exchange(settings.public_port, request(path))) == 204
+        assert await service.post(O) == 204
         await wait_until(lambda: shown(bench, connection), 20)
-    finally:
-        stop.set()
-        await asyncio.wait_for(serving, 20)
     await bench.assert_mirrored()
 
 
