@@ -165,9 +165,13 @@ class Worker:
     async def _give_back(self) -> None:
         """Release what could not be finished, so that it need not wait until its lease lapses."""
         while self._abandoned:
-            async with statements(self._database.worker) as connection:
-                await queue.release(connection, self._abandoned[-1])
-            self._abandoned.pop()
+            lease = self._abandoned.pop()  # at once: a turn and `stop` may both be here
+            try:
+                async with statements(self._database.worker) as connection:
+                    await queue.release(connection, lease)
+            except DatabaseUnavailable:
+                self._abandoned.append(lease)
+                raise
 
     async def _listen(self) -> None:
         """Have a connection that hears NOTIFY, if one is to be had; behind PgBouncer there may be none."""

@@ -284,6 +284,24 @@ async def test_stopping_finishes_what_it_can_and_gives_the_rest_back(bench: Benc
     assert await bench.turn(O) == "changed"  # leased again at once, though the lease was for a minute
 
 
+@pytest.mark.invariant("L4", "L7")
+async def test_every_lease_is_given_back_also_if_two_give_back_and_more_comes_meanwhile(bench: Bench) -> None:
+    """As when the worker is stopped during a turn."""
+    for orcid in MANY:
+        await bench.connect(orcid)
+    leases = await queue.lease_due(bench.connection, limit=len(MANY), lease=timedelta(minutes=1))
+    async with working(bench, capacity=0) as worker:
+        worker._abandoned += leases[:6]
+        giving = [asyncio.create_task(worker._give_back()) for _ in range(2)]
+        for lease in leases[6:]:
+            await asyncio.sleep(0)
+            worker._abandoned.append(lease)
+        await asyncio.gather(*giving)
+        await worker._give_back()
+
+    assert len(await queue.lease_due(bench.connection, limit=20, lease=timedelta(minutes=1))) == len(MANY)
+
+
 @pytest.mark.fault("F78")
 @pytest.mark.invariant("S14")
 async def test_a_full_disk_does_not_become_a_storm_of_reads(bench: Bench, wait_until: WaitUntil) -> None:
