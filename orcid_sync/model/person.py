@@ -3,6 +3,9 @@
 from orcid_sync.model import extract, rows, wire
 from orcid_sync.model.extract import Entry
 
+LONGEST_EMAIL = 350
+"""Characters that ORCID's schema allows."""
+
 
 class Name(wire.Item, rename="kebab"):
     """`person.name`."""
@@ -65,11 +68,16 @@ def biography(columns: extract.Common, item: Content, _detail: None) -> Entry:
     return Entry(rows.Biography(**columns, content=item.content))
 
 
+def email_key(address: str) -> str:
+    """The address as a key: in lower case (contract section 10), no longer than ORCID allows and an index takes."""
+    return address.lower()[:LONGEST_EMAIL]
+
+
 def email(columns: extract.Common, item: Email, _detail: None) -> Entry:
     """An e-mail address; the address in lower case is the key (contract section 10)."""
     row = rows.Email(
         **columns,
-        email=(item.email or "").lower(),
+        email=email_key(item.email or ""),
         verified=item.verified,
         verified_at=extract.moment(item.verification_date),
         is_primary=item.primary,

@@ -123,7 +123,7 @@ class Section(Struct, frozen=True):
                 for position, (doc, head) in enumerate(zip(docs, heads, strict=True)):
                     key = self._key(head)
                     if seen.setdefault(key, doc) != doc:
-                        raise MalformedRecord(f"{self.container}: one put-code stands for two different items")
+                        raise MalformedRecord(f"{self.container}: one key stands for two different items")
                     if seen[key] is doc:
                         yield self._item(key, head, Content(doc, None, *((first, position) if self.grouped else ())))
 
@@ -132,7 +132,7 @@ class Section(Struct, frozen=True):
             case None:
                 return ""
             case "email" if head.email:
-                return head.email.lower()
+                return person.email_key(head.email)
             case "put_code" if head.put_code is not None and abs(head.put_code) < 2**63:
                 return str(head.put_code)
         raise MalformedRecord(f"{self.container}: an item without {self.key_column}")

@@ -1,6 +1,8 @@
 """The mirror in PostgreSQL: everything arrives in typed columns, and nothing is written that did not change."""
 
 import json
+import random
+import string
 import types
 import typing
 from typing import Any
@@ -256,3 +258,17 @@ async def test_a_large_record_is_written_in_chunks(database: Database) -> None:
     async with transaction(database.reader) as connection:
         docs = await mirrored_docs(connection, ORCID)
     assert sum(section == "keyword" for section, _ in docs) == 2 * mirror.CHUNK + 1
+
+
+@pytest.mark.fault("F51")
+async def test_texts_of_any_length_are_stored(database: Database) -> None:
+    long = "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=20_000))  # does not compress
+    record = rich_record()
+    [employment] = record["activities-summary"]["employments"]["affiliation-group"][0]["summaries"]
+    register = employment["employment-summary"]["organization"]["disambiguated-organization"]
+    record["person"]["emails"]["email"][0]["email"] = f"{long}@example.org"
+    register["disambiguated-organization-identifier"] = long
+
+    await apply_record(database.worker, encode(record))
+
+    assert await apply_record(database.worker, encode(record)) == []

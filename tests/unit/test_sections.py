@@ -92,7 +92,7 @@ def test_equal_duplicates_collapse() -> None:
 
 @pytest.mark.fault("F50")
 def test_unequal_duplicates_are_refused() -> None:
-    with pytest.raises(MalformedRecord, match=r"^keywords: one put-code stands for two different items$"):
+    with pytest.raises(MalformedRecord, match=r"^keywords: one key stands for two different items$"):
         items_of(with_keywords(rich_record(), keyword(7, "one"), keyword(7, "other")))
 
 

@@ -259,7 +259,8 @@ create table orcid.affiliations (
   like orcid_sync.item_columns including comments including defaults,
   primary key (orcid, section, put_code)
 );
-create index affiliations_org on orcid.affiliations (org_disambiguated_id);
+-- Hash indexes where ORCID sets no limit to a text: a B-tree refuses rows with more than 2.7 kB in it.
+create index affiliations_org on orcid.affiliations using hash (org_disambiguated_id);
 comment on table orcid.affiliations is 'All seven kinds of affiliation; the views employments, educations, … show one kind each.';
 comment on column orcid.affiliations.orcid is 'The iD.';
 comment on column orcid.affiliations.section is 'Kind: employment, education, qualification, distinction, invited-position, membership or service.';
@@ -498,7 +499,7 @@ create table orcid.contributors (
   role              text,
   primary key (orcid, section, put_code, position)
 );
-create index contributors_orcid on orcid.contributors (contributor_orcid) where contributor_orcid is not null;
+create index contributors_orcid on orcid.contributors using hash (contributor_orcid) where contributor_orcid is not null;
 comment on table orcid.contributors is 'Contributors of works and fundings (full form only).';
 comment on column orcid.contributors.orcid is 'The iD of the record that the item is on.';
 comment on column orcid.contributors.section is 'work or funding.';

@@ -1,5 +1,6 @@
 -- What consumers read most: every item in one view, the people, each kind of affiliation, works as grouped, the feed, the past.
--- security_invoker: a view must not show more than its reader may see in the tables under it.
+-- security_invoker: a view must not show more than its reader may see in the tables under it. change_feed and freshness
+-- are without it, because they also read schema orcid_sync, in which readers have no rights.
 
 create view orcid.items with (security_invoker = true) as
   select orcid, 'name' as section, '' as key, visibility, modified_at, first_seen_at, changed_at, digest, null::timestamptz as detail_modified_at, doc, null::jsonb as detail, null::bigint as group_put_code, null::integer as group_position from orcid.names
