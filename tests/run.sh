@@ -39,6 +39,6 @@ if [ $# = 0 ]; then
     run mypy --strict -p orcid_sync
     run lint-imports
     # Each worker has a PostgreSQL of its own.
-    set -- --numprocesses auto --maxprocesses 8
+    set -- --numprocesses auto --maxprocesses 8 --dist worksteal
 fi
 run pytest "$@"
