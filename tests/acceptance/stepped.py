@@ -46,6 +46,8 @@ class Job:
     read_at: int = 0
     """The step in which it was read."""
     read_ms: int = 0
+    answered: bool = False
+    """Whether the Registry gave an answer from which anything can be learnt."""
     shown: Any = None
     """What the Registry showed at that moment, if it told the truth."""
     finding: Finding | None = None

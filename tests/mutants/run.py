@@ -19,6 +19,9 @@ from seeded import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 240
+ENVIRONMENT = {"ORCID_SYNC_ROUNDS": "5", "ORCID_SYNC_UNSHRUNK": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+PERSISTENT = {"ORCID_SYNC_EXAMPLES": "250"}
+"""With a bug planted the search may go on for longer: it ends when it has found something."""
 SAID = ("AssertionError", "assert ", "Error", "FAILED")
 
 
@@ -45,9 +48,9 @@ def copy(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
 
 
-def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[bool, str]:
-    """Whether the tests pass there, and the first line that says why not."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "ORCID_SYNC_ROUNDS": "5"}
+def run_tests(folder: Path, tests: tuple[str, ...], **more: str) -> tuple[bool, str]:
+    """Whether the tests pass there, and the first line that says why not; `more` is for their environment."""
+    environment = {**os.environ, **ENVIRONMENT, **more, "PYTHONPATH": str(folder)}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
     try:
         done = subprocess.run(
@@ -69,7 +72,7 @@ def judge(folder: Path, mutant: Mutant) -> tuple[bool, str]:
     try:
         write(folder, planted)
         for _ in range(mutant.tries):
-            passed, complaint = run_tests(folder, mutant.tests)
+            passed, complaint = run_tests(folder, mutant.tests, **PERSISTENT)
             if not passed:
                 return True, complaint
     finally:

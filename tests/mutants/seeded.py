@@ -118,7 +118,11 @@ MUTANTS = [
         "boolean-dirty",
         "a notification that comes while the iD is leased counts as dealt with",
         INTERLEAVINGS,
-        (QUEUE, "       q.gen = q.leased_gen\n", "       (q.gen = q.leased_gen and q.lease_until <= now())\n"),
+        (
+            QUEUE,
+            "   where q.orcid = any(:orcids::text[])\n     and (\n",
+            "   where q.orcid = any(:orcids::text[])\n     and q.lease_until <= now() and (\n",
+        ),
     ),
     mutant(
         "drop-on-error",
@@ -223,7 +227,7 @@ MUTANTS = [
     mutant(
         "wrong-record-filed",
         "another person's record is stored under the iD that was asked for",
-        f"{INTERLEAVINGS} tests/integration/test_reconcile_faults.py",
+        f"{RECONCILE}_faults.py -k filed",
         ("orcid_sync/registry/answers.py", "if _decode(body, _Record).orcid_identifier.path != orcid:", "if False:"),
     ),
     mutant(
