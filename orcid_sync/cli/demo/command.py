@@ -3,7 +3,6 @@
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.1
 SETTLE_SECONDS = 60.0
-_LOADED = "select count(*) from orcid_sync.queue where verified_at is not null"
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -106,28 +104,28 @@ class Act:
         return await self._summary(watch)
 
     async def _first_load(self) -> None:
-        """Wait until every connected iD has its webhook and its mirror."""
-        began = asyncio.get_running_loop().time()
-        total = len(self._stage.sim.profiles)
-        async for done in self._count(_LOADED, until=total):
-            line(text(f"first load: {done} of {total} records", "dim"))
-        items = await self._connection.fetchval("select count(*) from orcid.items")
-        hooks = await self._connection.fetchval("select count(*) from orcid_sync.webhooks where state = 'active'")
-        seconds = asyncio.get_running_loop().time() - began
-        line(f"Mirrored {total} records with {items} items in {seconds:.1f} s; {hooks} webhooks are registered.")
-        line("")
+        """Wait until every connected iD has its webhook and its mirror. Raises Failure if nothing happens any more."""
+        from orcid_sync.store import queue, reading, webhooks  # noqa: PLC0415 - heavy
 
-    async def _count(self, query: str, *, until: int) -> AsyncIterator[int]:
-        """The growing answers of a query, until it reaches a number. Raises Failure if it stops growing."""
-        last, quiet = -1, 0.0
-        while last < until:
-            number = await self._connection.fetchval(query)
-            if number != last:
-                yield number
-                last, quiet = number, 0.0
-            elif (quiet := quiet + LOOK_SECONDS) > SETTLE_SECONDS:
+        loop = asyncio.get_running_loop()
+        began = progressed = loop.time()
+        wanted = dict.fromkeys((Orcid(orcid) for orcid in self._stage.sim.profiles), 1)
+        left = None
+        while left != 0:
+            before, left = left, len(await queue.unfinished(self._connection, wanted))
+            if left != before:
+                line(text(f"first load: {len(wanted) - left} of {len(wanted)} records", "dim"))
+                progressed = loop.time()
+            elif loop.time() - progressed > SETTLE_SECONDS:
                 raise Failure(f"The daemon makes no progress. The end of its log:\n{self._stage.log_tail()}")
             await asyncio.sleep(LOOK_SECONDS)
+        hooks = sum((await webhooks.counts(self._connection)).values())
+        changes = (await reading.feed_head(self._connection)).last
+        line(
+            f"Mirrored {len(wanted)} records in {loop.time() - began:.1f} s: {changes} additions in the feed; "
+            f"{hooks} webhooks are registered."
+        )
+        line("")
 
     async def _watch(self) -> "Watch":
         from orcid_sync.cli.demo.watching import Watch  # noqa: PLC0415 - heavy

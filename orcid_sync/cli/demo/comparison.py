@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from orcid_sync.cli.demo.stage import Stage
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator.errors import Refusal
+from orcid_sync.store import reading
 from orcid_sync.store.database import AnyConnection
 
 
@@ -30,8 +31,8 @@ async def compare(stage: Stage, connection: AnyConnection) -> Comparison:
     for name in stage.sim.profiles:
         orcid = Orcid(name)
         theirs = dict(_items(_at_registry(stage, orcid)))
-        rows = await connection.fetch("select doc from orcid.items where orcid = $1", orcid)
-        ours = dict(pair for row in rows for pair in _items(msgspec.json.decode(row["doc"])))
+        mirrored = await reading.items(connection, orcid)
+        ours = dict(pair for item in mirrored for pair in _items(msgspec.json.decode(item.doc)))
         comparison.records += 1
         comparison.items += len(theirs)
         for key in sorted(theirs.keys() | ours.keys()):
