@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from service_rig import OTHER, Bench, O
 
+from orcid_sync.model import diff
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.service import reconcile
+from orcid_sync.model.sections import Section
+from orcid_sync.service import reading, reconcile
 from orcid_sync.service.health import Heartbeats
 from orcid_sync.service.worker import Worker
 from orcid_sync.simulator import big_record, numbered_orcid
@@ -117,6 +119,50 @@ async def test_a_frozen_worker_loses_its_lease_and_writes_nothing_twice(
 
     assert "lease lost" in capsys.readouterr().out
     assert (await bench.mirror(), await bench.head()) == (mirror_before, head)
+
+
+class Turns:
+    """How much of something happens between two turns of the event loop."""
+
+    def __init__(self) -> None:
+        self.most: dict[str, int] = {}
+        self._turn = 0
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    async def spin(self) -> None:
+        while True:
+            self._turn += 1
+            await asyncio.sleep(0)
+
+    def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*arguments: Any, **options: Any) -> Any:
+            turn, number = self._seen.get(name, (self._turn, 0))
+            self._seen[name] = (self._turn, number + 1 if turn == self._turn else 1)
+            self.most[name] = max(self.most.get(name, 0), self._seen[name][1])
+            return function(*arguments, **options)
+
+        return count
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.invariant("S1")
+async def test_a_record_of_3000_works_is_dealt_with_in_small_bites(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted rather than timed: what is done to items between two turns of the event loop."""
+    big_record(bench.registry.profiles, MANY[0], works=3000)
+    await bench.connect(MANY[0])
+    turns = Turns()
+    monkeypatch.setattr(reading, "wants_detail", turns.counted("wants_detail", reading.wants_detail))
+    monkeypatch.setattr(diff, "addition", turns.counted("addition", diff.addition))
+    monkeypatch.setattr(Section, "entry", turns.counted("entry", Section.entry))
+    spinning = asyncio.create_task(turns.spin())
+
+    assert await bench.turn(MANY[0]) == "changed"
+
+    spinning.cancel()
+    assert turns.most.keys() == {"wants_detail", "addition", "entry"}
+    assert max(turns.most.values()) <= 100, turns.most
 
 
 @pytest.mark.fault("F28")
