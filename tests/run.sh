@@ -26,6 +26,10 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 prepare_environment development 45
 cd "$root"
 
+# What the tools remember is kept beside the environment: the checkout may be somebody else's.
+memory=$environment/memory
+export RUFF_CACHE_DIR="$memory/ruff" MYPY_CACHE_DIR="$memory/mypy" HYPOTHESIS_STORAGE_DIRECTORY="$memory/hypothesis"
+
 run() {
     printf '\n== %s\n' "$*"
     tool=$1
@@ -37,8 +41,8 @@ if [ $# = 0 ]; then
     run ruff check .
     run ruff format --check .
     run mypy --strict -p orcid_sync
-    run lint-imports
+    run lint-imports --cache-dir "$memory/import-linter"
     # Each worker has a PostgreSQL of its own.
     set -- --numprocesses auto --maxprocesses 8 --dist worksteal
 fi
-run pytest "$@"
+run pytest -o cache_dir="$memory/pytest" "$@"
