@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from service_rig import LIMITED, Bench, O
+from service_rig import LIMITED, OTHER, Bench, O
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator import CLIENT_ID, numbered_orcid
@@ -57,6 +57,23 @@ async def test_a_token_granted_later_adds_what_was_hidden(bench: Bench) -> None:
     assert {c["op"] for c in changes if c["section"] != "record"} == {"added"}
     assert {c["visibility"] for c in changes if c["section"] != "record"} == {"limited"}
     await bench.assert_mirrored(token=token)
+
+
+async def test_an_access_that_shows_no_more_is_written_down_all_the_same(bench: Bench) -> None:
+    """The body is equal, and still it says something else: all of what the holder lets us see."""
+    await bench.connect(OTHER)
+    await bench.turn(OTHER)
+    before = await bench.row(OTHER)
+    head = await bench.head()
+
+    await bench.connect(OTHER, scopes=LIMITED)
+    assert await bench.turn(OTHER) == "changed"
+
+    assert (await bench.row(OTHER))["body_digest"] == before["body_digest"]
+    assert (await bench.record(OTHER))["access"] == "read-limited"
+    assert [(c["section"], c["op"], c["fields"]) for c in await bench.changes(head)] == [
+        ("record", "updated", ["access"])
+    ]
 
 
 @pytest.mark.fault("F59", "F60")

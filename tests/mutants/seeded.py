@@ -61,10 +61,11 @@ _FENCE_IN_SETTLE = " where q.orcid = :orcid and q.lease_no = :lease_no\nreturnin
 _FEED_HEAD_BY_SEQUENCE = """
 drop table orcid_sync.feed_head;
 create sequence orcid_sync.feed_seq;
+create table orcid_sync.feed_epoch (one boolean primary key default true, epoch uuid default gen_random_uuid());
+insert into orcid_sync.feed_epoch default values;
 create view orcid_sync.feed_head as
-  select true as one, '5f0b1b80-0000-4000-8000-000000000000'::uuid as epoch,
-         case when is_called then last_value else 0 end as last
-    from orcid_sync.feed_seq;
+  select one, epoch, (select case when is_called then last_value else 0 end from orcid_sync.feed_seq) as last
+    from orcid_sync.feed_epoch;
 create table orcid.changes ("""
 
 _TAKE_POSITIONS = """
