@@ -1,16 +1,21 @@
-"""The whole service in this process, beside a simulated Registry."""
+"""The worker alone, or the whole service, in this process beside a simulated Registry."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import aiohttp
+from service_rig import Bench
 
 from orcid_sync.config import Settings
 from orcid_sync.daemon import Part, serve
 from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.callbacks import callback_url
+from orcid_sync.service.health import Heartbeats
+from orcid_sync.service.worker import Worker
 
 
 @dataclass
@@ -71,3 +76,35 @@ async def serving(settings: Settings, dsn: str, *, only: Part | None = None) -> 
         finally:
             stop.set()
             await asyncio.wait_for(task, 30)
+
+
+async def no_pause() -> float:
+    return 0.0
+
+
+@asynccontextmanager
+async def working(
+    bench: Bench, *, lease: float = 60, poll: float = 0.2, capacity: int = 4, reconcile: Any = None
+) -> AsyncIterator[Worker]:
+    """A worker that runs, as the daemon has it."""
+    worker = Worker(
+        bench.database,
+        reconcile or bench.reconciler.reconcile,
+        no_pause,
+        capacity=capacity,
+        lease=timedelta(seconds=lease),
+        poll_seconds=poll,
+        heartbeats=Heartbeats(asyncio.get_running_loop().time),
+    )
+    running = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        await worker.stop(5)
+        await running
+
+
+async def settled(bench: Bench) -> bool:
+    """Whether nothing is left to do."""
+    left = await bench.connection.fetchval("select count(*) from orcid_sync.queue where gen > done_gen")
+    return left == 0

@@ -5,8 +5,6 @@ two steps. Its time passes by moving the times in the queue row; the simulated R
 """
 
 import asyncio
-import base64
-import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -18,6 +16,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from installation import settings_for
 from mirroring import mirrored_docs
 
 from orcid_sync import daemon
@@ -48,43 +47,6 @@ LIMITED = ("/read-limited",)
 SECOND_LOOK = timedelta(minutes=15)
 
 TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "not_found_at")
-
-
-def free_port() -> int:
-    """A port that nobody used a moment ago."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-def settings_for(registry: SimulatedRegistry, **changes: Any) -> Settings:
-    """The settings of an installation beside this Registry; short times, no limit worth mentioning."""
-    port = free_port()
-    return Settings(
-        **{
-            "environment": "custom",
-            "api_url": registry.api_url,
-            "web_url": registry.web_url,
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            "public_url": f"http://127.0.0.1:{port}",
-            "public_host": "127.0.0.1",
-            "public_port": port,
-            "internal_port": free_port(),
-            "webhook_secret": "a webhook secret of the tests, long enough",
-            "encryption_key": base64.b64encode(b"k" * 32).decode(),
-            "workers": 4,
-            "grace_seconds": 0.05,
-            "second_look_seconds": 1,
-            "poll_seconds": 0.5,
-            "requests_per_second": 1000,
-            "burst": 100,
-            "drain_seconds": 0.1,
-            "stop_seconds": 5,
-        }
-        | changes
-    )
 
 
 class Reads:

@@ -6,8 +6,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from daemon_rig import callback_of, serving
-from service_rig import LIMITED, OTHER, Bench, O, settings_for
+from daemon_rig import callback_of, serving, settled
+from installation import settings_for
+from service_rig import LIMITED, OTHER, Bench, O
 
 from orcid_sync.config import ConfigurationError, Settings
 from orcid_sync.daemon import CannotServe
@@ -15,11 +16,6 @@ from orcid_sync.simulator import SimulatedRegistry
 
 SOON = {"poll_seconds": 30.0, "second_look_seconds": 600.0}
 """Nothing happens by polling: what happens was woken."""
-
-
-async def settled(bench: Bench) -> bool:
-    """Whether nothing is left to do."""
-    return not await bench.connection.fetchval("select count(*) from orcid_sync.queue where gen > done_gen")
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from daemon_rig import Service, serving
+from daemon_rig import Service, serving, settled
+from installation import settings_for
 from proxy import Proxy
-from service_rig import Bench, O, settings_for
+from service_rig import Bench, O
 
 from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
@@ -23,11 +24,6 @@ L6 = 10.0
 @pytest.fixture
 def settings(registry: SimulatedRegistry) -> Settings:
     return settings_for(registry, second_look_seconds=600)
-
-
-async def settled(bench: Bench) -> bool:
-    """Whether nothing is left to do."""
-    return not await bench.connection.fetchval("select count(*) from orcid_sync.queue where gen > done_gen")
 
 
 async def accepted(service: Service) -> bool:

@@ -1,22 +1,18 @@
 """The worker around the reconciliations: leases kept and lost, waking, stopping, and what must not hold up others."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from daemon_rig import settled, working
 from service_rig import OTHER, Bench, O
 
-from orcid_sync.model import diff
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.sections import Section
-from orcid_sync.service import reading, reconcile
-from orcid_sync.service.health import Heartbeats
-from orcid_sync.service.worker import Worker
-from orcid_sync.simulator import big_record, numbered_orcid
+from orcid_sync.service import reconcile
+from orcid_sync.simulator import numbered_orcid
 from orcid_sync.store import mirror, queue
 
 WaitUntil = Callable[..., Any]
@@ -27,38 +23,6 @@ MANY = [Orcid(numbered_orcid(5_000_100 + number)) for number in range(12)]
 LISTENERS = (
     "select pid from pg_stat_activity where application_name = 'orcid_sync listener' and datname = current_database()"
 )
-
-
-async def no_pause() -> float:
-    return 0.0
-
-
-@asynccontextmanager
-async def working(
-    bench: Bench, *, lease: float = 60, poll: float = 0.2, capacity: int = 4, reconcile: Any = None
-) -> AsyncIterator[Worker]:
-    """A worker that runs, as the daemon has it."""
-    worker = Worker(
-        bench.database,
-        reconcile or bench.reconciler.reconcile,
-        no_pause,
-        capacity=capacity,
-        lease=timedelta(seconds=lease),
-        poll_seconds=poll,
-        heartbeats=Heartbeats(asyncio.get_running_loop().time),
-    )
-    running = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        await worker.stop(5)
-        await running
-
-
-async def settled(bench: Bench) -> bool:
-    """Whether nothing is left to do."""
-    left = await bench.connection.fetchval("select count(*) from orcid_sync.queue where gen > done_gen")
-    return left == 0
 
 
 @pytest.mark.fault("F15")
@@ -119,74 +83,6 @@ async def test_a_frozen_worker_loses_its_lease_and_writes_nothing_twice(
 
     assert "lease lost" in capsys.readouterr().out
     assert (await bench.mirror(), await bench.head()) == (mirror_before, head)
-
-
-class Turns:
-    """How much of something happens between two turns of the event loop."""
-
-    def __init__(self) -> None:
-        self.most: dict[str, int] = {}
-        self._turn = 0
-        self._seen: dict[str, tuple[int, int]] = {}
-
-    async def spin(self) -> None:
-        while True:
-            self._turn += 1
-            await asyncio.sleep(0)
-
-    def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def count(*arguments: Any, **options: Any) -> Any:
-            turn, number = self._seen.get(name, (self._turn, 0))
-            self._seen[name] = (self._turn, number + 1 if turn == self._turn else 1)
-            self.most[name] = max(self.most.get(name, 0), self._seen[name][1])
-            return function(*arguments, **options)
-
-        return count
-
-
-@pytest.mark.fault("F28")
-@pytest.mark.invariant("S1")
-async def test_a_record_of_3000_works_is_dealt_with_in_small_bites(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Counted rather than timed: what is done to items between two turns of the event loop."""
-    big_record(bench.registry.profiles, MANY[0], works=3000)
-    await bench.connect(MANY[0])
-    turns = Turns()
-    monkeypatch.setattr(reading, "wants_detail", turns.counted("wants_detail", reading.wants_detail))
-    monkeypatch.setattr(diff, "addition", turns.counted("addition", diff.addition))
-    monkeypatch.setattr(Section, "entry", turns.counted("entry", Section.entry))
-    spinning = asyncio.create_task(turns.spin())
-
-    assert await bench.turn(MANY[0]) == "changed"
-
-    spinning.cancel()
-    assert turns.most.keys() == {"wants_detail", "addition", "entry"}
-    assert max(turns.most.values()) <= 100, turns.most
-
-
-@pytest.mark.fault("F28")
-@pytest.mark.invariant("S1")
-async def test_the_event_loop_stays_responsive_during_a_record_of_3000_works(bench: Bench) -> None:
-    big_record(bench.registry.profiles, MANY[0], works=3000)
-    await bench.connect(MANY[0])
-    await bench.turn(MANY[0])  # from now on the simulated Registry answers from memory
-    for table in await bench.mirror(MANY[0]):
-        await bench.connection.execute(f"truncate orcid.{table} cascade")
-    await bench.connection.execute("update orcid_sync.queue set body_digest = null")
-    loop, lags = asyncio.get_running_loop(), [0.0]
-
-    def measure(expected: float) -> None:
-        lags.append(loop.time() - expected)
-        loop.call_later(0.005, measure, loop.time() + 0.005)
-
-    measure(loop.time())
-
-    assert await bench.check(MANY[0]) == "changed"
-
-    assert len(lags) > 50
-    assert max(lags) < 0.25, sorted(lags)[-5:]
-    await bench.assert_mirrored(MANY[0])
 
 
 @pytest.mark.fault("F24")
@@ -376,15 +272,3 @@ async def test_lost_connections_are_replaced(bench: Bench, wait_until: WaitUntil
             await wait_until(lambda: settled(bench), 10)
 
     await bench.assert_mirrored()
-
-
-@pytest.mark.fault("F20")
-async def test_lanes_are_not_mixed_up_by_a_sweep(bench: Bench) -> None:
-    """A scheduled mark never makes a waiting notification wait longer."""
-    await bench.connect()
-    await bench.turn()
-    await bench.notify()
-
-    await queue.mark_due(bench.connection, [O], lane=Lane.SWEEP)
-
-    assert (await bench.lease()).lane is Lane.NOTIFICATION
