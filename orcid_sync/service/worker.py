@@ -3,7 +3,7 @@
 NOTIFY only shortens the wait; the poll is the truth (fault F82). A lease is kept alive while its reconciliation runs,
 so that a slow Registry does not make two workers fight over a large record; a worker that is killed or frozen keeps
 nothing alive, and its iDs are taken over (faults F15, F16). What the worker leases is bounded by its capacity, so
-waiting for a slot of the pace inside a lease takes a fraction of a second.
+waiting for a slot of the pace inside a lease takes a fraction of a second, or as long as the circuit's pause.
 """
 
 import asyncio
