@@ -24,7 +24,7 @@ from observers import Key
 from registry_view import items_of, own_part
 from replica import free_port
 from stepped import SECOND_LOOK, Installation, Job, open_installation
-from workload import CHANGES_OF_STATE, change_state
+from workload import CHANGES_OF_STATE, STRANGER, change_state
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
@@ -45,7 +45,8 @@ ORCIDS = [Orcid(numbered_orcid(800_000_000_000 + number)) for number in range(4)
 
 TROUBLES: list[tuple[str, str, dict[str, Any]]] = [
     *(("error", "record", {"status": status}) for status in (429, 500, 502, 503)),
-    *((kind, "record", {}) for kind in ("stale", "stale", "truncated", "html", "wrong-shape", "wrong-record")),
+    *((kind, "record", {}) for kind in ("stale", "stale", "truncated", "html", "wrong-shape")),
+    ("wrong-record", "record", {"other": STRANGER}),
     *((kind, "*", {}) for kind in ("error", "reset", "lost-answer")),
     *((kind, "notification", {}) for kind in ("lost", "duplicate", "delayed", "lost-answer")),
 ]
@@ -85,6 +86,7 @@ class Interleavings(RuleBasedStateMachine):
         self.sim.settings.indexing_delay = 0
         for orcid in ORCIDS:
             self.sim.add_record(orcid, works=2, employments=1, fundings=0)
+        self.sim.add_record(STRANGER, works=7)
         self.own = self.sim.desk.issue("APP-SIMULATED0CLIENT", ["/read-public"]).text
         self.step = 0
         self.head, self.told = 0, dict[Key, str]()

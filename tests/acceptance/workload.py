@@ -12,6 +12,10 @@ reliability section 2.9)."""
 
 SCOPES = ("/read-limited",)
 
+STRANGER = numbered_orcid(1_000_000_001)
+"""A record that nobody follows or edits, served in place of others. (Errors name no record: that another one was closed
+cannot be told from one's own, so a stranger whose state changes would prove nothing.)"""
+
 # (kind, probability, options); about a quarter of all requests.
 REQUEST_FAULTS = [
     ("error", 0.02, {"status": 429}),
@@ -65,6 +69,7 @@ def make_world(count: int, *, seed: int) -> World:
     orcids = [Orcid(numbered_orcid(900_000_000_000 + number)) for number in range(count)]
     for orcid in orcids:
         sim.add_record(orcid, works=2, employments=1, fundings=0, seed=seed)
+    sim.add_record(STRANGER, works=7)
     granted = {orcid: sim.desk.issue(CLIENT_ID, SCOPES, orcid=orcid).text for orcid in orcids[::2]}
     return World(sim, orcids, granted)
 
@@ -74,7 +79,7 @@ def switch_faults_on(world: World, rng: Random) -> None:
     faults = world.sim.faults
     for kind, probability, options in REQUEST_FAULTS:
         faults.add(kind, probability=probability, **options)
-    faults.add("wrong-record", "record", probability=0.01)
+    faults.add("wrong-record", "record", probability=0.01, other=STRANGER)
     for kind, probability, options in NOTIFICATION_FAULTS:
         faults.add(kind, "notification", probability=probability, **options)
     world.stale = {*world.orcids[: HOT // 3], *rng.sample(world.orcids, len(world.orcids) // 20)}
