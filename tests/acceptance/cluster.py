@@ -1,9 +1,10 @@
 """A PostgreSQL of one's own that can be stopped as if the power had failed, and started again."""
 
 import asyncio
+import subprocess
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,7 +37,11 @@ class Cluster:
 
     def _control(self, action: str, *options: str) -> None:
         arguments = ("-D", str(self._folder), *options, action)
-        pgexec("pg_ctl", arguments, bin_path=self._bin, user=self._user, timeout=30)
+        try:
+            pgexec("pg_ctl", arguments, bin_path=self._bin, user=self._user, timeout=30)
+        except subprocess.CalledProcessError:
+            log = (self._folder / "log").read_text(errors="replace")
+            raise RuntimeError(f"pg_ctl {action} failed; the server's log ends: {log[-2000:]}") from None
 
     def stop(self) -> None:
         """Stop in order."""
@@ -69,4 +74,5 @@ def open_cluster(folder: Path) -> Iterator[Cluster]:
         cluster.start()
         yield cluster
     finally:
-        cluster.crash()
+        with suppress(RuntimeError):  # a test may have left it stopped
+            cluster.crash()

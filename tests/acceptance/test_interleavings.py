@@ -33,7 +33,7 @@ from orcid_sync.simulator.errors import Refusal
 from orcid_sync.store import queue
 from orcid_sync.store.connections import Entry
 
-EXAMPLES = int(os.environ.get("ORCID_SYNC_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("ORCID_SYNC_EXAMPLES", "60"))
 """How many interleavings are tried; each has up to STEPS steps."""
 
 STEPS = 50

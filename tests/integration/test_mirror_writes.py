@@ -49,7 +49,7 @@ async def written(database: Database, body: bytes, details: dict[ItemKey, bytes]
 
 
 async def counters(connection: Any) -> tuple[Counter[str], int]:
-    """Rows that this session wrote in schema orcid and has not yet reported, and bytes of WAL."""
+    """Rows that this connection wrote in schema orcid and has not yet reported, and bytes of WAL."""
     wal = await connection.fetchval("select (pg_current_wal_insert_lsn() - '0/0')::bigint")
     found = await connection.fetch(
         """
