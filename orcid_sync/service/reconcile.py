@@ -7,6 +7,7 @@ time of the next look. The reads happen outside any transaction; what they found
 fence, or not at all.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -111,7 +112,8 @@ class Reconciler:
         Raises LeaseLost and DatabaseUnavailable: then nothing was written, and the iD is leased again. A database that
         only could not take the changes (its disk is full, a deadlock) is an outcome: the iD is tried again later.
         """
-        turn = _turn(lease)
+        turn, clock = _turn(lease), asyncio.get_running_loop().time
+        began = clock()
         try:
             finding = await self._find(lease, turn)
             await self._commit(lease, turn, finding)
@@ -123,7 +125,7 @@ class Reconciler:
             finding = await self._failure(lease, turn, error)
             await self._commit(lease, turn, finding)
         self.on_commit(lease, turn, finding)
-        _log(lease, turn, finding)
+        _log(lease, turn, finding, clock() - began)
         return finding.outcome
 
     async def _find(self, lease: Lease, turn: Turn) -> Finding:
@@ -281,16 +283,16 @@ def _older(reading: Reading, lease: Lease) -> bool:
     return known is not None and answered is not None and answered < known
 
 
-def _log(lease: Lease, turn: Turn, finding: Finding) -> None:
-    """The one line that a reconciliation writes."""
+def _log(lease: Lease, turn: Turn, finding: Finding, seconds: float) -> None:
+    """The one line that a reconciliation writes; what there was nothing of is left out."""
     settlement = finding.settlement
-    counts = Counter(change.op for change in finding.changeset.changes)
-    log.info(
-        "reconciled",
-        orcid=lease.orcid,
-        outcome=finding.outcome,
-        cause=turn.cause.value,
-        attempts=settlement.attempts or None,
-        error=settlement.error,
-        **counts,
-    )
+    facts = {
+        "orcid": lease.orcid,
+        "outcome": finding.outcome,
+        "cause": turn.cause.value,
+        "seconds": round(seconds, 3),
+        "attempts": settlement.attempts,
+        "error": settlement.error,
+        **Counter(change.op for change in finding.changeset.changes),
+    }
+    log.info("reconciled", **{name: fact for name, fact in facts.items() if fact})
