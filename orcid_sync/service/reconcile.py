@@ -20,7 +20,7 @@ from orcid_sync.model import diff, lifecycle
 from orcid_sync.model.diff import Comparison, Held, RecordContent
 from orcid_sync.model.extract import moment
 from orcid_sync.model.lifecycle import FATES, Applied, Cause, Policy, Settlement, State, Turn
-from orcid_sync.model.sections import ItemKey, MalformedRecord
+from orcid_sync.model.sections import SECTIONS, ItemKey, MalformedRecord
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import (
@@ -183,6 +183,7 @@ class Reconciler:
         content = RecordContent("active", job.access, None, reading.doc)
         answer = Answer(content, moment(Timestamp(reading.modified_ms)), comparison, details, reasons)
         changeset = await make_changeset(self.database.worker, orcid, held, answer)
+        complete = complete and len(reading.answered) == len(SECTIONS)
         applied = Applied(digest if complete else None, job.access, reading.modified_ms)
         outcome = "changed" if changeset.changes else "unchanged"
         return Finding(outcome=outcome, settlement=self._settled(job, applied), changeset=changeset)
