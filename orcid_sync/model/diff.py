@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from orcid_sync.model import extract, rows, wire
 from orcid_sync.model.extract import Entry
-from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey, Section
+from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey, Section, shape_of
 
 RECORD = "record"
 """The section under which a change of the record itself is filed; its key is empty."""
@@ -144,6 +144,20 @@ def wants_detail(known: Known | None, item: Item) -> bool:
     if known is None or known.detail_modified_at is None:
         return True
     return known.detail_modified_at != extract.moment(wire.Timestamp(item.modified_ms))
+
+
+class _Dated(Struct, rename="kebab"):
+    last_modified_date: wire.Timestamp | None = None
+
+
+def belongs_to(detail: bytes, item: Item) -> bool:
+    """Whether a full form is of the same edit as the summary. Raises MalformedRecord.
+
+    It is older if it comes from a replica that lags (F37), and newer if somebody edits between the two reads (F38).
+    """
+    with shape_of(item.section):
+        stamp = msgspec.json.decode(detail, type=_Dated, strict=False).last_modified_date
+    return (stamp.value if stamp else None) == item.modified_ms
 
 
 def compare(

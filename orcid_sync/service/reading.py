@@ -13,7 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from orcid_sync.model.cleaning import clean
-from orcid_sync.model.diff import Known, wants_detail
+from orcid_sync.model.diff import Known, belongs_to, wants_detail
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record import parse_record
 from orcid_sync.model.sections import Item, ItemKey
@@ -71,10 +71,11 @@ async def take_apart(body: bytes) -> Reading:
 async def read_details(
     registry: Registry, orcid: Orcid, token: str | None, items: Iterable[Item], known: Mapping[ItemKey, Known]
 ) -> tuple[dict[ItemKey, bytes], bool]:
-    """The full forms of the items that are new or moved (contract section 10), and whether all of them could be read.
+    """The full forms of the items that are new or moved (contract section 10), and whether that is all of them.
 
     Works are read 100 at a time, the others one by one (contract section 3.1). One that is not answered is unknown, not
-    gone (F40). Raises RegistryError: then nothing of this record is applied (F39).
+    gone (F40); one of another edit than its summary is taken for now. Raises RegistryError: then nothing of this record
+    is applied (F39).
     """
     wanted = [item async for item in unhurried(items) if wants_detail(known.get(item.id), item)]
     details: dict[ItemKey, bytes] = {}
@@ -87,4 +88,7 @@ async def read_details(
             full = await registry.fetch_item(orcid, item.section, item.put_code, token)
             if full is not None:
                 details[item.id] = clean(full)
-    return details, len(details) == len(wanted)
+    complete = True
+    async for item in unhurried(wanted):
+        complete = complete and item.id in details and belongs_to(details[item.id], item)
+    return details, complete

@@ -177,6 +177,25 @@ async def test_an_edit_between_the_record_and_its_full_forms_is_healed_by_its_no
     await bench.assert_mirrored()
 
 
+@pytest.mark.fault("F37", "F38")
+@pytest.mark.invariant("L1")
+async def test_an_old_full_form_beside_a_new_summary_is_read_again_by_the_second_look(bench: Bench) -> None:
+    """The record's body does not change any more: that alone must not pass for knowing all of it."""
+    await bench.connect()
+    await bench.turn()
+    code = next(c for c, i in bench.registry.profiles.state(O).of("work").items() if i.visibility == "public")
+    bench.registry.clock.advance(3600)
+    bench.registry.edit.edit_item(O, "work", code, {"short-description": "New"})
+    bench.registry.clock.advance(1)
+    bench.registry.faults.add("stale", "works-bulk", seconds=60, sections=["work"], count=1)
+
+    assert await bench.notified() == "changed"  # the new summary, the old full form
+    assert bench.registry.faults.fired["stale"] == 1
+
+    assert await bench.when_due() == "changed"
+    await bench.assert_mirrored()
+
+
 @pytest.mark.fault("F38")
 @pytest.mark.invariant("S8", "L1")
 async def test_a_work_deleted_between_the_record_and_its_full_form_goes_with_its_notification(bench: Bench) -> None:

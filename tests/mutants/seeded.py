@@ -273,7 +273,17 @@ MUTANTS = [
         "missing-work-is-known",
         "a record of which a full work is missing is taken for completely read, and never asked again",
         f"{RECONCILE}.py -k bulk",
-        ("orcid_sync/service/reading.py", "return details, len(details) == len(wanted)", "return details, True"),
+        ("orcid_sync/service/reading.py", "return details, complete", "return details, True"),
+    ),
+    mutant(
+        "old-full-form-is-known",
+        "a full form that is older than its summary is taken for the right one, and never asked again",
+        f"{RECONCILE}_faults.py -k old_full_form",
+        (
+            "orcid_sync/service/reading.py",
+            "complete and item.id in details and belongs_to(details[item.id], item)",
+            "complete and item.id in details",
+        ),
     ),
     mutant(
         "body-gate-ignores-access",
