@@ -14,7 +14,8 @@ from msgspec import Raw, Struct
 
 from orcid_sync.model import extract, rows, wire
 from orcid_sync.model.extract import Entry
-from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey, Section, shape_of
+from orcid_sync.model.malformed import shape_of
+from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey, Section
 
 RECORD = "record"
 """The section under which a change of the record itself is filed; its key is empty."""

@@ -8,7 +8,8 @@ from msgspec import Raw, Struct
 from orcid_sync.model import wire
 from orcid_sync.model.cleaning import clean
 from orcid_sync.model.extract import moment
-from orcid_sync.model.sections import SECTIONS, Item, MalformedRecord, Section, shape_of
+from orcid_sync.model.malformed import MalformedRecord, shape_of
+from orcid_sync.model.sections import SECTIONS, Item, Section
 
 _KNOWN = {
     block: {section.container for section in SECTIONS.values() if section.block == block}

@@ -15,13 +15,10 @@ from orcid_sync.model import activities, extract, person, rows, wire
 from orcid_sync.model.cleaning import clean
 from orcid_sync.model.extract import Entry
 from orcid_sync.model.groups import Groups, affiliations, grouped, listed, peer_reviews, single
+from orcid_sync.model.malformed import MalformedRecord, shape_of
 
 ItemKey = tuple[str, str]
 """(section, key): what an item is called inside its record."""
-
-
-class MalformedRecord(ValueError):
-    """The answer is JSON, but not of the shape that a record has; the message names the place, never the content."""
 
 
 class Content(Struct, frozen=True):
@@ -158,23 +155,6 @@ class Section(Struct, frozen=True):
         if self.detail:
             columns["detail"] = content.detail
         return self.build(columns, item, detail or None)
-
-
-class shape_of:  # noqa: N801 - reads as a phrase: with shape_of("works")
-    """Turns msgspec's complaint about a value into MalformedRecord, keeping the place and leaving out the content."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        """Translate what the decoder raised."""
-        if isinstance(error, msgspec.ValidationError):
-            raise MalformedRecord(f"{self.place}: {error}") from None
-        if isinstance(error, (msgspec.DecodeError, RecursionError, UnicodeDecodeError)):
-            raise MalformedRecord(f"{self.place}: not JSON") from None
 
 
 _decode_head = msgspec.json.Decoder(_Head, strict=False).decode

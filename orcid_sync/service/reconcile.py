@@ -20,7 +20,8 @@ from orcid_sync.model import diff, lifecycle
 from orcid_sync.model.diff import Comparison, Held, RecordContent
 from orcid_sync.model.extract import moment
 from orcid_sync.model.lifecycle import FATES, Applied, Cause, Policy, Settlement, State, Turn
-from orcid_sync.model.sections import SECTIONS, ItemKey, MalformedRecord
+from orcid_sync.model.malformed import MalformedRecord
+from orcid_sync.model.sections import SECTIONS, ItemKey
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import (
