@@ -215,6 +215,17 @@ async def test_a_shortened_interval_brings_checks_nearer_spread_over_it(bench: B
     assert waits[0] != waits[1]
 
 
+async def test_a_merged_record_keeps_its_longer_interval(bench: Bench) -> None:
+    await bench.connect()
+    await bench.turn()
+    bench.registry.edit.deprecate(O, OTHER)
+    await bench.notified()
+    await bench.when_due()  # the second look
+
+    assert await bench.due_in() > timedelta(days=29)
+    assert await sweeps.bring_checks_nearer(bench.connection, interval=timedelta(days=7)) == 0
+
+
 @pytest.mark.fault("F21")
 @pytest.mark.invariant("S17")
 async def test_sweeps_write_down_that_they_ran(bench: Bench) -> None:
