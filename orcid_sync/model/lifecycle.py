@@ -140,8 +140,8 @@ class Settlement(Struct, frozen=True, kw_only=True):
     """Set when a read was applied to the mirror, or found equal to it."""
     held_digest: bytes | None = None
     """The removals that wait for an independent second read to agree."""
-    not_found: bool = False
-    """The Registry says that it does not know the iD (counts only when it says so again later)."""
+    unconfirmed: str | None = None
+    """The state that the Registry told, which counts only when it says so again later."""
     error: str | None = None
     """Kind of the failure, for operators."""
     verified: bool = False
@@ -220,7 +220,7 @@ def settle_state(turn: Turn, policy: Policy, fate: Fate, access: str) -> Settlem
         due_in=fate.again_in,
         second_look_in=_second_look(turn, policy, complete=True),
         applied=Applied(None, access, None),
-        not_found=fate.state is State.NOT_FOUND,
+        unconfirmed=fate.state.value if fate.state is State.NOT_FOUND else None,
         verified=True,
     )
 
@@ -245,7 +245,9 @@ def settle_held(policy: Policy, digest: bytes) -> Settlement:
 
 def settle_unconfirmed(policy: Policy) -> Settlement:
     """After the first 404 for an iD: a second answer, 15 minutes or more later, must agree (contract section 4.3)."""
-    return Settlement(done=False, due_in=policy.second_look, not_found=True, error="not found: to be confirmed")
+    return Settlement(
+        done=False, due_in=policy.second_look, unconfirmed=State.NOT_FOUND.value, error="not found: to be confirmed"
+    )
 
 
 def confirmed(policy: Policy, since: datetime | None, now: datetime) -> bool:

@@ -215,7 +215,9 @@ class Reconciler:
     async def _state(self, job: Job, error: RegistryError) -> Finding:
         """The Registry said that the record is locked, deactivated, deprecated, … (contract section 3.5)."""
         lease, fate, primary = job.lease, FATES[STATES[type(error)]], getattr(error, "primary", None)
-        if fate.state is State.NOT_FOUND and not lifecycle.confirmed(self.policy, lease.not_found_at, lease.leased_at):
+        if fate.state is State.NOT_FOUND and not lifecycle.confirmed(
+            self.policy, lease.unconfirmed_at, lease.leased_at
+        ):
             return Finding(outcome="not-found-yet", settlement=lifecycle.settle_unconfirmed(self.policy))
         async with statements(self.database.worker) as connection:
             held = await mirror.load(connection, lease.orcid)

@@ -70,7 +70,9 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     body_access: str | None
     held_digest: bytes | None
     held_at: datetime | None
-    not_found_at: datetime | None
+    unconfirmed: str | None
+    """The state that was told once and must be told again before it counts."""
+    unconfirmed_at: datetime | None
 
 
 class LaneDepth(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +153,7 @@ async def settle(connection: AnyConnection, lease: Lease, settlement: Settlement
         body_access=applied.access,
         registry_modified_ms=applied.registry_modified_ms,
         held_digest=settlement.held_digest,
-        not_found=settlement.not_found,
+        unconfirmed=settlement.unconfirmed,
         error=settlement.error,
         verified=settlement.verified,
     )

@@ -62,7 +62,8 @@ with due as (
   returning q.*
 )
 select orcid, lease_no, leased_gen, done_gen, lane, attempts, now() as leased_at, second_look_at, notified_at,
-       verified_at, registry_modified_ms, body_digest, body_access, held_digest, held_at, not_found_at
+       verified_at, registry_modified_ms, body_digest, body_access, held_digest, held_at,
+       unconfirmed, unconfirmed_at
   from leased
  order by lane, due_at;
 
@@ -103,9 +104,10 @@ update orcid_sync.queue as q
          when :held_digest is distinct from q.held_digest and :held_digest is not null then now()
          when :held_digest is not null or not :done then q.held_at
        end,
-       not_found_at = case
-         when :not_found then coalesce(q.not_found_at, now())
-         when not :done then q.not_found_at
+       unconfirmed = coalesce(:unconfirmed, case when not :done then q.unconfirmed end),
+       unconfirmed_at = case
+         when :unconfirmed is distinct from q.unconfirmed and :unconfirmed is not null then now()
+         when :unconfirmed is not null or not :done then q.unconfirmed_at
        end
  where q.orcid = :orcid and q.lease_no = :lease_no
 returning true;

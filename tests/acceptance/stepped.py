@@ -34,7 +34,7 @@ from orcid_sync.store.vault import Vault
 LEASE = timedelta(seconds=60)
 SECOND_LOOK = timedelta(minutes=15)
 
-TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "not_found_at")
+TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "unconfirmed_at")
 
 
 @dataclass(eq=False, kw_only=True)

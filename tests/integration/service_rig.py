@@ -46,7 +46,7 @@ OTHER = Orcid(numbered_orcid(5_000_002))
 LIMITED = ("/read-limited",)
 SECOND_LOOK = timedelta(minutes=15)
 
-TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "not_found_at")
+TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "unconfirmed_at")
 
 
 class Reads:

@@ -40,7 +40,7 @@ async def orcids(connection: asyncpg.Connection, sample_orcids: Sample) -> list[
 async def row(connection: asyncpg.Connection, orcid: Orcid) -> dict[str, Any]:
     """The row, with its moments in whole seconds from now."""
     found = dict(await connection.fetchrow("select *, now() as now from orcid_sync.queue where orcid = $1", orcid))
-    for column in ("due_at", "second_look_at", "verified_at", "notified_at", "held_at", "not_found_at"):
+    for column in ("due_at", "second_look_at", "verified_at", "notified_at", "held_at", "unconfirmed_at"):
         found[column] = None if found[column] is None else round((found[column] - found["now"]).total_seconds())
     return found
 
@@ -301,18 +301,24 @@ class TestSettling:
                 id="an overdue second look does not undo the back-off",
             ),
             pytest.param(
-                {}, Settlement(done=False, due_in=HOUR, not_found=True), {"not_found_at": 0}, id="not found starts"
+                {},
+                Settlement(done=False, due_in=HOUR, unconfirmed="not-found"),
+                {"unconfirmed_at": 0},
+                id="not found starts",
             ),
             pytest.param(
-                {"not_found_at": -HOUR},
-                Settlement(done=False, due_in=HOUR, not_found=True),
-                {"not_found_at": -3600},
+                {"unconfirmed": "not-found", "unconfirmed_at": -HOUR},
+                Settlement(done=False, due_in=HOUR, unconfirmed="not-found"),
+                {"unconfirmed_at": -3600},
                 id="not found goes on",
             ),
             pytest.param(
-                {"not_found_at": -HOUR}, Settlement(done=False, due_in=HOUR), {"not_found_at": -3600}, id="no answer"
+                {"unconfirmed_at": -HOUR},
+                Settlement(done=False, due_in=HOUR),
+                {"unconfirmed_at": -3600},
+                id="no answer",
             ),
-            pytest.param({"not_found_at": -HOUR}, DONE, {"not_found_at": None}, id="found again"),
+            pytest.param({"unconfirmed_at": -HOUR}, DONE, {"unconfirmed_at": None}, id="found again"),
             pytest.param(
                 {},
                 Settlement(done=False, due_in=HOUR, held_digest=b"a"),

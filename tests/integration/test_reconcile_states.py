@@ -142,7 +142,7 @@ async def test_404_once_is_forgotten_when_the_record_answers_again(bench: Bench)
     assert await bench.when_due() == "unchanged"
 
     row = await bench.row()
-    assert (row["not_found_at"], row["last_error"]) == (None, None)
+    assert (row["unconfirmed_at"], row["last_error"]) == (None, None)
     assert await bench.mirror() == mirror
 
 

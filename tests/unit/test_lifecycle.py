@@ -116,7 +116,7 @@ def test_what_becomes_of_a_record_in_another_state(
 ) -> None:
     fate = FATES[state]
     settlement = lifecycle.settle_state(turn_of(Cause.CHECK, owed=MINUTE), POLICY, fate, READ_LIMITED)
-    assert (fate.removes, settlement.due_in, settlement.not_found) == (removes, again_in, not_found)
+    assert (fate.removes, settlement.due_in, settlement.unconfirmed is not None) == (removes, again_in, not_found)
     assert (settlement.done, settlement.verified, settlement.second_look_in) == (True, True, MINUTE)
     # No digest and no date: whatever comes back is compared, however old it says that it is.
     assert settlement.applied == Applied(None, READ_LIMITED, None)
@@ -209,7 +209,7 @@ def test_a_removal_of_most_waits_for_a_second_answer() -> None:
 
 def test_a_404_waits_for_a_second_answer() -> None:
     settlement = lifecycle.settle_unconfirmed(POLICY)
-    assert (settlement.done, settlement.applied, settlement.not_found) == (False, None, True)
+    assert (settlement.done, settlement.applied, settlement.unconfirmed is not None) == (False, None, True)
     assert settlement.due_in == POLICY.second_look
 
 
