@@ -16,6 +16,8 @@ from orcid_sync.config_values import (
     Address,
     Folder,
     Key,
+    KeyId,
+    Keys,
     LongSecret,
     Lower,
     Port,
@@ -98,10 +100,16 @@ class Settings(BaseSettings):
         "Make one with: openssl rand -base64 32",
         examples=["openssl rand -base64 32"],
     )
-    encryption_key_id: str = Field(
+    encryption_key_id: KeyId = Field(
         "1",
-        pattern=r"^[A-Za-z0-9_-]{1,32}$",
-        description="Name of the present encryption_key, stored beside what it encrypts.",
+        description="Name of the present encryption_key, stored beside what it encrypts; "
+        "a new key gets a name that none had before.",
+    )
+    old_encryption_keys: Keys | None = Field(
+        None,
+        description="Earlier encryption keys by their names, until orcid-sync keys rotate has replaced them. "
+        'As an environment variable or in a file: JSON, {"1": "…"}.',
+        examples=[{"0": "the key that was replaced, in base64"}],
     )
     database_url: PostgresAddress | None = Field(
         None,
@@ -200,6 +208,7 @@ class Settings(BaseSettings):
         plain = public.scheme == "http" and self.environment != "custom" and not is_loopback(public.hostname or "")
         exposed = not is_loopback(self.internal_host) and self.internal_token is None
         custom = self.environment == "custom"
+        repeated = self.encryption_key_id in (self.old_encryption_keys or {})
         return [
             (
                 custom and not self.api_url,
@@ -208,6 +217,10 @@ class Settings(BaseSettings):
             (
                 custom and not self.web_url,
                 "web_url: give the address of the Registry's OAuth, since environment is custom.",
+            ),
+            (
+                repeated,
+                "old_encryption_keys: must not contain the present encryption_key_id; give the new key another one.",
             ),
             (plain, "public_url: must begin with https://, because the callback addresses in it are secrets."),
             (
@@ -230,12 +243,20 @@ class Settings(BaseSettings):
             )
 
     @property
-    def encryption_key_bytes(self) -> bytes:
-        """The 32 bytes of encryption_key. Raises ConfigurationError if it is not set."""
+    def key_ring(self) -> dict[str, bytes]:
+        """The encryption keys by their ids, the present one first. Raises ConfigurationError if it is not set."""
         self.require("encryption_key")
-        return decode_key(self.encryption_key or SecretStr(""))
+        present = {self.encryption_key_id: self.encryption_key or SecretStr("")}
+        return {key_id: decode_key(key) for key_id, key in (present | (self.old_encryption_keys or {})).items()}
 
 
 def secret_settings() -> list[str]:
     """Names of the settings whose values are never shown."""
     return [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+
+
+def secret_values(settings: Settings) -> list[str]:
+    """Every secret that is set, as it was given."""
+    given = [getattr(settings, name) for name in secret_settings()]
+    secrets = [one for value in given for one in (value.values() if isinstance(value, dict) else [value]) if one]
+    return [secret.get_secret_value() for secret in secrets]

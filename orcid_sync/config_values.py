@@ -4,10 +4,12 @@ import base64
 import binascii
 import ipaddress
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 
@@ -43,6 +45,17 @@ def decode_key(secret: SecretStr) -> bytes:
         return b""
 
 
+def _keys_by_id(value: Any) -> Any:
+    """The keys as a mapping; environment variables and files hold it as JSON. The error quotes nothing of it."""
+    try:
+        keys = msgspec.json.decode(value) if isinstance(value, str) else value
+    except msgspec.DecodeError:
+        keys = None
+    if keys is None or not isinstance(keys, Mapping):
+        raise ValueError('must be a table of ids and keys; in JSON: {"1": "the key in base64"}')
+    return keys
+
+
 def _long_enough(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < 32:
         raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
@@ -67,6 +80,9 @@ def _lower(value: Any) -> Any:
 Address = Annotated[str, AfterValidator(_address)]
 """http or https, without query; a slash at the end is taken away. Empty: none."""
 Key = Annotated[SecretStr, AfterValidator(_key_of_32_bytes)]
+KeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+Keys = Annotated[dict[KeyId, Key], BeforeValidator(_keys_by_id)]
+"""By their ids."""
 LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_address)]
 Folder = Annotated[Path, AfterValidator(_folder)]

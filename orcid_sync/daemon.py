@@ -167,7 +167,7 @@ async def _working(
     settings: Settings, database: Database, metrics: Metrics, heartbeats: Heartbeats
 ) -> AsyncIterator[Worker]:
     """The worker and the scheduler, running; the worker must have been stopped when the context ends."""
-    vault = Vault(settings.encryption_key_id, settings.encryption_key_bytes)
+    vault = Vault(settings.key_ring)
     client_id = settings.client_id or ""
     pace = SharedPace(database.worker, client_id, rate=settings.requests_per_second, burst=settings.burst)
     async with _registry(settings, pace, SealedTokens(database.worker, vault, client_id), metrics) as registry:

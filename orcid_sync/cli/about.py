@@ -66,9 +66,14 @@ def _setting(name: str, field: "FieldInfo") -> str:
     import msgspec  # noqa: PLC0415 - heavy
 
     value = field.examples[0] if field.examples else field.default
-    # JSON's strings, numbers and booleans are TOML's too.
-    shown = msgspec.json.encode(value, enc_hook=str).decode()
-    return f"\n{_comment(field.description or '')}# {name} = {shown}\n"
+
+    def toml(value: Any) -> str:
+        if isinstance(value, dict):
+            return f"{{ {', '.join(f'{toml(key)} = {toml(item)}' for key, item in value.items())} }}"
+        # JSON's strings, numbers and booleans are TOML's too.
+        return msgspec.json.encode(value, enc_hook=str).decode()
+
+    return f"\n{_comment(field.description or '')}# {name} = {toml(value)}\n"
 
 
 def _comment(paragraph: str) -> str:

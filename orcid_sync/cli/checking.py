@@ -134,7 +134,7 @@ async def _encryption_key(settings: "Settings", connection: "Connection") -> Che
         return Checked("encryption_key", "ok", "nothing is stored under it yet")
     orcid, column, ciphertext = sealed
     try:
-        Vault(settings.encryption_key_id, settings.encryption_key_bytes).open(ciphertext, orcid=orcid, column=column)
+        Vault(settings.key_ring).open(ciphertext, orcid=orcid, column=column)
     except VaultError as error:
         return Checked("encryption_key", "fail", f"a stored token {error}; set the key that it was stored with")
     return Checked("encryption_key", "ok", "opens what is stored")
@@ -168,7 +168,7 @@ async def _registry(session: Session, dsn: str) -> "AsyncIterator[Registry]":
         client_id=client_id,
         client_secret=secret.get_secret_value() if secret else "",
     )
-    vault = Vault(settings.encryption_key_id, settings.encryption_key_bytes)
+    vault = Vault(settings.key_ring)
     async with session.connect(dsn), open_database(dsn, workers=1) as database:
         pace = SharedPace(database.worker, client_id, rate=settings.requests_per_second, burst=settings.burst)
         tokens = SealedTokens(database.worker, vault, client_id)

@@ -79,11 +79,11 @@ def _assigned(assignments: list[str]) -> dict[str, str]:
 
 
 def _open(config: Path | None, flags: dict[str, Any]) -> Session:
-    from orcid_sync.config import secret_settings  # noqa: PLC0415 - heavy
+    from orcid_sync.config import secret_values  # noqa: PLC0415 - heavy
     from orcid_sync.config_sources import load_settings  # noqa: PLC0415 - heavy
     from orcid_sync.logs import configure_logging  # noqa: PLC0415 - heavy
 
     loaded = load_settings(flags, config_file=config)
-    secrets = [value.get_secret_value() for name in secret_settings() if (value := getattr(loaded.settings, name))]
+    secrets = secret_values(loaded.settings)
     configure_logging(loaded.settings.log_level, loaded.settings.log_format, secrets=secrets)
     return Session(loaded)

@@ -137,7 +137,7 @@ async def _store(session: Session, connection: "Connection", entrants: list[Entr
 def _vault(session: Session) -> "Vault":
     from orcid_sync.store.vault import Vault  # noqa: PLC0415 - heavy
 
-    return Vault(session.settings.encryption_key_id, session.settings.encryption_key_bytes)
+    return Vault(session.settings.key_ring)
 
 
 def _seal(vault: "Vault | None", token: str | None, orcid: Orcid, column: str) -> str | None:

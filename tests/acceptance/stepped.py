@@ -89,7 +89,7 @@ class Installation:
         self.sim = sim
         await sim.start()
         self.settings = settings_for(sim, self.settings.public_port)
-        vault = Vault(self.settings.encryption_key_id, self.settings.encryption_key_bytes)
+        vault = Vault(self.settings.key_ring)
         self.reconcilers = []
         for database in self.replicas:
             context = open_client(self.settings, database, vault)

@@ -189,7 +189,7 @@ async def open_storm(cluster: Cluster, dsn: str, folder: Path, *, count: int, se
 
 async def connect_all(dsn: str, world: World) -> None:
     """Connect every iD, with its holder's token where there is one."""
-    vault = Vault("1", KEY)
+    vault = Vault({"1": KEY})
     entries = [
         Entry(
             orcid=orcid,

@@ -101,7 +101,7 @@ async def reconciling(dsn: str, url: str) -> AsyncIterator[tuple[Database, Regis
     """Everything that reconciles, without the worker's loop, the pace and webhooks."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     account = Account(api_url=url, web_url=url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-    vault = Vault("1", KEY)
+    vault = Vault({"1": KEY})
     async with open_database(dsn, workers=2) as database:
         tokens = SealedTokens(database.worker, vault, CLIENT_ID)
         async with open_registry(account, pace=NoPace(), tokens=tokens, observe=lambda *_: None) as registry:

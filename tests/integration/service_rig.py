@@ -256,7 +256,7 @@ async def bench(
     registry: SimulatedRegistry, settings: Settings, database: Database, connection: asyncpg.Connection
 ) -> AsyncIterator[Bench]:
     """The service's parts as the daemon composes them, but without its loops."""
-    metrics, vault = Metrics(), Vault(settings.encryption_key_id, settings.encryption_key_bytes)
+    metrics, vault = Metrics(), Vault(settings.key_ring)
     pace = SharedPace(database.worker, CLIENT_ID, rate=settings.requests_per_second, burst=settings.burst)
     account = Account(
         api_url=registry.api_url, web_url=registry.web_url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET

@@ -102,7 +102,7 @@ async def test_a_schema_that_is_behind(cli_on: Callable[[str], Cli], empty_dsn: 
 
 async def test_another_key_than_the_one_that_sealed(cli: Cli, connection: asyncpg.Connection) -> None:
     """Somebody lost the key: said before the service runs and finds every token unreadable."""
-    vault = Vault("1", Settings(encryption_key=OTHER_KEY).encryption_key_bytes)  # type: ignore[arg-type]
+    vault = Vault(Settings(encryption_key=OTHER_KEY).key_ring)  # type: ignore[arg-type]
     orcid = "0000-0002-1825-0097"
     await cli.apart("connect", orcid)
     sealed = vault.seal("canary", orcid=orcid, column="access_token")

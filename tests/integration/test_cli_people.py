@@ -96,7 +96,7 @@ async def test_tokens_are_sealed_for_their_place(cli: Cli, connection: asyncpg.C
 
     assert result.exit_code == 0
     row = await connection.fetchrow("select *, expires_at - now() as lasts from orcid_sync.tokens")
-    vault = Vault("1", Settings(encryption_key=KEY).encryption_key_bytes)  # type: ignore[arg-type]
+    vault = Vault(Settings(encryption_key=KEY).key_ring)  # type: ignore[arg-type]
     assert row is not None
     assert vault.open(row["access_token"], orcid=A, column="access_token") == "canary-a"
     assert vault.open(row["refresh_token"], orcid=A, column="refresh_token") == "canary-r"

@@ -208,7 +208,7 @@ async def test_every_webhook_that_may_exist_has_a_row(connection: asyncpg.Connec
 
 @pytest.mark.invariant("S12", "S19")
 async def test_our_own_tokens_are_kept_sealed_until_they_end(connection: asyncpg.Connection) -> None:
-    vault = Vault("1", bytes(32))
+    vault = Vault({"1": bytes(32)})
     key = {"client_id": CLIENT, "scope": "/read-public"}
     assert await client_tokens.load(connection, vault, **key) is None
     for text in ("made-up-older", "made-up-token"):
@@ -220,7 +220,7 @@ async def test_our_own_tokens_are_kept_sealed_until_they_end(connection: asyncpg
     assert "made-up" not in await connection.fetchval("select access_token from orcid_sync.client_tokens")
     assert await client_tokens.load(connection, vault, client_id=CLIENT, scope="/webhook") is None
     with pytest.raises(VaultError):
-        await client_tokens.load(connection, Vault("2", bytes(32)), **key)
+        await client_tokens.load(connection, Vault({"2": bytes(32)}), **key)
     await connection.execute("update orcid_sync.client_tokens set expires_at = now() - interval '1 second'")
     assert await client_tokens.load(connection, vault, **key) is None
 

@@ -115,7 +115,7 @@ def test_the_internal_listener_is_never_open_to_others(*, host: str, token: str 
     [KEY, KEY.rstrip("="), base64.urlsafe_b64encode(b"\xff" * 32).decode(), base64.b64encode(b"\xff" * 32).decode()],
 )
 def test_accepts_a_key_in_any_base64(key: str) -> None:
-    assert len(Settings(encryption_key=SecretStr(key)).encryption_key_bytes) == 32
+    assert len(Settings(encryption_key=SecretStr(key)).key_ring["1"]) == 32
 
 
 @pytest.mark.parametrize("key", ["", "short", KEY[:-4], KEY + "AAAA", "ä" * 43, "openssl rand -base64 32"])
@@ -190,7 +190,14 @@ def test_knows_its_secrets_and_never_shows_them() -> None:
         database_url=SecretStr("postgresql://u:canary@h/d"),
     )
 
-    assert secret_settings() == ["client_secret", "webhook_secret", "encryption_key", "database_url", "internal_token"]
+    assert secret_settings() == [
+        "client_secret",
+        "webhook_secret",
+        "encryption_key",
+        "old_encryption_keys",
+        "database_url",
+        "internal_token",
+    ]
     assert "canary" not in repr(settings)
     assert "canary" not in settings.model_dump_json()
 

@@ -18,7 +18,13 @@ README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLE = (ROOT / "config.example.toml").read_text("utf-8")
 
 # The examples of these say how to make one: whoever forgets to replace them is told so.
-MADE = {"webhook_secret": "s" * 32, "internal_token": "t" * 32, "encryption_key": "A" * 43 + "="}
+KEY = "A" * 43 + "="
+MADE = {
+    "webhook_secret": "s" * 32,
+    "internal_token": "t" * 32,
+    "encryption_key": KEY,
+    "old_encryption_keys": {"0": KEY},
+}
 
 
 def commands(typers: typer.Typer, prefix: str = "") -> Iterator[str]:

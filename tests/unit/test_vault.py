@@ -10,7 +10,7 @@ from orcid_sync.store.vault import Vault, VaultError
 
 KEY = bytes(range(32))
 ORCID = "0009-9990-0000-0005"
-VAULT = Vault("1", KEY)
+VAULT = Vault({"1": KEY})
 PLACE = {"orcid": ORCID, "column": "tokens.access_token"}
 
 
@@ -62,8 +62,8 @@ def test_no_changed_character_opens(position: int, character: str) -> None:
     [
         (VAULT, {**PLACE, "orcid": "0009-9990-0000-0013"}),
         (VAULT, {**PLACE, "column": "tokens.refresh_token"}),
-        (Vault("2", KEY), PLACE),
-        (Vault("1", KEY[::-1]), PLACE),
+        (Vault({"2": KEY}), PLACE),
+        (Vault({"1": KEY[::-1]}), PLACE),
     ],
     ids=["another iD", "another column", "another key id", "another key"],
 )
@@ -75,7 +75,7 @@ def test_nothing_opens_elsewhere(vault: Vault, place: dict[str, str]) -> None:
 def test_the_key_id_is_bound_too() -> None:
     renamed = VAULT.seal("made-up token", **PLACE).replace("v1.1.", "v1.2.", 1)
     with pytest.raises(VaultError):
-        Vault("2", KEY).open(renamed, **PLACE)
+        Vault({"2": KEY}).open(renamed, **PLACE)
 
 
 @pytest.mark.invariant("S12")
@@ -93,5 +93,5 @@ def test_errors_do_not_repeat_what_they_were_given(text: str) -> None:
 @pytest.mark.parametrize(("key_id", "key"), [("1", b"short"), ("", KEY), ("a.b", KEY)])
 def test_unusable_keys_are_refused(key_id: str, key: bytes) -> None:
     with pytest.raises(VaultError) as caught:
-        Vault(key_id, key)
+        Vault({key_id: key})
     assert "short" not in str(caught.value)

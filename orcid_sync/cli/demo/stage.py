@@ -61,7 +61,7 @@ async def open_stage(dsn: str, folder: Path, *, records: int, port: int | None) 
         environment = _environment(dsn, sim, port or free_port(), key)
         log = folder / "daemon.log"
         async with _daemon(environment, log):
-            tokens = await _connect(dsn, sim, Vault("1", key))
+            tokens = await _connect(dsn, sim, Vault({"1": key}))
             yield Stage(dsn, sim, tokens, log)
 
 
