@@ -82,11 +82,14 @@ class Change(Struct, frozen=True):
     key: str
     op: str
     visibility: str | None = None
+    """Of the item after the change, of a removed one before it."""
     reason: str | None = None
     fields: tuple[str, ...] = ()
     source_modified_at: datetime | None = None
     old: Content | RecordContent | None = None
     new: Content | RecordContent | None = None
+    visibility_before: str | None = None
+    """None of an addition."""
 
     @property
     def minor(self) -> bool:
@@ -248,7 +251,10 @@ def update(orcid: str, item: Item, old: Content, detail: bytes | None) -> tuple[
     if not fields and not (_same_json(old.doc, new.doc) and _same_json(old.detail, new.detail)):
         fields = ("doc",)
     row = after.row
-    change = Change(item.section, item.key, "updated", row.visibility, None, fields, row.modified_at, old, new)
+    change = Change(
+        *(item.section, item.key, "updated", row.visibility, None, fields, row.modified_at, old, new),
+        visibility_before=before.row.visibility,
+    )
     return Update(section, after, fields), change if fields else None
 
 
@@ -264,7 +270,8 @@ def _same_json(old: bytes | None, new: bytes | None) -> bool:
 def removal(key: ItemKey, known: Known, old: Content, *, reason: str, at: datetime | None) -> Change:
     """The change of an item that is no longer in our view."""
     op = "withdrawn" if reason == "access-lost" else "removed"
-    return Change(*key, op, known.visibility, reason, source_modified_at=at, old=old)
+    seen = known.visibility
+    return Change(*key, op, seen, reason, source_modified_at=at, old=old, visibility_before=seen)
 
 
 def record_change(orcid: str, old: RecordContent | None, new: RecordContent, at: datetime | None) -> Change | None:
@@ -276,4 +283,4 @@ def record_change(orcid: str, old: RecordContent | None, new: RecordContent, at:
         if _same_json(old.doc, new.doc):
             return None
         fields = ("doc",)
-    return Change(RECORD, "", "updated", "public", None, fields, at, old, new)
+    return Change(RECORD, "", "updated", "public", None, fields, at, old, new, visibility_before="public")

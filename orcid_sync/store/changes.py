@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from orcid_sync.model.diff import Change
+from orcid_sync.model.visibility import restrictions, visibility_of_old
+from orcid_sync.store import forgetting
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.queries import load_queries
 
@@ -26,16 +28,22 @@ _COLUMNS = (
     "fields",
     "minor",
     "visibility",
+    "visibility_before",
     "cause",
     "at",
     "source_modified_at",
 )
+_CONTENT_COLUMNS = ("seq", "orcid", "side", "visibility", "content")
 
 
 async def append(connection: AnyConnection, orcid: str, changes: Sequence[Change], *, cause: str) -> None:
-    """Append the changes of one record. The last thing but the commit in its transaction: it holds the feed's head."""
+    """Append the changes of one record. The last thing but the commit in its transaction: it holds the feed's head.
+
+    What was said before of an item that is now less visible becomes as little visible (fault F61).
+    """
     if not changes:
         return
+    await forgetting.restrict(connection, orcid, restrictions(changes))
     head = await _queries.take_positions(connection, count=len(changes))
     numbered = enumerate(changes, head["before"] + 1)
     while chunk := list(islice(numbered, CHUNK)):
@@ -50,8 +58,8 @@ async def append(connection: AnyConnection, orcid: str, changes: Sequence[Change
         await connection.copy_records_to_table(
             "change_contents",
             schema_name="orcid",
-            columns=("seq", "orcid", "old", "new"),
-            records=[(seq, orcid, *_contents(change)) for seq, change in chunk],
+            columns=_CONTENT_COLUMNS,
+            records=[(seq, orcid, *side) for seq, change in chunk for side in _sides(change)],
         )
 
 
@@ -64,9 +72,12 @@ def _line(change: Change) -> tuple[object, ...]:
         change.fields,
         change.minor,
         change.visibility,
+        change.visibility_before,
     )
 
 
-def _contents(change: Change) -> Iterator[bytes | None]:
-    for content in (change.old, change.new):
-        yield None if content is None else content.encode()
+def _sides(change: Change) -> Iterator[tuple[str, str | None, bytes]]:
+    if change.old is not None:
+        yield "old", visibility_of_old(change), change.old.encode()
+    if change.new is not None:
+        yield "new", change.visibility, change.new.encode()

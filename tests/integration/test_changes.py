@@ -16,6 +16,7 @@ from sample_record import encode, full_forms, keyword, rich_record
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sections import ItemKey
+from orcid_sync.store import forgetting
 from orcid_sync.store.database import Database, open_database, transaction
 
 Content = Any
@@ -288,7 +289,7 @@ async def test_a_forgotten_content_is_missing_and_the_history_stays(database: Da
     record["person"]["keywords"]["keyword"] = [keyword(1, "two"), keyword(2, "one")]
     await apply_record(database.worker, encode(record))
     async with transaction(database.worker) as connection:
-        await connection.execute("update orcid.change_contents set old = null, new = null where orcid = $1", orcid)
+        assert await forgetting.forget_all(connection, orcid) == 5
     reader = Reader(database)
     await reader.read()
     assert [change["op"] for change in reader.seen] == ["added", "added", "updated", "added"]

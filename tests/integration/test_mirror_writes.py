@@ -77,7 +77,9 @@ def no_resources(record: Json) -> None:
 
 
 WORK = ("activities-summary", "works", "group", 0, "work-summary", 0)
-FEED = {"records.upd": 1, "changes.ins": 1, "change_contents.ins": 1}
+FEED = {"records.upd": 1, "changes.ins": 1, "change_contents.ins": 2}
+"""One line, and what it says: the item before and after."""
+GONE = {**FEED, "change_contents.ins": 1}
 EDITS: dict[str, tuple[Callable[[Json], None], dict[str, int]]] = {
     "nothing": (lambda _: None, {}),
     "only the record-wide date": (set_in("history", "last-modified-date", "value", to=1), {"records.upd": 1}),
@@ -101,6 +103,7 @@ EDITS: dict[str, tuple[Callable[[Json], None], dict[str, int]]] = {
             "external_ids.ins": 2,
             "contributors.del": 3,
             "contributors.ins": 3,
+            "change_contents.upd": 1,  # what was said while it was public
             **FEED,
         },
     ),
@@ -114,7 +117,7 @@ EDITS: dict[str, tuple[Callable[[Json], None], dict[str, int]]] = {
             "works.upd": 1,
             "records.upd": 1,
             "changes.ins": 2,
-            "change_contents.ins": 2,
+            "change_contents.ins": 3,
         },
     ),
     "a research resource goes": (
@@ -124,7 +127,7 @@ EDITS: dict[str, tuple[Callable[[Json], None], dict[str, int]]] = {
             "external_ids.del": 2,
             "research_resource_hosts.del": 3,
             "research_resource_items.del": 2,
-            **FEED,
+            **GONE,
         },
     ),
     "the account's language": (set_in("preferences", "locale", to="de"), FEED),

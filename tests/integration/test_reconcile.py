@@ -272,6 +272,6 @@ async def test_a_change_says_what_was_and_what_is(bench: Bench) -> None:
 
     await bench.notified()
 
-    contents = await bench.connection.fetchrow("select old, new from orcid.change_contents where seq = $1", head + 1)
+    contents = await bench.connection.fetchrow("select old, new from orcid.change_feed where seq = $1", head + 1)
     said = [msgspec.json.decode(contents[side])["doc"]["content"] for side in ("old", "new")]
     assert said == [old, "something else"]

@@ -274,7 +274,7 @@ AT = datetime(2026, 1, 2, tzinfo=UTC)
 def test_a_removal_says_why_and_what_it_was(reason: str, op: str) -> None:
     old = Content(b"{}")
     change = diff.removal(("keyword", "13"), Known(b"", "limited"), old, reason=reason, at=AT)
-    assert change == Change("keyword", "13", op, "limited", reason, (), AT, old, None)
+    assert change == Change("keyword", "13", op, "limited", reason, (), AT, old, None, "limited")
     assert not change.minor
 
 
