@@ -10,10 +10,10 @@ import msgspec
 from aiohttp import web
 
 from orcid_sync.simulator import access as admission
+from orcid_sync.simulator import control_oauth
 from orcid_sync.simulator.answers import encode
 from orcid_sync.simulator.errors import Refusal, Unauthenticated
 from orcid_sync.simulator.profiles import Source
-from orcid_sync.simulator.tokens import Client
 from orcid_sync.simulator.world import World
 
 if TYPE_CHECKING:
@@ -87,29 +87,16 @@ async def _random_edits(sim: "SimulatedRegistry", _request: web.Request, body: J
     return [sim.random_edit(rng, orcid=body.get("orcid")) for _ in range(body.get("count", 1))]
 
 
-async def _issue(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
-    return {"access_token": sim.desk.issue(**body).text}
-
-
-async def _revoke(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
-    return {"revoked": sim.desk.disable(body["orcid"], "USER_REVOKED", client_id=body.get("client_id"))}
-
-
-async def _add_client(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
-    client = msgspec.convert(body, Client)
-    sim.desk.clients[client.client_id] = client
-    return {"client_id": client.client_id}
-
-
 async def _switches(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
-    """Settings of the delivery, and the outage of the token service."""
+    """Settings of the delivery and of the authorization server, and the outage of the token service."""
     if "introspection_down" in body:
         sim.desk.introspection_down = bool(body.pop("introspection_down"))
     for name, value in body.items():
-        if name not in sim.settings.__struct_fields__:
+        holder = next((one for one in (sim.settings, sim.desk.settings) if name in one.__struct_fields__), None)
+        if holder is None:
             raise KeyError(f"no setting {name}")
-        setattr(sim.settings, name, value)
-    return sim.settings
+        setattr(holder, name, value)
+    return {**msgspec.structs.asdict(sim.settings), **msgspec.structs.asdict(sim.desk.settings)}
 
 
 async def _add_fault(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
@@ -161,9 +148,6 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "records"): _records,
     ("POST", "records"): _add_records,
     ("POST", "random-edits"): _random_edits,
-    ("POST", "tokens"): _issue,
-    ("POST", "tokens/revoke"): _revoke,
-    ("POST", "clients"): _add_client,
     ("POST", "switches"): _switches,
     ("POST", "faults"): _add_fault,
     ("GET", "faults"): _faults,
@@ -174,6 +158,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "requests"): _requests,
     ("GET", "notifications"): _notifications,
     ("GET", "webhooks"): _webhooks,
+    **control_oauth.ROUTES,
 }
 
 

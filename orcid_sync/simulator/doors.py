@@ -1,15 +1,13 @@
 """Requests in, answers out: which endpoint is meant, and what the Registry says there."""
 
-import base64
-import binascii
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 import msgspec
 
 from orcid_sync.simulator import access as admission
-from orcid_sync.simulator import answers
+from orcid_sync.simulator import answers, consent, oauth
 from orcid_sync.simulator.answers import Answer
+from orcid_sync.simulator.calls import Call
 from orcid_sync.simulator.errors import Refusal, Unauthenticated
 from orcid_sync.simulator.faults import Fault
 from orcid_sync.simulator.identifiers import ORCID_SHAPE
@@ -23,30 +21,15 @@ VERSION = "v3.0"
 PUBLIC_HOST = "pub"
 """First segment of the path that stands for the public host."""
 
+WEB_ADDRESSES = {
+    "/oauth/token": "token",
+    "/oauth/revoke": "revoke",
+    "/oauth/authorize": "authorize",
+    "/userStatus.json": "user-status",
+}
+"""The web host's part (contract section 2.1)."""
+
 _CONSUMED = (*answers.JSON_TYPES, *answers.XML_TYPES)
-
-
-class Call(msgspec.Struct, frozen=True):
-    """One request, as far as the Registry looks at it."""
-
-    method: str
-    address: str
-    """The absolute address as it was requested."""
-    path: str
-    """Path as it stands on the wire, percent-encoded, without the query."""
-    headers: Mapping[str, str]
-    body: bytes = b""
-    on_public_host: bool = False
-
-    @property
-    def media_type(self) -> str | None:
-        """The media type to answer with, None for 406."""
-        return answers.accepted(self.headers.get("Accept"), self.headers.get("Content-Type"))
-
-    @property
-    def token(self) -> str | None:
-        """The bearer token."""
-        return admission.bearer(self.headers.get("Authorization"))
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -62,8 +45,9 @@ class Route(msgspec.Struct, frozen=True):
 def find_route(call: Call) -> Route:
     """The endpoint that a call is meant for; `nowhere` if there is none, `redirect` for addresses of other versions."""
     segments = call.path.strip("/").split("/")
-    if segments[0] == "oauth" and call.path in ("/oauth/token", "/oauth/revoke"):
-        return Route(segments[1])
+    if call.path in WEB_ADDRESSES:
+        name = WEB_ADDRESSES[call.path]
+        return Route(oauth.kind_of_grant(call) if name == "token" else name)
     if segments[0] == VERSION:
         target = find_target(segments[1:])
         return Route(target.endpoint, target.orcid, target) if target else Route("nowhere")
@@ -89,6 +73,8 @@ def answer(world: World, call: Call, route: Route, faults: Mapping[str, Fault]) 
         return answers.refusal(error, call.media_type)
     except Unauthenticated as error:
         return answers.unauthenticated(error)
+    finally:
+        world.desk.count_call(call.token)
 
 
 def _check_scheme(call: Call) -> None:
@@ -156,52 +142,6 @@ def _webhook_token(world: World, call: Call) -> Token:
     return admission.member_token(world.desk, text)
 
 
-def _token(world: World, call: Call) -> Answer:
-    """`POST /oauth/token` for client credentials (contract section 2.3)."""
-    form = _form(call)
-    client = world.desk.authenticate(*_client_of(call, form))
-    if form.get("grant_type") != "client_credentials":
-        raise Unauthenticated("unsupported_grant_type", "The grant type is not supported", status=400)
-    token = world.desk.client_credentials(client, form.get("scope", ""))
-    granted = {
-        "access_token": token.text,
-        "token_type": "bearer",
-        "refresh_token": token.refresh,
-        "expires_in": (token.expires_ms - world.clock.now_ms()) // 1000,
-        "scope": " ".join(sorted(token.scopes)),
-        "orcid": None,
-    }
-    return answers.json_answer(200, granted)
-
-
-def _revoke(world: World, call: Call) -> Answer:
-    """`POST /oauth/revoke` by the client (contract section 2.6)."""
-    form = _form(call)
-    client = world.desk.authenticate(*_client_of(call, form))
-    if "token" not in form:
-        raise Unauthenticated("invalid_request", "The token is missing", status=400)
-    world.desk.revoke(client, form["token"])
-    return Answer(200)
-
-
-def _form(call: Call) -> dict[str, str]:
-    if call.method != "POST":
-        raise Unauthenticated("invalid_request", "Only POST is supported", status=405)
-    return {key: values[0] for key, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
-
-
-def _client_of(call: Call, form: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Client id and secret: HTTP Basic if there is an Authorization header, else the form's fields."""
-    kind, _, text = call.headers.get("Authorization", "").partition(" ")
-    if not kind:
-        return form.get("client_id"), form.get("client_secret")
-    try:
-        client_id, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return None, None
-    return client_id, secret
-
-
 def _redirect(_world: World, call: Call) -> Answer:
     """Addresses without a version, or with that of a release candidate (contract section 3.1)."""
     first, _, rest = call.path.strip("/").partition("/")
@@ -223,4 +163,11 @@ def _nowhere(_world: World, call: Call) -> Answer:
     raise Refusal(9001, status=404)
 
 
-_OTHERS = {"token": _token, "revoke": _revoke, "redirect": _redirect, "nowhere": _nowhere}
+_OTHERS = {
+    **dict.fromkeys(oauth.GRANTS.values(), oauth.token),
+    "revoke": oauth.revoke,
+    "authorize": consent.authorize,
+    "user-status": consent.user_status,
+    "redirect": _redirect,
+    "nowhere": _nowhere,
+}

@@ -115,6 +115,11 @@ class Editor:
         """The lock is taken away."""
         self._set(orcid, Effect.REINDEXED, locked=False)
 
+    def revoke_access(self, orcid: str, client_id: str) -> int:
+        """The researcher takes a client from the list of trusted organisations; how many tokens ended, silently."""
+        self._profiles.state(orcid)
+        return self._desk.disable(orcid, "USER_REVOKED", client_id=client_id)
+
     def unclaim(self, orcid: str, *, creator: str | None = None) -> None:
         """The record was made by a client just now and not claimed yet."""
         self._set(orcid, Effect.SILENT, claimed=False, creator=creator, submitted_ms=self._clock.now_ms())

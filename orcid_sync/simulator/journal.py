@@ -43,12 +43,28 @@ class Notification(msgspec.Struct, frozen=True):
     """Virtual time of the sending; `at_ms` is when it had ended."""
 
 
+class Consent(msgspec.Struct, frozen=True):
+    """One step at the authorization endpoint."""
+
+    number: int
+    at_ms: int
+    outcome: str
+    """page, allowed, denied, skipped (consent was given before), sign-in-failed, wrong-request, no-page."""
+    orcid: str | None
+    """Who is signed in, or signed in just now."""
+    browser: str
+    parameters: dict[str, str]
+    """What the client asked for, lang, show_login and given_names among it."""
+
+
 class Journal:
-    """The last requests and notifications, numbered from 1."""
+    """The last requests, notifications and steps towards consent, numbered from 1."""
 
     def __init__(self, *, limit: int = 200_000) -> None:
         self.requests: deque[Request] = deque(maxlen=limit)
         self.notifications: deque[Notification] = deque(maxlen=limit)
+        self.consents: deque[Consent] = deque(maxlen=limit)
+        self.consent_count = 0
         self.request_count = 0
         self.notification_count = 0
 
@@ -61,6 +77,11 @@ class Journal:
         """Add a notification."""
         self.notification_count += 1
         self.notifications.append(msgspec.convert({"number": self.notification_count, **facts}, Notification))
+
+    def note_consent(self, **facts: object) -> None:
+        """Add a step at the authorization endpoint."""
+        self.consent_count += 1
+        self.consents.append(msgspec.convert({"number": self.consent_count, **facts}, Consent))
 
     def reads_of(self, orcid: str) -> list[Request]:
         """The GETs of one iD, oldest first."""

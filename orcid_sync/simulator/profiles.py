@@ -151,6 +151,14 @@ class Profiles:
         """The present state. Raises UnknownRecord."""
         return self[orcid].state
 
+    def owner_of(self, address: str) -> str | None:
+        """The iD of whoever has this e-mail address, None if nobody does."""
+        wanted = address.casefold()
+        for orcid, profile in self._profiles.items():
+            if any(item.content["email"].casefold() == wanted for item in profile.state.of("email").values()):
+                return orcid
+        return None
+
     def next_put_code(self, family: str) -> int:
         """A number that no item of this family has had (contract section 8)."""
         number = self._sequences.get(family, 1_000) + 1

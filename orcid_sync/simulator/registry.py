@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from random import Random
 from typing import Any, Self
 
 from aiohttp import web
 
 from orcid_sync.simulator import control
+from orcid_sync.simulator.browsers import Browsers
 from orcid_sync.simulator.building import make_record
 from orcid_sync.simulator.clock import VirtualClock
 from orcid_sync.simulator.delivery import DeliverySettings
 from orcid_sync.simulator.edits import Editor
 from orcid_sync.simulator.faults import Faults
+from orcid_sync.simulator.grants import Grants
 from orcid_sync.simulator.journal import Journal
 from orcid_sync.simulator.limits import DailyQuota, RateLimit
 from orcid_sync.simulator.profiles import Profiles
@@ -21,14 +24,15 @@ from orcid_sync.simulator.samples import add_samples
 from orcid_sync.simulator.server import FrontDoor, Listener
 from orcid_sync.simulator.tokens import TokenDesk
 from orcid_sync.simulator.webhooks import Webhooks
-from orcid_sync.simulator.world import World
+from orcid_sync.simulator.world import CLIENT_ID, World
 
 
 class SimulatedRegistry:
     """A real HTTP server on loopback that behaves as contract section 12 demands.
 
     `speed` 0: time stands still unless it is advanced. `start_ms`: its beginning, in milliseconds since 1970 (now, if
-    not given). Without rate limit and quota unless `limited`.
+    not given). Without rate limit and quota unless `limited`. `redirect_uris`: registered for CLIENT_ID, besides
+    `/oauth/callback` on any port of 127.0.0.1 and localhost.
     """
 
     def __init__(
@@ -40,9 +44,11 @@ class SimulatedRegistry:
         keep_history: bool = True,
         limited: bool = False,
         id_host: str = "sandbox.orcid.org",
+        redirect_uris: Sequence[str] = (),
     ) -> None:
         clock = VirtualClock(start_ms=start_ms, speed=speed)
         self.world = World(clock=clock, seed=seed, host=id_host, keep_history=keep_history)
+        self.desk.clients[CLIENT_ID].redirect_uris = tuple(redirect_uris)
         if limited:
             self.world.rate_limit, self.world.quota = RateLimit(), DailyQuota()
         app = web.Application(client_max_size=64 << 20)
@@ -89,6 +95,21 @@ class SimulatedRegistry:
     def desk(self) -> TokenDesk:
         """Clients and tokens."""
         return self.world.desk
+
+    @property
+    def grants(self) -> Grants:
+        """Authorization codes."""
+        return self.world.grants
+
+    @property
+    def browsers(self) -> Browsers:
+        """Who is signed in at the Registry."""
+        return self.world.browsers
+
+    def secrets(self) -> list[str]:
+        """Every token, refresh token and code that was given out, and the clients' secrets."""
+        tokens = [text for token in self.desk.tokens.values() for text in (token.text, token.refresh)]
+        return [*tokens, *self.grants.codes, *(client.secret for client in self.desk.clients.values())]
 
     @property
     def webhooks(self) -> Webhooks:

@@ -7,7 +7,8 @@ from aiohttp import web
 
 from orcid_sync.simulator import answers, doors, mischief
 from orcid_sync.simulator.answers import Answer
-from orcid_sync.simulator.doors import Call, Route
+from orcid_sync.simulator.calls import Call
+from orcid_sync.simulator.doors import Route
 from orcid_sync.simulator.faults import Fault
 from orcid_sync.simulator.world import World
 

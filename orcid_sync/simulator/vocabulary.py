@@ -77,6 +77,8 @@ DEGREES = ("PhD", "MSc", "Bachelor of Science", "Dr. rer. nat.", "Диплом")
 DISTINCTIONS = ("Medal for Fictitious Merit", "Honorary doctorate", "Best Placeholder Paper")
 COUNTRIES = ("DE", "US", "NZ", "JP", "RU", "BR", "EG", "GB", "FR", "CN")
 LANGUAGES = ("en", "de", "fr", "ja", "ru", "zh_CN", None, None)
+SIGN_IN_LANGUAGES = (*("ar", "cs", "en", "es", "fr", "de", "it", "ja", "ko", "pl", "pt", "ru", "tr", "zh_CN", "zh_TW"),)
+"""What `lang` may say (contract section 2.4)."""
 LOCALES = ("en", "en", "en", "de", "fr", "ja", "ru", "es", "pt", "zh_CN", "xx")
 RESOURCES = ("Giant Simulated Laser", "Imaginary Beamline 7", "Placeholder Supercomputer", "Archive of Examples")
 

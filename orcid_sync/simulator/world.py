@@ -2,10 +2,12 @@
 
 from random import Random
 
+from orcid_sync.simulator.browsers import Browsers
 from orcid_sync.simulator.clock import VirtualClock
 from orcid_sync.simulator.delivery import Delivery
 from orcid_sync.simulator.edits import Editor
 from orcid_sync.simulator.faults import Faults
+from orcid_sync.simulator.grants import Grants
 from orcid_sync.simulator.journal import Journal
 from orcid_sync.simulator.limits import DailyQuota, RateLimit
 from orcid_sync.simulator.profiles import Profiles, RecordState
@@ -36,6 +38,8 @@ class World:
         self.faults = Faults(Random(seed + 2))
         self.delivery = Delivery(self.profiles, self.webhooks, self.desk, clock, self.faults, self.journal)
         self.editor = Editor(self.profiles, self.desk, clock)
+        self.grants = Grants(self.profiles, self.desk, clock, Random(seed + 3))
+        self.browsers = Browsers(Random(seed + 4))
         self.renderer = Renderer(host, client_name=self.desk.client_name, person_state=self.find_state)
         self.answerer = Answerer(self.renderer)
         self.stale = StaleCaches()
@@ -49,8 +53,8 @@ class World:
 
     def _register_clients(self) -> None:
         for client in (
-            Client(CLIENT_ID, CLIENT_SECRET, "Simulated University"),
-            Client(OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, "Another Simulated Member"),
+            Client(CLIENT_ID, CLIENT_SECRET, "Simulated University", local_callbacks=True),
+            Client(OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, "Another Simulated Member", local_callbacks=True),
             Client(PUBLIC_CLIENT_ID, PUBLIC_CLIENT_SECRET, "Simulated Public Client", True, ("/read-public",)),
         ):
             self.desk.clients[client.client_id] = client
