@@ -4,6 +4,7 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+_KEY_ID = r"^[A-Za-z0-9_-]{1,32}$"
 
 
 def is_loopback(host: str) -> bool:
@@ -53,6 +56,9 @@ def _keys_by_id(value: Any) -> Any:
         keys = None
     if keys is None or not isinstance(keys, Mapping):
         raise ValueError('must be a table of ids and keys; in JSON: {"1": "the key in base64"}')
+    # Here, because pydantic shows the keys of a mapping in its errors: who exchanged the two would read a secret.
+    if not all(re.fullmatch(_KEY_ID, str(key_id)) for key_id in keys):
+        raise ValueError("must have ids of at most 32 letters, digits, hyphens and underscores")
     return keys
 
 
@@ -80,8 +86,8 @@ def _lower(value: Any) -> Any:
 Address = Annotated[str, AfterValidator(_address)]
 """http or https, without query; a slash at the end is taken away. Empty: none."""
 Key = Annotated[SecretStr, AfterValidator(_key_of_32_bytes)]
-KeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-Keys = Annotated[dict[KeyId, Key], BeforeValidator(_keys_by_id)]
+KeyId = Annotated[str, Field(pattern=_KEY_ID)]
+Keys = Annotated[dict[str, Key], BeforeValidator(_keys_by_id)]
 """By their ids."""
 LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_address)]

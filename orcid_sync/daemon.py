@@ -37,11 +37,11 @@ from orcid_sync.service.shared import SealedTokens, SharedPace
 from orcid_sync.service.subscription import Subscription
 from orcid_sync.service.wakeup import WakeUp
 from orcid_sync.service.worker import Worker
-from orcid_sync.store import queue
+from orcid_sync.store import keys, queue
 from orcid_sync.store.database import Database, open_database
 from orcid_sync.store.migrate import SchemaState, status
 from orcid_sync.store.queue import Lease
-from orcid_sync.store.vault import Vault
+from orcid_sync.store.vault import Vault, VaultError
 
 Part = Literal["web", "worker"]
 
@@ -65,6 +65,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, workers=settings.workers))
         await _demand_current_schema(database)
+        await _demand_right_key(database, settings)
         stack.enter_context(measured_loop_lag(metrics.loop_lag))
         console = Console(draining=draining, heartbeats=heartbeats, database=database, metrics=metrics)
         internal = await stack.enter_async_context(_on_port("internal", settings, _internal(settings, console)))
@@ -95,6 +96,16 @@ async def _demand_current_schema(database: Database) -> None:
     if found.state is not SchemaState.CURRENT:
         advice = " Run: orcid-sync migrate" if found.state is SchemaState.BEHIND else ""
         raise CannotServe(f"The database's schema does not fit: {found.explanation}{advice}")
+
+
+async def _demand_right_key(database: Database, settings: Settings) -> None:
+    """Open something of what each key sealed (fault F91). What an old or missing key sealed is only warned of."""
+    async with database.reader.acquire() as connection:
+        try:
+            for sentence in await keys.demand_right_key(connection, Vault(settings.key_ring)):
+                log.warning("encryption keys", advice=sentence)
+        except VaultError as error:
+            raise CannotServe(str(error)) from None
 
 
 async def _drain(settings: Settings, draining: Draining, worker: Worker | None) -> None:

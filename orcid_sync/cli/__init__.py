@@ -11,6 +11,7 @@ from orcid_sync.cli.about import config, version
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
 from orcid_sync.cli.feed import changes
+from orcid_sync.cli.keys import keys
 from orcid_sync.cli.people import connect, disconnect, sync
 from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for function in (serve, migrate, connect, disconnect, sync, status, show, changes, simulate, demo, check, version):
     app.command(function.__name__)(function)
+app.add_typer(keys, name="keys")
 app.add_typer(config, name="config")
 
 

@@ -124,20 +124,18 @@ async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
 
 async def _encryption_key(settings: "Settings", connection: "Connection") -> Checked:
     """Whether the key opens what is stored: a wrong one would make every token unreadable."""
-    from orcid_sync.store import reading  # noqa: PLC0415 - heavy
+    from orcid_sync.store.keys import demand_right_key  # noqa: PLC0415 - heavy
     from orcid_sync.store.vault import Vault, VaultError  # noqa: PLC0415 - heavy
 
     if settings.encryption_key is None:
         return Checked("encryption_key", "fail", "is missing; make one with: openssl rand -base64 32")
-    sealed = await reading.any_sealed(connection)
-    if sealed is None:
-        return Checked("encryption_key", "ok", "nothing is stored under it yet")
-    orcid, column, ciphertext = sealed
     try:
-        Vault(settings.key_ring).open(ciphertext, orcid=orcid, column=column)
+        warnings = await demand_right_key(connection, Vault(settings.key_ring))
     except VaultError as error:
-        return Checked("encryption_key", "fail", f"a stored token {error}; set the key that it was stored with")
-    return Checked("encryption_key", "ok", "opens what is stored")
+        return Checked("encryption_key", "fail", str(error))
+    if warnings:
+        return Checked("encryption_key", "warn", " ".join(warnings))
+    return Checked("encryption_key", "ok", "opens what it sealed")
 
 
 async def _credentials(session: Session, dsn: str) -> list[Checked]:

@@ -8,7 +8,7 @@ import structlog
 
 from orcid_sync.store import client_tokens, pace
 from orcid_sync.store.database import statements
-from orcid_sync.store.vault import Vault
+from orcid_sync.store.vault import Vault, VaultError
 
 SUCCESS_EVERY = 1.0
 """Seconds between two reports of success to the database while all is well."""
@@ -78,9 +78,13 @@ class SealedTokens:
         self._client_id = client_id
 
     async def load(self, scope: str) -> str | None:
-        """The stored token, if there is one that has not expired. Raises VaultError if it does not open."""
+        """The stored token, if there is one that has not expired and opens; another is easily had (fault F91)."""
         async with statements(self._pool) as connection:
-            token = await client_tokens.load(connection, self._vault, client_id=self._client_id, scope=scope)
+            try:
+                token = await client_tokens.load(connection, self._vault, client_id=self._client_id, scope=scope)
+            except VaultError as error:
+                log.warning("our own token is given up", scope=scope, error=str(error))
+                return None
         return token.access_token if token else None
 
     async def save(self, scope: str, token: str, expires_in: int) -> None:

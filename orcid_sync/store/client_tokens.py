@@ -8,7 +8,8 @@ from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.queries import load_queries
 from orcid_sync.store.vault import Vault
 
-_COLUMN = "client_tokens.access_token"
+COLUMN = "client_tokens.access_token"
+"""What our own tokens are bound to, beside the client id."""
 
 
 class ClientToken(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ async def store(
     connection: AnyConnection, vault: Vault, *, client_id: str, scope: str, access_token: str, lasts: timedelta
 ) -> None:
     """Seal and keep the token; an older one for the same scope is replaced."""
-    sealed = vault.seal(access_token, orcid=client_id, column=_COLUMN)
+    sealed = vault.seal(access_token, orcid=client_id, column=COLUMN)
     await load_queries("client_tokens").store(
         connection, client_id=client_id, scope=scope, access_token=sealed, lasts=lasts
     )
@@ -37,4 +38,4 @@ async def load(connection: AnyConnection, vault: Vault, *, client_id: str, scope
     row = await load_queries("client_tokens").load(connection, client_id=client_id, scope=scope)
     if row is None:
         return None
-    return ClientToken(vault.open(row["access_token"], orcid=client_id, column=_COLUMN), row["lasts"])
+    return ClientToken(vault.open(row["access_token"], orcid=client_id, column=COLUMN), row["lasts"])

@@ -210,12 +210,6 @@ async def server_version(connection: AnyConnection) -> int:
     return version // 10_000
 
 
-async def any_sealed(connection: AnyConnection) -> tuple[str, str, str] | None:
-    """What a ciphertext is bound to (iD, column), and the ciphertext: to try the key on. None if there is none."""
-    row = await load_queries("reading").any_sealed(connection)
-    return None if row is None else tuple(row.values())
-
-
 def _summed(pairs: Any) -> dict[str, int]:
     sums: dict[str, int] = {}
     for name, number in pairs:

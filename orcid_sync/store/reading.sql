@@ -107,13 +107,3 @@ select coalesce(min(last.seq) - 1, 0)
 
 -- name: server_version$
 select current_setting('server_version_num')::integer;
-
--- name: any_sealed^
--- Some ciphertext, to try the key on: a person's token, else one of our own.
-select sealed.orcid, sealed.name, sealed.text
-  from (
-    (select orcid::text as orcid, 'access_token' as name, access_token as text from orcid_sync.tokens limit 1)
-    union all
-    (select client_id, 'client_tokens.access_token', access_token from orcid_sync.client_tokens limit 1)
-  ) as sealed
- limit 1;

@@ -27,14 +27,6 @@ class VaultError(Exception):
     """A ciphertext does not open here, or a key is unusable. The message never contains either."""
 
 
-class KeyMissing(VaultError):
-    """A ciphertext was sealed with a key that the ring does not hold; what other keys sealed opens all the same."""
-
-    def __init__(self, key_id: str) -> None:
-        super().__init__(f"sealed with the key {key_id!a}, which is not among the keys that are set")
-        self.key_id = key_id
-
-
 class Vault:
     """Seals tokens with the present key, and opens them with whichever key of the ring sealed them."""
 
@@ -68,12 +60,12 @@ class Vault:
         return ".".join((_VERSION, key_id, base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")))
 
     def open(self, text: str, *, orcid: str, column: str) -> str:
-        """Decrypt what was sealed for this place. Raises KeyMissing, and VaultError for anything else."""
+        """Decrypt what was sealed for this place. Raises VaultError for anything else, or if the key is not set."""
         version, key_id, body = _parts(text)
         if version != _VERSION:
             raise VaultError("sealed in a form that this version does not know")
         if key_id not in self._ciphers:
-            raise KeyMissing(key_id)
+            raise VaultError(f"sealed with the key {key_id!a}, which is not among the keys that are set")
         try:
             sealed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
             plaintext = self._ciphers[key_id].decrypt(
@@ -82,6 +74,16 @@ class Vault:
         except (InvalidTag, binascii.Error, ValueError):
             raise VaultError("does not open: damaged, moved from another place, or sealed with another key") from None
         return plaintext.decode()
+
+    def reseal(self, text: str, *, orcid: str, column: str) -> str:
+        """The same token under the present key; the text as it is if that sealed it. Raises VaultError."""
+        if _parts(text)[1] == self.key_ids[0]:
+            return text
+        return self.seal(self.open(text, orcid=orcid, column=column), orcid=orcid, column=column)
+
+    def is_old(self, text: str) -> bool:
+        """Whether the text says that an older key of the ring sealed it."""
+        return text.partition(".")[2].partition(".")[0] in self.key_ids[1:]
 
     def derive(self, purpose: str) -> list[bytes]:
         """Keys of 32 bytes for another purpose than sealing, one of each key of the ring, the present one's first.

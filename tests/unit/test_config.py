@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from orcid_sync.config import HOSTS, ConfigurationError, Settings, secret_settings
+from orcid_sync.config import HOSTS, ConfigurationError, Settings, secret_settings, secret_values
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "canary-" + "s" * 32
@@ -125,8 +125,31 @@ def test_refuses_a_key_of_another_length(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "given", [{"1": KEY, "older": KEY}, f'{{"1": "{KEY}", "older": "{KEY}"}}'], ids=["table", "JSON"]
+)
+def test_keeps_older_keys_behind_the_present_one(given: Any) -> None:
+    present = base64.b64encode(b"p" * 32).decode()
+
+    settings = Settings(encryption_key=SecretStr(present), encryption_key_id="2", old_encryption_keys=given)
+
+    assert settings.key_ring == {"2": b"p" * 32, "1": bytes(range(32)), "older": bytes(range(32))}
+    assert list(settings.key_ring) == ["2", "1", "older"]
+    assert set(secret_values(settings)) == {present, KEY}
+
+
+def test_the_present_key_is_no_old_one() -> None:
+    with pytest.raises(ValidationError, match="must not contain the present encryption_key_id"):
+        Settings(encryption_key=SecretStr(KEY), old_encryption_keys={"1": SecretStr(KEY)})
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("old_encryption_keys", {"1": "canary-no-key"}),
+        ("old_encryption_keys", {"canary no id": KEY}),
+        ("old_encryption_keys", "canary no JSON"),
+        ("old_encryption_keys", '["canary"]'),
+        ("old_encryption_keys", ["canary"]),
         ("webhook_secret", "canary-short"),
         ("internal_token", "canary-short"),
         ("encryption_key", "canary-no-key"),
@@ -188,6 +211,7 @@ def test_knows_its_secrets_and_never_shows_them() -> None:
         client_secret=SecretStr("canary"),
         webhook_secret=SecretStr(SECRET),
         database_url=SecretStr("postgresql://u:canary@h/d"),
+        old_encryption_keys={"0": SecretStr(base64.b64encode(b"canary" * 5 + b"..").decode())},
     )
 
     assert secret_settings() == [
@@ -198,8 +222,8 @@ def test_knows_its_secrets_and_never_shows_them() -> None:
         "database_url",
         "internal_token",
     ]
-    assert "canary" not in repr(settings)
-    assert "canary" not in settings.model_dump_json()
+    for shown in (repr(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert not [secret for secret in secret_values(settings) if secret in shown]
 
 
 def test_every_setting_is_described() -> None:

@@ -67,6 +67,22 @@ def test_knows_the_usual_variables(monkeypatch: pytest.MonkeyPatch, setting: str
     assert load_settings({}).origins[setting] == f"environment {own}"
 
 
+def test_older_keys_come_from_every_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As a table in config.toml, as JSON in a variable and in a file; what came from one source replaces another's."""
+    key = "A" * 43 + "="
+
+    def known() -> list[str]:
+        return sorted(load_settings({}).settings.old_encryption_keys or {})
+
+    Path("config.toml").write_text(f'[old_encryption_keys]\na = "{key}"\nb = "{key}"')
+    assert known() == ["a", "b"]
+    (tmp_path / "ring.json").write_text(f'{{"c": "{key}"}}\n')
+    monkeypatch.setenv("ORCID_SYNC_OLD_ENCRYPTION_KEYS_FILE", str(tmp_path / "ring.json"))
+    assert known() == ["c"]
+    monkeypatch.setenv("ORCID_SYNC_OLD_ENCRYPTION_KEYS", f'{{"d": "{key}"}}')
+    assert known() == ["d"]
+
+
 def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCID_SYNC_WORKERS", "")
 
@@ -103,6 +119,9 @@ def test_the_file_is_named_by_flag_before_variable_before_folder(
         ("webhook_secret = 'canary'", "webhook_secret (config.toml): must have at least 32 characters; make one with"),
         ("api_url = 'canary'", "api_url (config.toml): must be an address such as https://orcid.example.edu"),
         ("data_dir = 5", "data_dir (config.toml): must be text, in quotes."),
+        ("old_encryption_keys = 'canary'", "old_encryption_keys (config.toml): must be a table of ids and keys"),
+        ("old_encryption_keys.1 = 'canary'", "old_encryption_keys (config.toml): must be 32 bytes in base64"),
+        ("old_encryption_keys.'can ary' = ''", "old_encryption_keys (config.toml): must have ids of at most 32"),
         ("encryption_key_id = 'a b'", "encryption_key_id (config.toml): must consist of at most 32 letters"),
     ],
 )

@@ -72,6 +72,45 @@ def test_nothing_opens_elsewhere(vault: Vault, place: dict[str, str]) -> None:
         vault.open(VAULT.seal("made-up token", **PLACE), **place)
 
 
+@pytest.mark.invariant("S19")
+@given(st.text(max_size=50))
+def test_an_older_key_opens_and_the_present_one_seals(plaintext: str) -> None:
+    sealed = VAULT.seal(plaintext, **PLACE)
+    ring = Vault({"2": KEY[::-1], "1": KEY})
+
+    assert ring.open(sealed, **PLACE) == plaintext
+    assert ring.seal(plaintext, **PLACE).startswith("v1.2.")
+    anew = ring.reseal(sealed, **PLACE)
+    assert Vault({"2": KEY[::-1]}).open(anew, **PLACE) == plaintext
+    assert ring.reseal(anew, **PLACE) == anew
+    assert (ring.is_old(sealed), ring.is_old(anew), VAULT.is_old(sealed)) == (True, False, False)
+
+
+@pytest.mark.invariant("S19")
+def test_sealing_anew_demands_the_right_place() -> None:
+    """Else a rotation would bless what somebody moved."""
+    ring = Vault({"2": KEY[::-1], "1": KEY})
+    with pytest.raises(VaultError):
+        ring.reseal(VAULT.seal("made-up token", **PLACE), orcid="0009-9990-0000-0013", column=PLACE["column"])
+
+
+@pytest.mark.fault("F91")
+def test_a_key_that_is_not_set_is_named() -> None:
+    with pytest.raises(VaultError, match="sealed with the key '1', which is not among the keys that are set"):
+        Vault({"2": KEY}).open(VAULT.seal("made-up token", **PLACE), **PLACE)
+
+
+def test_derives_keys_that_differ_by_key_and_by_purpose() -> None:
+    other = KEY[::-1]
+    derived = Vault({"2": other, "1": KEY}).derive("invitations")
+
+    assert derived == [*Vault({"2": other}).derive("invitations"), *VAULT.derive("invitations")]
+    assert {len(key) for key in derived} == {32}
+    assert len({*derived, *VAULT.derive("others"), KEY, other}) == 5
+    # By RFC 5869, computed apart: what was signed outlives a release.
+    assert VAULT.derive("invitations")[0].hex() == "6b6a5fa869dc2f0a84bc6382495e9f562e70bb37d6c3c5bdff3dc84471fd93f0"
+
+
 def test_the_key_id_is_bound_too() -> None:
     renamed = VAULT.seal("made-up token", **PLACE).replace("v1.1.", "v1.2.", 1)
     with pytest.raises(VaultError):
@@ -90,8 +129,10 @@ def test_errors_do_not_repeat_what_they_were_given(text: str) -> None:
     assert KEY.hex() not in repr(VAULT)
 
 
-@pytest.mark.parametrize(("key_id", "key"), [("1", b"short"), ("", KEY), ("a.b", KEY)])
-def test_unusable_keys_are_refused(key_id: str, key: bytes) -> None:
+@pytest.mark.parametrize(
+    "keys", [{}, {"1": b"short"}, {"": KEY}, {"a.b": KEY}, {"2": KEY, "1": b"short"}], ids=",".join
+)
+def test_unusable_keys_are_refused(keys: dict[str, bytes]) -> None:
     with pytest.raises(VaultError) as caught:
-        Vault({key_id: key})
+        Vault(keys)
     assert "short" not in str(caught.value)
