@@ -13,10 +13,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model.cleaning import clean
-from orcid_sync.model.ids import Orcid
+from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
 from orcid_sync.registry.errors import Malformed, ScopeNotGranted, Unavailable, WrongRecord
 
 T = TypeVar("T")
+
+_LONGEST_LIFE: Final = 100 * 366 * 86_400
+"""Seconds: a token that claims to live longer says nothing about its life."""
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
@@ -36,6 +39,24 @@ class Grant(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"<Grant for {self.expires_in} s>"
+
+
+class HolderGrant(Struct, frozen=True, kw_only=True):
+    """What the holder of a record allowed us (contract section 2.4). Its text form shows no token, iD or name."""
+
+    orcid: Orcid
+    """Who signed in: the only trustworthy source of an iD (fault F71)."""
+    name: str
+    """What the record shows to everybody; empty if that is nothing."""
+    access_token: str
+    refresh_token: str | None
+    scopes: tuple[str, ...]
+    """What was really granted."""
+    expires_in: int | None
+    """Seconds: twenty years, or one hour (contract section 2.7); None if it is not said."""
+
+    def __repr__(self) -> str:
+        return f"<HolderGrant of {' '.join(self.scopes)} for {self.expires_in} s>"
 
 
 class _Block(Struct):
@@ -71,6 +92,15 @@ class _Token(Struct):
     access_token: str
     scope: str
     expires_in: int = 0
+
+
+class _Consent(Struct):
+    access_token: str
+    orcid: str
+    scope: str
+    refresh_token: str | None = None
+    name: str | None = None
+    expires_in: int | None = None
 
 
 def read_record(orcid: Orcid, body: bytes) -> bytes:
@@ -114,6 +144,32 @@ def read_token(scope: str, body: bytes) -> Grant:
     if not is_token(answer.access_token):
         raise Malformed
     return Grant(access_token=answer.access_token, expires_in=answer.expires_in)
+
+
+def read_consent(body: bytes) -> HolderGrant:
+    """What was granted for a code. Raises Malformed without a token that can be used, or without an iD."""
+    answer = _decode(body, _Consent)
+    orcid = _orcid_of(answer.orcid)
+    refresh = answer.refresh_token or None
+    if orcid is None or not is_token(answer.access_token) or (refresh is not None and not is_token(refresh)):
+        raise Malformed
+    life = answer.expires_in
+    return HolderGrant(
+        orcid=orcid,
+        name=" ".join((answer.name or "").split()),
+        access_token=answer.access_token,
+        refresh_token=refresh,
+        scopes=tuple(sorted(set(answer.scope.split()))),
+        expires_in=life if life is not None and 0 < life <= _LONGEST_LIFE else None,
+    )
+
+
+def _orcid_of(text: str) -> Orcid | None:
+    """The iD, if its check digit is right (contract section 8)."""
+    try:
+        return parse_orcid(text)
+    except InvalidOrcid:
+        return None
 
 
 def is_token(text: str) -> bool:

@@ -7,7 +7,7 @@ for what the contract calls retryable (section 4.3); whatever lasts longer is th
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.registry.answers import Grant
+from orcid_sync.registry.answers import Grant, HolderGrant
 from orcid_sync.registry.errors import (
     INVISIBLE,
     NO_SUCH_WEBHOOK,
@@ -33,9 +33,11 @@ from orcid_sync.registry.requests import (
     Endpoint,
     Request,
     bearer,
+    code_request,
     item_request,
     record_request,
     register_request,
+    revoke_request,
     token_request,
     unregister_request,
     works_request,
@@ -162,6 +164,33 @@ class Registry:
         except NotFound as error:
             if error.error_code != NO_SUCH_WEBHOOK:
                 raise
+
+    async def exchange_code(self, code: str, redirect_uri: str) -> HolderGrant:
+        """What a holder allowed us, for the code that their browser brought. Sent once, whatever happens.
+
+        A code that arrives twice costs the holder the token that it gave (contract section 2.4, fault F70). Raises
+        CodeRefused if it is not taken; after any other RegistryError it may have been used: ask the person again.
+        """
+        account = self._account
+        request = code_request(
+            account.web_url,
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            code=code,
+            redirect_uri=redirect_uri,
+        )
+        async with AsyncExitStack() as held:
+            return await self._try(request, None, held)
+
+    async def revoke_token(self, token: str) -> None:
+        """See that a holder's token works no longer; one that ORCID does not know is done (contract section 2.6)."""
+        account = self._account
+        request = revoke_request(
+            account.web_url, client_id=account.client_id, client_secret=account.client_secret, token=token
+        )
+        with suppress(NotFound):
+            async with AsyncExitStack() as held:
+                await self._repeat(request, None, held)
 
     async def authorize(self, scope: str) -> None:
         """See that there is a token of our own for the scope: the stored one, else a new one (contract section 2.3)."""

@@ -11,6 +11,7 @@
     │   ├── Unauthorized    the token was refused: never final (section 2.6)
     │   ├── Forbidden       not ours to see or do
     │   │   └── ScopeNotGranted   our client lacks a scope: needs another membership
+    │   ├── CodeRefused     an authorization code was refused: the person has to start again
     │   └── ClientDisabled  our client or its secret is refused: stop and tell a person
     ├── about the request
     │   └── BadRequest      our own mistake, mostly the base address: tell a person
@@ -115,6 +116,10 @@ class ScopeNotGranted(Forbidden):
     """The Registry does not grant our client the scope that this needs."""
 
 
+class CodeRefused(RegistryError):
+    """The Registry refuses the authorization code: unknown, expired, used before, or of another redirect URI."""
+
+
 class ClientDisabled(RegistryError):
     """The Registry refuses our client: check client_id, client_secret and environment, or ask ORCID's support."""
 
@@ -186,6 +191,9 @@ INVISIBLE: Final = frozenset({9013, 9038, 9039})
 
 NO_SUCH_WEBHOOK: Final = 9028
 """The error code that makes removing a webhook twice a success (contract section 1.4)."""
+
+UNKNOWN_TOKEN: Final = frozenset({"invalid_token", "invalid_grant"})
+"""Words of OAuth that make taking a token back twice a success (contract section 2.6)."""
 
 OAUTH_ERRORS: Final[Mapping[str, type[RegistryError]]] = {
     "access_denied": Forbidden,

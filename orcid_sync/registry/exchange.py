@@ -20,7 +20,7 @@ from orcid_sync.registry.errors import TooLarge, Unavailable
 from orcid_sync.registry.requests import Endpoint, Request
 
 _SMALL_BYTES: Final = 64 * 1024
-_SMALL_ANSWERS: Final = frozenset({Endpoint.TOKEN, Endpoint.WEBHOOK})
+_SMALL_ANSWERS: Final = frozenset({Endpoint.TOKEN, Endpoint.CODE, Endpoint.REVOKE, Endpoint.WEBHOOK})
 
 # The first that fits; a time-out is an OSError too.
 _FAILURES: Final[tuple[tuple[type[BaseException], str], ...]] = (

@@ -17,10 +17,13 @@ from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
 from orcid_sync.registry.answers import scope_not_granted
 from orcid_sync.registry.errors import (
     OAUTH_ERRORS,
+    UNKNOWN_TOKEN,
     BadRequest,
     Busy,
     ClientDisabled,
+    CodeRefused,
     Deprecated,
+    NotFound,
     RegistryError,
     ScopeNotGranted,
     Unauthorized,
@@ -30,6 +33,9 @@ from orcid_sync.registry.errors import (
 from orcid_sync.registry.requests import Endpoint, Request
 
 T = TypeVar("T")
+
+_OAUTH_ENDPOINTS: Final = frozenset({Endpoint.TOKEN, Endpoint.CODE, Endpoint.REVOKE})
+_CODE_WORDS: Final = frozenset({"invalid_grant", "invalid_request", "unauthorized_client"})
 
 _ORCID: Final = re.compile(r"\b[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]\b", re.ASCII)
 _RETRY_AFTER_BOUNDS: Final = (1.0, 3600.0)
@@ -43,13 +49,18 @@ def decipher(request: Request[T], status: int, headers: Mapping[str, str], body:
         raise _refusal(request, status, known, _members(body) if is_json else None, body)
     if status not in request.success:
         raise Unavailable("the answer has a success status that does not belong to the question", status=status)
-    if not is_json and request.endpoint is not Endpoint.WEBHOOK:
+    if not is_json and not _needs_no_json(request.endpoint, body):
         raise Unavailable("the answer is not JSON", status=status)
     try:
         return request.read(status, body)
     except RegistryError as error:
         error.status = status
         raise
+
+
+def _needs_no_json(endpoint: Endpoint, body: bytes) -> bool:
+    """Successes that may have no body; a revocation that says something must say it in JSON (section 2.6)."""
+    return endpoint is Endpoint.WEBHOOK or (endpoint is Endpoint.REVOKE and not body.strip())
 
 
 def _refusal(
@@ -63,8 +74,8 @@ def _refusal(
         return Busy(retry_after=retry_after(headers), **facts)
     if members is None and status >= 400:
         return Unavailable("the answer is not the Registry's own JSON", **facts)
-    if request.endpoint is Endpoint.TOKEN:
-        kind = _token_refusal(kind, word)
+    if request.endpoint in _OAUTH_ENDPOINTS:
+        kind = _oauth_refusal(request.endpoint, kind, status, word)
     if kind is Deprecated:
         return Deprecated(primary=_primary(request.orcid, headers.get("location", ""), body), **facts)
     if kind is ScopeNotGranted or (request.endpoint is Endpoint.WEBHOOK and code == 9038):
@@ -74,8 +85,17 @@ def _refusal(
     return kind(**facts)
 
 
-def _token_refusal(kind: type[RegistryError], word: str | None) -> type[RegistryError]:
-    """At the token endpoint `unauthorized` means a wrong secret, and any other 401 an inner fault (section 2.8)."""
+def _oauth_refusal(endpoint: Endpoint, kind: type[RegistryError], status: int, word: str | None) -> type[RegistryError]:
+    """What a refusal means where tokens are given out and taken back (section 2.8).
+
+    `unauthorized` means a wrong secret, and any other 401 an inner fault. A code that is refused with 400 is a matter
+    of this one person, also where the word speaks of the client: it is used for closed and merged records, too. A token
+    that is not known cannot be taken back any more (section 2.6).
+    """
+    if endpoint is Endpoint.CODE and status == 400 and word in _CODE_WORDS:
+        return CodeRefused
+    if endpoint is Endpoint.REVOKE and word in UNKNOWN_TOKEN:
+        return NotFound
     if kind is Unauthorized:
         return ClientDisabled if word == "unauthorized" else Unavailable
     return kind

@@ -12,7 +12,16 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.registry.answers import Grant, is_token, read_item, read_record, read_token, read_works
+from orcid_sync.registry.answers import (
+    Grant,
+    HolderGrant,
+    is_token,
+    read_consent,
+    read_item,
+    read_record,
+    read_token,
+    read_works,
+)
 from orcid_sync.registry.errors import Unauthorized
 
 T = TypeVar("T")
@@ -20,6 +29,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 READ_PUBLIC: Final = "/read-public"
 WEBHOOK: Final = "/webhook"
+READ_LIMITED: Final = "/read-limited"
 
 BULK_LIMIT: Final = 100
 """Works in one bulk read; one more is refused as a whole with 9042 (contract section 3.8)."""
@@ -37,6 +47,8 @@ class Endpoint(StrEnum):
     ITEM = "item"
     WEBHOOK = "webhook"
     TOKEN = "token"  # noqa: S105  the word, not a token
+    CODE = "code"
+    REVOKE = "revoke"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +133,64 @@ def _webhook_url(api_url: str, orcid: Orcid, callback: str) -> str:
 
 def token_request(web_url: str, *, client_id: str, client_secret: str, scope: str) -> Request[Grant]:
     """A token of our own with one scope, by client_credentials (contract section 2.3)."""
-    form = {
-        "client_id": client_id,
-        "client_secret": client_secret,
-        "grant_type": "client_credentials",
-        "scope": scope,
-    }
-    return Request(
-        endpoint=Endpoint.TOKEN,
-        method="POST",
-        url=f"{web_url}/oauth/token",
-        headers=_FORM,
-        read=lambda _, body: read_token(scope, body),
-        success=frozenset({200}),
-        scope=scope,
-        form=urlencode(form).encode(),
+    form = {"grant_type": "client_credentials", "scope": scope}
+    return _oauth(
+        Endpoint.TOKEN, f"{web_url}/oauth/token", client_id, client_secret, form, lambda body: read_token(scope, body)
     )
+
+
+def code_request(
+    web_url: str, *, client_id: str, client_secret: str, code: str, redirect_uri: str
+) -> Request[HolderGrant]:
+    """A holder's token in exchange for a code; to be sent once and never again (contract section 2.4, fault F70)."""
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+    return _oauth(Endpoint.CODE, f"{web_url}/oauth/token", client_id, client_secret, form, read_consent)
+
+
+def revoke_request(web_url: str, *, client_id: str, client_secret: str, token: str) -> Request[None]:
+    """Take one token back, and the refresh token that came with it (contract section 2.6)."""
+    form = {"token": token}
+    return _oauth(Endpoint.REVOKE, f"{web_url}/oauth/revoke", client_id, client_secret, form, lambda _: None)
+
+
+def _oauth(
+    endpoint: Endpoint,
+    url: str,
+    client_id: str,
+    client_secret: str,
+    form: Mapping[str, str],
+    read: Callable[[bytes], T],
+) -> Request[T]:
+    """A form for the web host; our client authenticates itself by two fields of it (contract section 2.3)."""
+    fields = {"client_id": client_id, "client_secret": client_secret, **form}
+    return Request(
+        endpoint=endpoint,
+        method="POST",
+        url=url,
+        headers=_FORM,
+        read=lambda _, body: read(body),
+        success=frozenset({200}),
+        scope=form.get("scope", ""),
+        form=urlencode(fields).encode(),
+    )
+
+
+def authorize_url(
+    web_url: str, *, client_id: str, redirect_uri: str, state: str, scope: str = READ_LIMITED, **parameters: str
+) -> str:
+    """Where a researcher's browser goes to be asked (contract section 2.4); empty parameters are left out.
+
+    `parameters` customise the sign-in: lang, given_names, family_names, email, orcid, show_login, prompt.
+    """
+    asked = {
+        "client_id": client_id,
+        "response_type": "code",
+        "scope": scope,
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    given = {name: value for name, value in parameters.items() if value}
+    return f"{web_url}/oauth/authorize?{urlencode(asked | given, quote_via=quote, safe='')}"
 
 
 def bearer(token: str) -> str:
