@@ -4,16 +4,18 @@ Tokens come in and go out as ciphertext (`vault` seals and opens them); nothing 
 """
 
 import enum
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from orcid_sync.model.consent import event_of_grant
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import queue
+from orcid_sync.store import ledger, queue
 from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.ledger import Note
 from orcid_sync.store.queries import load_queries
 
 
@@ -23,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     orcid: Orcid
     access_token: str | None = None
     """Ciphertext; None: only what is public is mirrored."""
+    same_as: str | None = None
+    """The ciphertext in `sealed_tokens` that holds the same token: it stays, and nothing was granted anew."""
     refresh_token: str | None = None
     """Ciphertext."""
     scopes: tuple[str, ...] = ()
@@ -74,35 +78,69 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     verified_at: datetime | None
 
 
-async def connect_orcids(connection: AnyConnection, entries: Iterable[Entry]) -> dict[Orcid, Outcome]:
+async def connect_orcids(
+    connection: AnyConnection, entries: Iterable[Entry], *, by: str = "holder", learnt: str = "token-file"
+) -> dict[Orcid, Outcome]:
     """Follow these iDs and store their tokens; those that are new or have a new token are due at once.
 
-    May be repeated: what is connected stays so. Of several entries for one iD the last counts.
+    May be repeated: what is connected stays so. Of several entries for one iD the last counts. A token that is replaced
+    is to be revoked at ORCID; every grant is written into the consent ledger, with who gave it and how we learnt it.
     """
     given = sorted({entry.orcid: entry for entry in entries}.values(), key=lambda entry: entry.orcid)
-    rows = load_queries("connections").connect_orcids(
-        connection,
-        orcids=[entry.orcid for entry in given],
-        access_tokens=[entry.access_token for entry in given],
-        refresh_tokens=[entry.refresh_token for entry in given],
-        scopes=[" ".join(entry.scopes) for entry in given],
-        expiries=[entry.expires_at for entry in given],
-    )
-    return {row["orcid"]: Outcome(row["outcome"]) async for row in rows}
-
-
-async def disconnect_orcids(connection: AnyConnection, orcids: Collection[Orcid]) -> list[Orcid]:
-    """Stop following these iDs: their webhooks and tokens are to go next. Returns those that were connected."""
+    queries = load_queries("connections")
+    orcids = [entry.orcid for entry in given]
     async with connection.transaction():
-        rows = load_queries("connections").disconnect_orcids(connection, orcids=list(orcids))
-        disconnecting = [row["orcid"] async for row in rows]
+        new = [row["orcid"] async for row in queries.make_known(connection, orcids=orcids)]
+        await queries.lock_rows(connection, orcids=orcids)
+        connected = queries.connect_orcids(connection, orcids=orcids, new=new, **_columns(given))
+        rows = [row async for row in connected]
+        await ledger.record_all(connection, [_granted(row, by, learnt) for row in rows if _is_news(row)])
+    return {row["orcid"]: Outcome(row["outcome"]) for row in rows}
+
+
+async def sealed_tokens(connection: AnyConnection, orcids: Collection[Orcid]) -> dict[Orcid, str]:
+    """The ciphertexts of the access tokens in use."""
+    rows = load_queries("connections").sealed_tokens(connection, orcids=list(orcids))
+    return {row["orcid"]: row["access_token"] async for row in rows}
+
+
+async def disconnect_orcids(
+    connection: AnyConnection, orcids: Collection[Orcid], *, by: str = "operator", learnt: str = "command"
+) -> list[Orcid]:
+    """Stop following these iDs; returns those that were connected.
+
+    The reconciliation due next revokes their tokens and removes their webhooks at ORCID, and takes what is not public
+    out of the mirror.
+    """
+    wanted, queries = sorted(set(orcids)), load_queries("connections")
+    async with connection.transaction():
+        await queries.lock_rows(connection, orcids=wanted)
+        disconnecting = [row["orcid"] async for row in queries.disconnect_orcids(connection, orcids=wanted)]
         await queue.mark_due(connection, disconnecting, lane=Lane.OPERATOR, delay=timedelta())
+        notes = [Note(event="disconnected", orcid=orcid, by=by, learnt=learnt) for orcid in disconnecting]
+        await ledger.record_all(connection, notes)
     return disconnecting
 
 
-async def finish_disconnecting(connection: AnyConnection, orcid: Orcid) -> None:
-    """Nothing of the iD is left at ORCID: forget its tokens. Does nothing if it was connected again meanwhile."""
-    await load_queries("connections").finish_disconnecting(connection, orcid=orcid)
+async def retire_unwanted(connection: AnyConnection, orcid: Orcid, access_token: str) -> None:
+    """Have a token revoked that somebody granted who was not asked; it arrives as ciphertext and is never used.
+
+    If the iD was not known, it becomes one that is being disconnected, so that its turn comes in the queue.
+    """
+    queries = load_queries("connections")
+    async with connection.transaction():
+        _ = [row async for row in queries.make_known(connection, orcids=[orcid])]
+        await queries.lock_rows(connection, orcids=[orcid])
+        await queries.retire_unwanted(connection, orcid=orcid, access_token=access_token)
+        await queue.mark_due(connection, [orcid], lane=Lane.OPERATOR, delay=timedelta())
+
+
+async def finish_disconnecting(connection: AnyConnection, orcid: Orcid) -> bool:
+    """End a disconnection of which nothing is left at ORCID: no token to revoke, no webhook. Returns whether it ended.
+
+    Does nothing if something is left, or if the iD was connected again meanwhile.
+    """
+    return bool(await load_queries("connections").finish_disconnecting(connection, orcid=orcid))
 
 
 async def set_access_state(connection: AnyConnection, orcid: Orcid, access_state: str) -> None:
@@ -141,6 +179,25 @@ async def list_connections(
         failing=failing,
     )
     return [_standing(row) async for row in rows]
+
+
+def _columns(entries: Sequence[Entry]) -> dict[str, list[Any]]:
+    return {
+        "access_tokens": [entry.access_token for entry in entries],
+        "same_as": [entry.same_as for entry in entries],
+        "refresh_tokens": [entry.refresh_token for entry in entries],
+        "scopes": [" ".join(entry.scopes) for entry in entries],
+        "expiries": [entry.expires_at for entry in entries],
+    }
+
+
+def _is_news(row: Any) -> bool:
+    return row["granted"] or (row["same"] and set(row["scopes"]) != set(row["old_scopes"]))
+
+
+def _granted(row: Any, by: str, learnt: str) -> Note:
+    event = event_of_grant(row["old_scopes"], row["scopes"])
+    return Note(event=event, orcid=row["orcid"], by=by, learnt=learnt, scopes=row["scopes"])
 
 
 def _standing(row: Any) -> Standing:

@@ -1,16 +1,19 @@
 """Connecting and disconnecting, the inventory of webhooks, our own tokens, and the runs of jobs."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane, Settlement
-from orcid_sync.store import client_tokens, connections, queue, runs, webhooks
+from orcid_sync.store import client_tokens, connections, ledger, queue, runs, webhooks
 from orcid_sync.store.connections import Entry, Outcome, connect_orcids, disconnect_orcids
+from orcid_sync.store.database import Database, transaction
 from orcid_sync.store.vault import Vault, VaultError
 
 Sample = Callable[[int], list[Orcid]]
@@ -42,6 +45,17 @@ async def settle_all(connection: asyncpg.Connection) -> list[Lane]:
     for lease in leases:
         await queue.settle(connection, lease, Settlement(done=True, due_in=timedelta(days=7)), grace=NOW)
     return [lease.lane for lease in leases]
+
+
+async def retired(connection: asyncpg.Connection) -> list[tuple[str, str, str]]:
+    """The tokens that wait to be revoked: iD, ciphertext, reason."""
+    rows = await connection.fetch("select orcid, access_token, reason from orcid_sync.retired_tokens order by number")
+    return [tuple(row) for row in rows]
+
+
+async def told(connection: asyncpg.Connection) -> list[tuple[str, str, str, list[str]]]:
+    """What the consent ledger says: event, by whom, how learnt, scopes."""
+    return [(entry.event, entry.by, entry.learnt, entry.scopes) async for entry in ledger.read(connection)]
 
 
 class TestConnecting:
@@ -78,6 +92,85 @@ class TestConnecting:
         assert found is not None
         assert (found.access_state, found.access_token) == ("granted", "newer")
         assert await settle_all(connection) == [Lane.FIRST_LOAD]
+
+    async def test_the_token_that_was_replaced_is_to_be_revoked(
+        self, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        for text in ("first", "second", "third"):
+            await connect_orcids(connection, [with_token(orcid, text)])
+        assert await retired(connection) == [(orcid, "first", "replaced"), (orcid, "second", "replaced")]
+
+    async def test_the_same_token_again_is_no_news(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
+        """Sealed anew it is another ciphertext; whoever can open both says that they are the same."""
+        await connect_orcids(connection, [with_token(orcid)])
+        await settle_all(connection)
+        before = await connections.load(connection, orcid)
+        again = msgspec.structs.replace(with_token(orcid, "sealed again"), same_as="sealed")
+        assert await connect_orcids(connection, [again]) == {orcid: Outcome.ALREADY_CONNECTED}
+        assert await connections.load(connection, orcid) == before
+        assert await retired(connection) == []
+        assert len(await told(connection)) == 1
+        assert await settle_all(connection) == []
+
+    async def test_what_is_no_longer_the_stored_token_is_another_one(
+        self, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        """Between the look at the stored token and the commit somebody else stored a newer one."""
+        await connect_orcids(connection, [with_token(orcid, "seen")])
+        await connect_orcids(connection, [with_token(orcid, "newer")])
+        again = msgspec.structs.replace(with_token(orcid, "seen again"), same_as="seen")
+        assert await connect_orcids(connection, [again]) == {orcid: Outcome.TOKEN_STORED}
+        assert await retired(connection) == [(orcid, "seen", "replaced"), (orcid, "newer", "replaced")]
+
+    @pytest.mark.parametrize("state", ["revoked", "expired"])
+    async def test_the_same_token_again_is_tried_again_where_it_was_given_up(
+        self, connection: asyncpg.Connection, orcid: Orcid, state: str
+    ) -> None:
+        """It was not granted anew: whether it is good is for the Registry to say."""
+        await connect_orcids(connection, [with_token(orcid)])
+        await settle_all(connection)
+        await connections.set_access_state(connection, orcid, state)
+        again = msgspec.structs.replace(with_token(orcid), same_as="sealed")
+        assert await connect_orcids(connection, [again]) == {orcid: Outcome.ALREADY_CONNECTED}
+        assert await connections.counts(connection) == {("connected", "suspect"): 1}
+        assert await settle_all(connection) == [Lane.FIRST_LOAD]
+
+    async def test_every_grant_is_told(self, connection: asyncpg.Connection, sample_orcids: Sample) -> None:
+        orcid, public = sample_orcids(2)
+        limited, both = ["/read-limited"], ["/read-limited", "/email/read-private"]
+
+        async def grant(text: str, scopes: list[str], **how: str) -> None:
+            entry = Entry(orcid=orcid, access_token=text, scopes=tuple(scopes))
+            await connect_orcids(connection, [Entry(orcid=public), entry], **how)
+
+        await grant("1", limited)
+        await grant("2", both, by="holder", learnt="connect-page")
+        await grant("3", limited, by="holder", learnt="connect-page")
+        await grant("4", limited)
+        assert await told(connection) == [
+            ("granted", "holder", "token-file", limited),
+            ("widened", "holder", "connect-page", both),
+            ("narrowed", "holder", "connect-page", limited),
+            ("granted", "holder", "token-file", limited),
+        ]
+
+    @pytest.mark.fault("F64")
+    async def test_the_same_id_connected_twice_at_once_has_one_token_and_one_to_revoke(
+        self, database: Database, connection: asyncpg.Connection, orcid: Orcid
+    ) -> None:
+        async def store(text: str) -> Outcome:
+            async with transaction(database.worker) as mine:
+                return (await connect_orcids(mine, [with_token(orcid, text)]))[orcid]
+
+        outcomes = await asyncio.gather(*map(store, ["one", "two", "three"]))
+
+        assert sorted(outcome.value for outcome in outcomes) == ["connected", "token stored", "token stored"]
+        found = await connections.load(connection, orcid)
+        assert found is not None
+        gone = {token for _, token, _ in await retired(connection)}
+        assert gone | {found.access_token} == {"one", "two", "three"}
+        assert len(gone) == 2
+        assert [event for event, *_ in await told(connection)] == ["granted"] * 3
 
     async def test_a_new_token_ends_the_suspicion_against_the_old_one(
         self, connection: asyncpg.Connection, orcid: Orcid
@@ -129,33 +222,73 @@ class TestDisconnecting:
         assert await disconnect_orcids(connection, [left]) == []
         found = await connections.load(connection, left)
         assert found is not None
-        assert (found.state, found.access_token) == ("disconnecting", "sealed"), "the token is needed to revoke it"
+        assert (found.state, found.access_state, found.access_token) == ("disconnecting", "public", None)
+        assert await retired(connection) == [(left, "sealed", "disconnected")], "it is to be revoked"
         assert found.disconnected_at is not None
         assert await settle_all(connection) == [Lane.OPERATOR]
 
-    async def test_finishing_forgets_the_tokens(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
+    async def test_it_ends_when_nothing_is_left_at_orcid(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
         await connect_orcids(connection, [with_token(orcid)])
+        await webhooks.begin_registration(connection, orcid, 1)
         await disconnect_orcids(connection, [orcid])
-        await connections.finish_disconnecting(connection, orcid)
-        found = await connections.load(connection, orcid)
-        assert found is not None
-        assert (found.state, found.access_state, found.access_token) == ("disconnected", "public", None)
+        assert not await connections.finish_disconnecting(connection, orcid), "a webhook and a token are left"
+        await webhooks.begin_removal(connection, orcid, 1)
+        await webhooks.confirm_removal(connection, orcid, 1)
+        assert not await connections.finish_disconnecting(connection, orcid), "a token is left"
+        await connection.execute("delete from orcid_sync.retired_tokens")
+        assert await connections.counts(connection) == {("disconnecting", "public"): 1}
+        assert await connections.finish_disconnecting(connection, orcid)
+        assert await connections.counts(connection) == {("disconnected", "public"): 1}
+        assert not await connections.finish_disconnecting(connection, orcid), "it has ended before"
 
     async def test_who_was_connected_again_meanwhile_stays_so(
         self, connection: asyncpg.Connection, orcid: Orcid
     ) -> None:
-        await connect_orcids(connection, [with_token(orcid)])
+        await connect_orcids(connection, [with_token(orcid, "former")])
         await disconnect_orcids(connection, [orcid])
-        assert await connect_orcids(connection, [Entry(orcid=orcid)]) == {orcid: Outcome.RECONNECTED}
-        await connections.finish_disconnecting(connection, orcid)
+        assert await connect_orcids(connection, [with_token(orcid)]) == {orcid: Outcome.RECONNECTED}
+        assert not await connections.finish_disconnecting(connection, orcid)
         found = await connections.load(connection, orcid)
         assert found is not None
         assert (found.state, found.disconnected_at, found.access_token) == ("connected", None, "sealed")
+        assert await retired(connection) == [(orcid, "former", "disconnected")]
+
+    async def test_it_is_told(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
+        await connect_orcids(connection, [with_token(orcid)])
+        await disconnect_orcids(connection, [orcid])
+        await disconnect_orcids(connection, [orcid])
+        assert await told(connection) == [
+            ("granted", "holder", "token-file", ["/read-limited", "openid"]),
+            ("disconnected", "operator", "command", []),
+        ]
+
+    @pytest.mark.parametrize("before", ["unknown", "disconnected", "connected"])
+    async def test_a_token_of_somebody_who_was_not_asked_is_only_to_be_revoked(
+        self, connection: asyncpg.Connection, orcid: Orcid, before: str
+    ) -> None:
+        if before != "unknown":
+            await connect_orcids(connection, [with_token(orcid)])
+            await settle_all(connection)
+        if before == "disconnected":
+            await disconnect_orcids(connection, [orcid])
+            await settle_all(connection)
+            await connection.execute("delete from orcid_sync.retired_tokens")
+            await connections.finish_disconnecting(connection, orcid)
+
+        await connections.retire_unwanted(connection, orcid, "unasked")
+
+        assert await retired(connection) == [(orcid, "unasked", "unwanted")]
+        found = await connections.load(connection, orcid)
+        assert found is not None
+        assert found.state == ("connected" if before == "connected" else "disconnecting")
+        assert found.access_token == ("sealed" if before == "connected" else None)
+        assert await settle_all(connection) == [Lane.OPERATOR]
 
     async def test_reconnecting_loads_the_record_again(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
         await connect_orcids(connection, [with_token(orcid)])
         await disconnect_orcids(connection, [orcid])
         await settle_all(connection)
+        await connection.execute("delete from orcid_sync.retired_tokens")
         await connections.finish_disconnecting(connection, orcid)
         assert await connect_orcids(connection, [Entry(orcid=orcid)]) == {orcid: Outcome.RECONNECTED}
         assert await connections.counts(connection) == {("connected", "public"): 1}

@@ -73,3 +73,14 @@ create trigger only_additions before update or delete or truncate on orcid_sync.
 create trigger only_additions before update or delete or truncate on orcid_sync.erasures for each statement execute function orcid_sync.refuse();
 alter table orcid_sync.consents enable always trigger only_additions;
 alter table orcid_sync.erasures enable always trigger only_additions;
+
+-- Whoever is leaving: their tokens wait to be revoked from now on, in the place for that.
+with taken as (
+  delete from orcid_sync.tokens as t
+   using orcid_sync.connections as c
+   where c.orcid = t.orcid and c.state <> 'connected'
+  returning t.orcid, t.access_token
+)
+insert into orcid_sync.retired_tokens (orcid, access_token, reason)
+select orcid, access_token, 'disconnected' from taken;
+update orcid_sync.connections set access_state = 'public' where state <> 'connected' and access_state <> 'public';
