@@ -25,6 +25,11 @@ class Call(msgspec.Struct, frozen=True):
     on_public_host: bool = False
 
     @property
+    def target(self) -> str:
+        """The address without host, as it stands in the request line."""
+        return "/" + self.address.split("/", 3)[3]
+
+    @property
     def media_type(self) -> str | None:
         """The media type to answer with, None for 406."""
         return answers.accepted(self.headers.get("Accept"), self.headers.get("Content-Type"))

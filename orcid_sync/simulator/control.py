@@ -88,15 +88,16 @@ async def _random_edits(sim: "SimulatedRegistry", _request: web.Request, body: J
 
 
 async def _switches(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
-    """Settings of the delivery and of the authorization server, and the outage of the token service."""
+    """Settings of the delivery, the index and the authorization server, and the outage of the token service."""
+    holders = (sim.settings, sim.index.settings, sim.desk.settings)
     if "introspection_down" in body:
         sim.desk.introspection_down = bool(body.pop("introspection_down"))
     for name, value in body.items():
-        holder = next((one for one in (sim.settings, sim.desk.settings) if name in one.__struct_fields__), None)
+        holder = next((one for one in holders if name in one.__struct_fields__), None)
         if holder is None:
             raise KeyError(f"no setting {name}")
         setattr(holder, name, value)
-    return {**msgspec.structs.asdict(sim.settings), **msgspec.structs.asdict(sim.desk.settings)}
+    return {name: value for one in holders for name, value in msgspec.structs.asdict(one).items()}
 
 
 async def _add_fault(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:

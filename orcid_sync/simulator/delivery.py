@@ -11,6 +11,7 @@ from orcid_sync.simulator.clock import VirtualClock
 from orcid_sync.simulator.faults import NOTIFICATION, Fault, Faults
 from orcid_sync.simulator.journal import Journal
 from orcid_sync.simulator.profiles import Effect, Profile, Profiles
+from orcid_sync.simulator.search_index import SearchIndex
 from orcid_sync.simulator.tokens import Client, TokenDesk
 from orcid_sync.simulator.webhooks import Sending, Webhook, Webhooks
 
@@ -48,6 +49,7 @@ class Delivery:
         self,
         profiles: Profiles,
         webhooks: Webhooks,
+        index: SearchIndex,
         desk: TokenDesk,
         clock: VirtualClock,
         faults: Faults,
@@ -56,6 +58,7 @@ class Delivery:
         self.settings = DeliverySettings()
         self._profiles = profiles
         self._webhooks = webhooks
+        self._index = index
         self._desk = desk
         self._clock = clock
         self._faults = faults
@@ -80,6 +83,7 @@ class Delivery:
         for profile in passed:
             profile.indexing_status, profile.last_indexed_ms = "DONE", now
             self._webhooks.propagate(profile.state.orcid, profile.state.modified_ms)
+            self._index.receive(profile.state.orcid)
             del self._profiles.waiting[profile.state.orcid]
         return len(passed)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from orcid_sync.simulator import access as admission
-from orcid_sync.simulator import answers, consent, oauth
+from orcid_sync.simulator import answers, consent, oauth, searching
 from orcid_sync.simulator.answers import Answer
 from orcid_sync.simulator.calls import Call
 from orcid_sync.simulator.errors import Refusal, Unauthenticated
@@ -49,8 +49,7 @@ def find_route(call: Call) -> Route:
         name = WEB_ADDRESSES[call.path]
         return Route(oauth.kind_of_grant(call) if name == "token" else name)
     if segments[0] == VERSION:
-        target = find_target(segments[1:])
-        return Route(target.endpoint, target.orcid, target) if target else Route("nowhere")
+        return _versioned(segments[1:])
     if segments[0] in (f"{VERSION}_rc1", f"{VERSION}_rc2"):
         return Route("redirect")
     if ORCID_SHAPE.fullmatch(segments[0]):
@@ -58,6 +57,13 @@ def find_route(call: Call) -> Route:
             return Route(f"webhook-{call.method.lower()}", segments[0], segment=segments[2])
         return Route("redirect", segments[0])
     return Route("nowhere")
+
+
+def _versioned(segments: list[str]) -> Route:
+    if len(segments) == 1 and segments[0] in searching.ENDPOINTS:
+        return Route(segments[0])
+    target = find_target(segments)
+    return Route(target.endpoint, target.orcid, target) if target else Route("nowhere")
 
 
 def answer(world: World, call: Call, route: Route, faults: Mapping[str, Fault]) -> Answer:
@@ -168,6 +174,7 @@ _OTHERS = {
     "revoke": oauth.revoke,
     "authorize": consent.authorize,
     "user-status": consent.user_status,
+    **searching.ENDPOINTS,
     "redirect": _redirect,
     "nowhere": _nowhere,
 }

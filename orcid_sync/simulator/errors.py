@@ -39,6 +39,7 @@ ERRORS: dict[int, ErrorText] = {
     9039: ErrorText(403, "403 Forbidden: The item is not public.", "The item is not public."),
     9041: ErrorText(404, "404 Not Found: The record has no biography.", "There is no biography."),
     9042: ErrorText(400, "org.orcid.core.exception.ExceedMaxNumberOfPutCodesException", "Too many put codes."),
+    9043: ErrorText(400, "The start parameter is beyond 10000 and there are no credentials.", "Bad request."),
     9044: ErrorText(409, "409 Conflict: The ORCID record is deactivated.", "The record is deactivated."),
     9056: ErrorText(308, "Release candidates have been replaced by", "This version of the API is gone."),
     9057: ErrorText(409, "409 Conflict: The client is deactivated.", "The client application is deactivated."),

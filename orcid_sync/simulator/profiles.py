@@ -6,7 +6,7 @@ keeping every version ever shown is cheap.
 
 import enum
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -128,6 +128,8 @@ class Profiles:
         """Moves when a name moves that other records show: a person's or a client's."""
         self.waiting: dict[str, Profile] = {}
         """Records whose change the indexer has not passed on yet."""
+        self.created: Callable[[RecordState], None] = lambda _: None
+        """Called for every record that appears."""
         self._keep_history = keep_history
         self._profiles: dict[str, Profile] = {}
         self._sequences: dict[str, int] = {}
@@ -172,6 +174,7 @@ class Profiles:
         profile = Profile(state, keep_history=self._keep_history)
         profile.past.append((self.clock.now_ms(), state))
         self._profiles[state.orcid] = profile
+        self.created(state)
 
     def change(self, state: RecordState, effect: Effect, *, at_ms: int) -> RecordState:
         """Put a new state in the place of the present one, with the effect of the change. Raises UnknownRecord."""

@@ -21,6 +21,7 @@ from orcid_sync.simulator.limits import DailyQuota, RateLimit
 from orcid_sync.simulator.profiles import Profiles
 from orcid_sync.simulator.random_edits import Edit, random_edit
 from orcid_sync.simulator.samples import add_samples
+from orcid_sync.simulator.search_index import SearchIndex
 from orcid_sync.simulator.server import FrontDoor, Listener
 from orcid_sync.simulator.tokens import TokenDesk
 from orcid_sync.simulator.webhooks import Webhooks
@@ -115,6 +116,11 @@ class SimulatedRegistry:
     def webhooks(self) -> Webhooks:
         """The registrations."""
         return self.world.webhooks
+
+    @property
+    def index(self) -> SearchIndex:
+        """The search index."""
+        return self.world.index
 
     @property
     def journal(self) -> Journal:

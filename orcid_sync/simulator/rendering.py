@@ -27,7 +27,7 @@ class Renderer:
     def record(self, state: RecordState, viewer: Viewer) -> Json:
         """`GET /{orcid}/record`."""
         return {
-            "orcid-identifier": self._orcid_id(state.orcid),
+            "orcid-identifier": self.orcid_id(state.orcid),
             "preferences": {"locale": state.locale},
             "history": {
                 "creation-method": state.creation_method,
@@ -179,10 +179,10 @@ class Renderer:
         origin_client = source.origin_client_id
         origin_name = self._client_name(origin_client) if origin_client else self._name_of(origin, state, viewer)
         return {
-            "source-orcid": self._orcid_id(person) if person else None,
+            "source-orcid": self.orcid_id(person) if person else None,
             "source-client-id": self._client_id(source.client_id) if source.client_id else None,
             "source-name": {"value": name} if name else None,
-            "assertion-origin-orcid": self._orcid_id(origin) if origin else None,
+            "assertion-origin-orcid": self.orcid_id(origin) if origin else None,
             "assertion-origin-client-id": self._client_id(origin_client) if origin_client else None,
             "assertion-origin-name": {"value": origin_name} if origin_name else None,
         }
@@ -207,7 +207,8 @@ class Renderer:
             listed.append(shown)
         return {"contributor": listed}
 
-    def _orcid_id(self, orcid: str) -> Json:
+    def orcid_id(self, orcid: str) -> Json:
+        """An iD in wire form."""
         return {"uri": f"https://{self._host}/{orcid}", "path": orcid, "host": self._host}
 
     def _client_id(self, client_id: str) -> Json:

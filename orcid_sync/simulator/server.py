@@ -42,8 +42,10 @@ class FrontDoor:
         return mischief.spoil(doors.answer(self._world, call, route, faults), faults)
 
     async def _limit(self, call: Call, remote: str) -> Answer | None:
-        """Rate limit and quota (contract section 5): slow down, then refuse."""
+        """What the proxies in front refuse: addresses too long, too many calls (contract section 5)."""
         world = self._world
+        if len(call.target) > world.longest_target:
+            return answers.page(414)
         token = world.desk.tokens.get(call.token or "")
         anonymous = call.headers.get("X-Forwarded-For", remote).partition(",")[0].strip()
         if world.rate_limit is not None:
@@ -101,6 +103,7 @@ class Listener:
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes any free one. Raises OSError if the port is taken."""
         options: dict[str, Any] = {"access_log": None, "handler_cancellation": True, "shutdown_timeout": 0.2}
+        options["max_line_size"] = 64 << 10  # `World.longest_target` refuses long addresses, not this server
         self._runner = web.AppRunner(self._app, **options)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, backlog=1024)

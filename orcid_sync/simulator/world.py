@@ -13,6 +13,7 @@ from orcid_sync.simulator.limits import DailyQuota, RateLimit
 from orcid_sync.simulator.profiles import Profiles, RecordState
 from orcid_sync.simulator.reading import Answerer
 from orcid_sync.simulator.rendering import Renderer
+from orcid_sync.simulator.search_index import SearchIndex
 from orcid_sync.simulator.stale import StaleCaches
 from orcid_sync.simulator.tokens import Client, TokenDesk
 from orcid_sync.simulator.webhooks import Webhooks
@@ -36,13 +37,17 @@ class World:
         self.webhooks = Webhooks(self.profiles, clock)
         self.journal = Journal()
         self.faults = Faults(Random(seed + 2))
-        self.delivery = Delivery(self.profiles, self.webhooks, self.desk, clock, self.faults, self.journal)
+        self.index = SearchIndex(self.profiles, clock, Random(seed + 5))
+        self.profiles.created = self.index.add
+        self.delivery = Delivery(self.profiles, self.webhooks, self.index, self.desk, clock, self.faults, self.journal)
         self.editor = Editor(self.profiles, self.desk, clock)
         self.grants = Grants(self.profiles, self.desk, clock, Random(seed + 3))
         self.browsers = Browsers(Random(seed + 4))
         self.renderer = Renderer(host, client_name=self.desk.client_name, person_state=self.find_state)
         self.answerer = Answerer(self.renderer)
         self.stale = StaleCaches()
+        self.longest_target = 8_190
+        """Bytes of path and query that the proxy in front takes; its real limit is not public (contract section 13)."""
         self.rate_limit: RateLimit | None = None
         self.quota: DailyQuota | None = None
         self._register_clients()
