@@ -1,6 +1,7 @@
 """A record as ORCID answers it, taken apart as far as is needed to compare it: items stay undecoded."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,6 +17,8 @@ _KNOWN = {
     | {"last-modified-date", "path"}
     for block in ("person", "activities-summary")
 }
+
+_NOT_PUBLIC = re.compile(rb'"visibility"\s*+:\s*+(?!"public")')
 
 
 class Record(Struct, frozen=True):
@@ -75,13 +78,21 @@ def _members(body: bytes | Raw) -> dict[str, Raw]:
 
 def _own_part(head: bytes, blocks: dict[str, dict[str, Raw]]) -> bytes:
     """What belongs to no item: identifier, preferences, history, and members that this version does not know."""
-    members = msgspec.json.decode(head, type=dict[str, Raw])
+    members = _public(msgspec.json.decode(head, type=dict[str, Raw]))
     own: dict[str, object] = dict(members)
     history = msgspec.json.decode(members["history"], type=dict[str, Raw] | None) if "history" in members else None
     if history:
         own["history"] = {name: raw for name, raw in history.items() if name != "last-modified-date"}
     for block, known in _KNOWN.items():
-        unknown = {name: raw for name, raw in blocks[block].items() if name not in known}
+        unknown = _public({name: raw for name, raw in blocks[block].items() if name not in known})
         if unknown:
             own[block] = unknown
     return clean(msgspec.json.encode(own))
+
+
+def _public(members: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Those in which nothing is marked as other than public: a section that ORCID adds one day has limited items, too.
+
+    The record's own part is for every reader, and what we do not know has no column that could hide it (fault F49).
+    """
+    return {name: raw for name, raw in members.items() if not _NOT_PUBLIC.search(bytes(raw))}

@@ -289,6 +289,23 @@ def test_what_belongs_to_no_item_is_kept_as_the_records_own() -> None:
     assert "last-modified-date" not in own["history"]
 
 
+@pytest.mark.fault("F49")
+@pytest.mark.parametrize("block", ["", "person", "activities-summary"])
+@pytest.mark.parametrize(
+    ("visibility", "kept"), [("public", True), ("limited", False), ("private", False), ("ask-me", False), (None, False)]
+)
+def test_an_unknown_section_is_kept_only_if_all_of_it_is_public(
+    block: str, visibility: str | None, *, kept: bool
+) -> None:
+    """Every reader may see the record's own part, whatever ORCID may add to it."""
+    record = rich_record()
+    items = [{"name": "one", "visibility": "public"}, {"name": "two", "visibility": visibility}]
+    (record[block] if block else record)["prizes"] = {"group": [{"prize-summary": items}]}
+    for body in (encode(record), json.dumps(record, indent=2).encode()):
+        own = msgspec.json.decode(parse_record(body).doc)
+        assert ("prizes" in (own.get(block, {}) if block else own)) == kept
+
+
 def test_only_the_record_wide_date_is_not_the_records_own() -> None:
     record = rich_record()
     record["history"]["last-modified-date"]["value"] += 1
