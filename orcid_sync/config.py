@@ -6,14 +6,14 @@ follow from it. Where their values come from is `config_sources`.
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
-import msgspec
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from orcid_sync.config_demands import HOSTS, Hosts, broken_demands
 from orcid_sync.config_values import (
     Address,
+    Contact,
     Folder,
     Key,
     KeyId,
@@ -24,8 +24,8 @@ from orcid_sync.config_values import (
     PositiveSeconds,
     PostgresAddress,
     Seconds,
+    WebPage,
     decode_key,
-    is_loopback,
 )
 
 
@@ -35,22 +35,6 @@ class ConfigurationError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-class Hosts(msgspec.Struct, frozen=True):
-    """Where one ORCID environment lives (contract section 0, hosts)."""
-
-    api: str = ""
-    """Member API: reads and webhooks."""
-    web: str = ""
-    """Web pages and OAuth."""
-
-
-HOSTS = {
-    "production": Hosts(api="https://api.orcid.org", web="https://orcid.org"),
-    "sandbox": Hosts(api="https://api.sandbox.orcid.org", web="https://sandbox.orcid.org"),
-    "custom": Hosts(),
-}
 
 
 class Settings(BaseSettings):
@@ -82,7 +66,7 @@ class Settings(BaseSettings):
     )
     public_url: Address | None = Field(
         None,
-        description="Base address under which ORCID reaches our public listener.",
+        description="Base address under which ORCID and people's browsers reach our public listener.",
         examples=["https://orcid.example.edu"],
     )
     webhook_secret: LongSecret | None = Field(
@@ -110,6 +94,36 @@ class Settings(BaseSettings):
         description="Earlier encryption keys by their names, until orcid-sync keys rotate has replaced them. "
         'As an environment variable or in a file: JSON, {"1": "…"}.',
         examples=[{"0": "the key that was replaced, in base64"}],
+    )
+    institution: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Name of the institution that asks researchers to connect their iDs. Set: the connect pages are "
+        "served, and orcid-sync invite makes links to them.",
+        examples=["Example University"],
+    )
+    institution_url: WebPage | None = Field(
+        None,
+        description="Address of the institution's own web site, linked from the connect pages.",
+        examples=["https://www.example.edu"],
+    )
+    purpose: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1_000,
+        description="What the records are read for, in a sentence or two that researchers read before they decide.",
+        examples=["Your publications appear in the university bibliography without your typing them in again."],
+    )
+    privacy_url: WebPage | None = Field(
+        None,
+        description="Address of the institution's privacy notice, linked from the connect pages.",
+        examples=["https://www.example.edu/privacy"],
+    )
+    contact: Contact | None = Field(
+        None,
+        description="Where researchers may ask: an e-mail address, or the address of a web page.",
+        examples=["orcid@example.edu"],
     )
     database_url: PostgresAddress | None = Field(
         None,
@@ -198,42 +212,20 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _demand_what_belongs_together(self) -> Self:
-        if problems := [sentence for broken, sentence in self._demands() if broken]:
+        if problems := broken_demands(self):
             raise ValueError("\n".join(problems))
         return self
-
-    def _demands(self) -> list[tuple[bool, str]]:
-        """Pairs (is it broken?, what to do)."""
-        public = urlsplit(self.public_url or "")
-        plain = public.scheme == "http" and self.environment != "custom" and not is_loopback(public.hostname or "")
-        exposed = not is_loopback(self.internal_host) and self.internal_token is None
-        custom = self.environment == "custom"
-        repeated = self.encryption_key_id in (self.old_encryption_keys or {})
-        return [
-            (
-                custom and not self.api_url,
-                "api_url: give the address of the Registry's API, since environment is custom.",
-            ),
-            (
-                custom and not self.web_url,
-                "web_url: give the address of the Registry's OAuth, since environment is custom.",
-            ),
-            (
-                repeated,
-                "old_encryption_keys: must not contain the present encryption_key_id; give the new key another one.",
-            ),
-            (plain, "public_url: must begin with https://, because the callback addresses in it are secrets."),
-            (
-                exposed,
-                "internal_token: set one, or bind internal_host to 127.0.0.1: others can reach the internal listener.",
-            ),
-        ]
 
     @property
     def needed_to_serve(self) -> tuple[str, ...]:
         """Names of the settings without which the service cannot run."""
         always = ("client_id", "client_secret", "encryption_key")
         return (*always, "public_url", "webhook_secret") if self.webhooks else always
+
+    @property
+    def has_public_side(self) -> bool:
+        """Whether anything is offered to the internet: to ORCID, or to people's browsers."""
+        return self.webhooks or bool(self.public_url)
 
     def require(self, *names: str) -> None:
         """Raise ConfigurationError that names each of the settings that has no value."""

@@ -33,6 +33,22 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _web_page(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or not text.isprintable():
+        raise ValueError("must be the address of a web page such as https://www.example.edu/privacy")
+    return text
+
+
+def _contact(text: str) -> str:
+    if re.fullmatch(r"[^\s@:/?&]+@[^\s@:/?&]+", text):
+        return text
+    try:
+        return _web_page(text)
+    except ValueError:
+        raise ValueError("must be an e-mail address, or the address of a web page") from None
+
+
 def _key_of_32_bytes(secret: SecretStr) -> SecretStr:
     if len(decode_key(secret)) != 32:
         raise ValueError("must be 32 bytes in base64; make one with: openssl rand -base64 32")
@@ -91,6 +107,10 @@ Keys = Annotated[dict[str, Key], BeforeValidator(_keys_by_id)]
 """By their ids."""
 LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_address)]
+WebPage = Annotated[str, AfterValidator(_web_page)]
+"""http or https; shown as a link."""
+Contact = Annotated[str, AfterValidator(_contact)]
+"""An e-mail address or a web page."""
 Folder = Annotated[Path, AfterValidator(_folder)]
 Lower = BeforeValidator(_lower)
 """Forgives capitals."""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from orcid_sync.config import HOSTS, ConfigurationError, Settings, secret_settings, secret_values
+from orcid_sync.config import ConfigurationError, Settings, secret_settings, secret_values
+from orcid_sync.config_demands import HOSTS
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "canary-" + "s" * 32
@@ -82,6 +83,40 @@ def test_the_public_address_is_https(*, public_url: str, environment: str, accep
     else:
         with pytest.raises(ValidationError):
             Settings(**given)
+
+
+PAGES = {
+    "institution": "Example University",
+    "purpose": "Your publications appear in our bibliography.",
+    "privacy_url": "https://www.example.edu/privacy?lang=en#orcid",
+    "contact": "orcid@example.edu",
+    "public_url": "https://orcid.example.edu",
+}
+
+
+def test_nobody_is_asked_without_being_told_by_whom_and_why() -> None:
+    assert Settings(**PAGES).institution == "Example University"
+    with pytest.raises(ValidationError) as caught:
+        Settings(institution="Example University")
+
+    assert all(f"{name}: is missing; researchers" in str(caught.value) for name in list(PAGES)[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("privacy_url", "javascript:alert(1)"),
+        ("privacy_url", "www.example.edu"),
+        ("privacy_url", "https://user:secret@example.edu/"),
+        ("institution_url", "data:text/html,x"),
+        ("contact", "javascript:alert(1)@x"),
+        ("contact", "the library"),
+        ("contact", "a@b?bcc=everybody@example.edu"),
+    ],
+)
+def test_links_on_the_pages_lead_to_web_pages_and_mailboxes(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings(**PAGES | {name: value})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""What the settings demand of each other, and where ORCID's environments live."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from orcid_sync.config_values import is_loopback
+
+if TYPE_CHECKING:
+    from orcid_sync.config import Settings
+
+
+class Hosts(msgspec.Struct, frozen=True):
+    """Where one ORCID environment lives (contract section 0, hosts)."""
+
+    api: str = ""
+    """Member API: reads and webhooks."""
+    web: str = ""
+    """Web pages and OAuth."""
+
+
+HOSTS = {
+    "production": Hosts(api="https://api.orcid.org", web="https://orcid.org"),
+    "sandbox": Hosts(api="https://api.sandbox.orcid.org", web="https://sandbox.orcid.org"),
+    "custom": Hosts(),
+}
+
+
+CONNECT_PAGES = ("institution", "purpose", "privacy_url", "contact", "public_url")
+"""What must be known before researchers are asked."""
+
+
+def broken_demands(settings: "Settings") -> list[str]:
+    """One sentence for each demand that is not met."""
+    return [sentence for broken, sentence in _demands(settings) if broken]
+
+
+def _demands(settings: "Settings") -> list[tuple[bool, str]]:
+    """Pairs (is it broken?, what to do)."""
+    public = urlsplit(settings.public_url or "")
+    plain = public.scheme == "http" and settings.environment != "custom" and not is_loopback(public.hostname or "")
+    exposed = not is_loopback(settings.internal_host) and settings.internal_token is None
+    custom = settings.environment == "custom"
+    silent = [name for name in CONNECT_PAGES if not getattr(settings, name)] if settings.institution else []
+    repeated = settings.encryption_key_id in (settings.old_encryption_keys or {})
+    return [
+        (
+            custom and not settings.api_url,
+            "api_url: give the address of the Registry's API, since environment is custom.",
+        ),
+        (
+            custom and not settings.web_url,
+            "web_url: give the address of the Registry's OAuth, since environment is custom.",
+        ),
+        (
+            repeated,
+            "old_encryption_keys: must not contain the present encryption_key_id; give the new key another one.",
+        ),
+        *(
+            (True, f"{name}: is missing; researchers are asked in the name of {settings.institution}.")
+            for name in silent
+        ),
+        (plain, "public_url: must begin with https://, because the callback addresses in it are secrets."),
+        (
+            exposed,
+            "internal_token: set one, or bind internal_host to 127.0.0.1: others can reach the internal listener.",
+        ),
+    ]
