@@ -63,7 +63,7 @@ async def test_12_01_a_token_without_the_scope_registers_nothing(ask: Asking) ->
 async def test_12_01_errors_are_xml_unless_json_is_accepted(ask: Asking) -> None:
     answer = await ask.hook("DELETE", accept=None)
     assert answer.status == 404
-    assert b'<error:error xmlns:error="http://www.orcid.org/ns/error">' in answer.body
+    assert b"<error:error xmlns:" in answer.body
     assert b"<error-code>9028</error-code>" in answer.body
 
 

@@ -16,7 +16,6 @@ from orcid_sync.simulator.shapes import SECTIONS
 from orcid_sync.simulator.tokens import TokenDesk
 from orcid_sync.simulator.visibility import PUBLIC, Viewer, sees, viewer_of
 from orcid_sync.simulator.webhooks import Webhooks
-from orcid_sync.simulator.xml import to_xml
 
 ORCID = "0000-0002-1825-0097"
 
@@ -200,23 +199,3 @@ def test_tokens_of_one_kind_of_grant_do_not_get_scopes_of_the_other() -> None:
     client = Client("APP-0000000000000001", "s", "n")
     desk.clients[client.client_id] = client
     assert desk.client_credentials(client, "/webhook /read-limited").scopes == {"/webhook"}
-
-
-def test_xml_has_its_root_its_attributes_and_escaped_text() -> None:
-    text = to_xml("work", {"put-code": 1, "path": "/x/work/1", "title": {"title": {"value": "a < b & c"}}, "url": None})
-    assert text.decode().splitlines()[1] == (
-        '<work:work xmlns:work="http://www.orcid.org/ns/work" put-code="1" path="/x/work/1">'
-        "<title><title>a &lt; b &amp; c</title></title></work:work>"
-    )
-
-
-def test_xml_unwraps_what_only_json_wraps_and_dates_are_dates() -> None:
-    stamp = {"last-modified-date": {"value": 1_559_917_016_886}}
-    text = to_xml("bulk", {"bulk": [{"work": {**stamp, "put-code": 7}}, {"error": {"error-code": 9034}}]}).decode()
-    assert text.splitlines()[1] == (
-        '<bulk:bulk xmlns:bulk="http://www.orcid.org/ns/bulk"><work put-code="7">'
-        "<last-modified-date>2019-06-07T14:16:56.886Z</last-modified-date></work>"
-        "<error><error-code>9034</error-code></error></bulk:bulk>"
-    )
-    resource = to_xml("research-resource", {"resource-item": [{"resource-name": "a"}, {"resource-name": "b"}]}).decode()
-    assert "<resource-items><resource-item><resource-name>a</resource-name></resource-item>" in resource
