@@ -80,7 +80,7 @@ with given as materialized (
   update orcid_sync.queue as q
      set gen = q.gen + 1,
          due_at = least(q.due_at, now()),
-         lane = least(q.lane, 2)
+         lane = case when before.state = 'connected' then least(q.lane, 2) else 2 end
     from before
    where q.orcid = before.orcid and not before.new
      and (before.state <> 'connected' or before.granted or before.same and before.access_state <> 'granted'

@@ -66,10 +66,10 @@ async def record(
     await record_all(connection, [Note(event=event, orcid=orcid, by=by, learnt=learnt, scopes=scopes, facts=facts)])
 
 
-async def record_all(connection: AnyConnection, notes: Sequence[Note]) -> Head | None:
+async def record_all(connection: AnyConnection, notes: Sequence[Note]) -> Head:
     """Write entries in this order, inside the caller's transaction; returns the new end of the chain."""
     if not notes:
-        return None
+        return await noted_head(connection, "consents")
     head = await lock_head(connection, "consents")
     links = list(_chained(head, notes))
     await _queries.append(

@@ -84,3 +84,5 @@ with taken as (
 insert into orcid_sync.retired_tokens (orcid, access_token, reason)
 select orcid, access_token, 'disconnected' from taken;
 update orcid_sync.connections set access_state = 'public' where state <> 'connected' and access_state <> 'public';
+
+comment on column orcid.changes.cause is 'What led to the change: a read after notification, operator, first-load, check or second-look; or erasure.';
