@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from proxy import Proxy, open_proxy
+from secrecy import pytest_configure, pytest_runtest_makereport, read_database  # noqa: F401 - hooks
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
 from orcid_sync.simulator import SimulatedRegistry
@@ -63,6 +64,8 @@ def new_database(server: str) -> Iterator[Callable[[str], str]]:
         return named(server, names[-1])
 
     yield create
+    for name in names:
+        run(read_database(named(server, name)))
     run(execute(server, *(f"drop database {name} with (force)" for name in names)))
 
 

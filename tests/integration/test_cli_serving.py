@@ -104,6 +104,7 @@ async def test_a_port_in_use_is_one_sentence(dsn: str) -> None:
     assert b"Traceback" not in err
 
 
+@pytest.mark.reveals("process", reason="the made-up secret of the simulated client is announced")
 async def test_simulate_says_how_to_use_it() -> None:
     async with running("simulate", "--port", "0", "--records", "2") as process, aiohttp.ClientSession() as session:
         said = (await line_with(process.stdout, "API_URL")).strip()

@@ -154,6 +154,7 @@ async def test_a_simulation_edits_its_records_until_it_is_cancelled() -> None:
         await serving
 
 
+@pytest.mark.reveals("process", reason="the made-up secret of the simulated client is announced")
 async def test_it_runs_as_a_process_of_its_own(http: aiohttp.ClientSession) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "orcid_sync.simulator", "--port", "0", "--records", "3"), stdout=asyncio.subprocess.PIPE
