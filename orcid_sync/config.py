@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         Path("~/.local/share/orcid-sync"),
         description="Folder of the embedded PostgreSQL; unused when database_url is set.",
     )
+    erasure_log: Folder | None = Field(
+        None,
+        description="File, outside the database and its backups, that names whom a restored backup must not bring back; "
+        "without the iDs themselves. All processes must reach it. Absent: none is kept.",
+        examples=["/var/lib/orcid-sync/erasures.jsonl"],
+    )
     public_host: str = Field("0.0.0.0", description="Interface of the public listener, which receives notifications.")  # noqa: S104 - ORCID must reach it
     public_port: Port = Field(8080, description="Port of the public listener.", json_schema_extra={"alias": "PORT"})
     internal_host: str = Field(
@@ -173,6 +179,11 @@ class Settings(BaseSettings):
         le=8_760,
         allow_inf_nan=False,
         description="Every record is read at least this often, notified or not, hours.",
+    )
+    locked_records: Literal["freeze", "hide"] = Field(
+        "freeze",
+        description="What readers see of a record that ORCID has locked: freeze shows it as it was, hide shows nothing "
+        "until it is unlocked.",
     )
     requests_per_second: float = Field(
         20,

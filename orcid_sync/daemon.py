@@ -31,7 +31,8 @@ from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.intake import Intake
 from orcid_sync.service.listeners import allow_connections, internal_listener, public_listener
 from orcid_sync.service.metrics import Metrics
-from orcid_sync.service.reconcile import Finding, Reconciler
+from orcid_sync.service.finding import Finding
+from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
 from orcid_sync.service.subscription import Subscription
@@ -66,6 +67,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         database = await stack.enter_async_context(open_database(dsn, workers=settings.workers))
         await _demand_current_schema(database)
         await _demand_right_key(database, settings)
+        await _bring_nobody_back(database, settings)
         stack.enter_context(measured_loop_lag(metrics.loop_lag))
         console = Console(draining=draining, heartbeats=heartbeats, database=database, metrics=metrics)
         internal = await stack.enter_async_context(_on_port("internal", settings, _internal(settings, console)))
@@ -106,6 +108,18 @@ async def _demand_right_key(database: Database, settings: Settings) -> None:
                 log.warning("encryption keys", advice=sentence)
         except VaultError as error:
             raise CannotServe(str(error)) from None
+
+
+async def _bring_nobody_back(database: Database, settings: Settings) -> None:
+    """Erase again whom a restored backup has brought back, before we are ready (fault F66)."""
+    if settings.erasure_log is None:
+        return
+    try:
+        async with statements(database.worker) as connection:
+            for certificate in await erasure_log.replay(connection, settings.erasure_log):
+                log.warning("erased again: a backup had brought it back", orcid=certificate.orcid)
+    except erasure_log.ErasureLogUnusable as error:
+        raise CannotServe(str(error)) from None
 
 
 async def _drain(settings: Settings, draining: Draining, worker: Worker | None) -> None:
@@ -194,7 +208,9 @@ async def _working(
         )
         check_interval = timedelta(hours=settings.check_interval_hours)
         jobs = make_jobs(
-            key_version=settings.webhook_key_version if settings.webhooks else None, check_interval=check_interval
+            key_version=settings.webhook_key_version if settings.webhooks else None,
+            check_interval=check_interval,
+            log_of_erasures=settings.erasure_log,
         )
         scheduler = schedule(jobs, Sweeper(database, heartbeats))
         scheduler.start()
@@ -249,6 +265,7 @@ def _reconciler(
         policy=Policy(
             check_interval=timedelta(hours=settings.check_interval_hours),
             second_look=timedelta(seconds=settings.second_look_seconds),
+            hide_locked=settings.locked_records == "hide",
         ),
         grace=timedelta(seconds=settings.grace_seconds),
         subscription=subscription,

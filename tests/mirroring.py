@@ -7,12 +7,14 @@ import asyncpg
 import msgspec
 
 from orcid_sync.model import diff
+from orcid_sync.model.access import access_from
 from orcid_sync.model.diff import Change, RecordContent
 from orcid_sync.model.extract import moment
 from orcid_sync.model.record import parse_record
+from orcid_sync.model.removals import reason_gone
 from orcid_sync.model.sections import ItemKey
 from orcid_sync.model.wire import Timestamp
-from orcid_sync.service.changeset import Answer, Changeset, make_changeset, reason_gone
+from orcid_sync.service.changeset import Answer, Changeset, make_changeset
 from orcid_sync.store import changes, mirror
 from orcid_sync.store.database import AnyConnection, transaction
 
@@ -27,7 +29,8 @@ async def changeset_of(
     items = list(record.items())
     full = dict(details or {})
     comparison = diff.compare(held.items, [section.name for section, _ in record.answered()], items, full)
-    reasons = {key: reason_gone(held, key, access) for key in comparison.gone}
+    before, now = access_from(held.record.access if held.record else None), access_from(access)
+    reasons = {key: reason_gone(key, held.items[key], before, now) for key in comparison.gone}
     content = RecordContent("active", access, None, record.doc)
     answer = Answer(content, moment(Timestamp(record.modified_ms)), comparison, full, reasons)
     return record.orcid, await make_changeset(pool, record.orcid, held, answer)

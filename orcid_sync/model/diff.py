@@ -61,17 +61,22 @@ class RecordContent(Struct, frozen=True):
     access: str
     primary_orcid: str | None = None
     doc: bytes = b"{}"
+    withheld: str | None = None
+    """What readers are not shown for the time being: None, limited or all."""
 
     def row(self, orcid: str) -> rows.Record:
         """The row of `records`, but for registry_modified_at, which is not content."""
         head = msgspec.json.decode(self.doc, type=wire.RecordHead, strict=False)
-        return extract.record(
+        row = extract.record(
             orcid, head, state=self.state, access=self.access, primary_orcid=self.primary_orcid, doc=self.doc
         )
+        return msgspec.structs.replace(row, withheld=self.withheld)
 
     def encode(self) -> bytes:
         """As it stands in `change_contents`."""
-        said = {"state": self.state, "access": self.access, "primary_orcid": self.primary_orcid}
+        said: dict[str, object] = {"state": self.state, "access": self.access, "primary_orcid": self.primary_orcid}
+        if self.withheld:
+            said["withheld"] = self.withheld
         return msgspec.json.encode({**said, "doc": Raw(self.doc)})
 
 
@@ -265,13 +270,6 @@ def _same_json(old: bytes | None, new: bytes | None) -> bool:
         return bool(_decode_exactly(old) == _decode_exactly(new))
     except (msgspec.ValidationError, RecursionError):
         return False  # integers of thousands of digits, nesting at the limit: better one change too many than none
-
-
-def removal(key: ItemKey, known: Known, old: Content, *, reason: str, at: datetime | None) -> Change:
-    """The change of an item that is no longer in our view."""
-    op = "withdrawn" if reason == "access-lost" else "removed"
-    seen = known.visibility
-    return Change(*key, op, seen, reason, source_modified_at=at, old=old, visibility_before=seen)
 
 
 def record_change(orcid: str, old: RecordContent | None, new: RecordContent, at: datetime | None) -> Change | None:

@@ -1,8 +1,8 @@
-"""What happens to an iD: decisions as values and tables.
+"""When an iD is read again, and when something that was heard counts: decisions as values and tables.
 
-Everything that decides what becomes of a record, and when an iD is read again, is in this file. A reconciliation ends
-in a Settlement: what the iD's queue row becomes. Delays are relative, so that only the database's clock counts and no
-clock is needed here; chance comes in as an argument, a number from 0 to 1.
+What becomes of a record or of our access is told by the tables in `transitions`. A reconciliation ends in a Settlement:
+what the iD's queue row becomes. Delays are relative, so that only the database's clock counts and no clock is needed
+here; chance comes in as an argument, a number from 0 to 1.
 """
 
 import enum
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+
+from orcid_sync.model.transitions import Fate
 
 READ_LIMITED = "read-limited"
 READ_PUBLIC = "read-public"
@@ -35,40 +37,6 @@ class Cause(enum.StrEnum):
     FIRST_LOAD = "first-load"
     CHECK = "check"
     SECOND_LOOK = "second-look"
-
-
-class State(enum.StrEnum):
-    """State of a record, as `/record` tells it (contract section 3.5)."""
-
-    ACTIVE = "active"
-    LOCKED = "locked"
-    UNCLAIMED = "unclaimed"
-    DEACTIVATED = "deactivated"
-    DEPRECATED = "deprecated"
-    NOT_FOUND = "not-found"
-
-
-class Fate(Struct, frozen=True):
-    """What an answer other than a record means for the mirror."""
-
-    state: State
-    removes: str | None
-    """Reason with which the items go, or None: they stay as they are."""
-    again_in: timedelta
-    """Time until the record is looked at again, as if it might have come back."""
-
-
-FATES: Mapping[State, Fate] = {
-    fate.state: fate
-    for fate in (
-        Fate(State.LOCKED, None, timedelta(days=1)),
-        Fate(State.UNCLAIMED, None, timedelta(days=1)),
-        Fate(State.DEACTIVATED, "record-deactivated", timedelta(days=7)),
-        Fate(State.DEPRECATED, "record-deprecated", timedelta(days=30)),
-        Fate(State.NOT_FOUND, None, timedelta(days=7)),
-    )
-}
-"""The answers that speak of the record's state (contract section 4.2): the holder's will, or ORCID's, not an error."""
 
 
 class Backoff(Struct, frozen=True):
@@ -111,6 +79,22 @@ class Policy(Struct, frozen=True):
     second_look: timedelta = timedelta(minutes=15)
     """Time until a record is read once more after a notification, and between two answers that must agree before
     anything is taken for gone (contract sections 1.8, 3.9, 4.3)."""
+    hide_locked: bool = False
+    """Whether a record that ORCID locked is hidden from readers; else it is frozen: shown as it was."""
+    refusals: int = 3
+    """A holder's token that was refused is tried again at least so often …"""
+    refused_for: timedelta = timedelta(days=1)
+    """… over at least so long, before it counts as revoked (contract section 2.6)."""
+    outage_window: timedelta = timedelta(days=1)
+    """Refusals and answers of the last day are compared: a token in doubt is tried once a day at least."""
+    outage_share: float = 0.05
+    """Share of the tokens tried that are refused from which on it is ORCID's trouble, or our client's, and not the will
+    of so many people: of a hundred researchers not five end their permission on one day (fault F57)."""
+    outage_floor: int = 3
+    """Fewer refused tokens than this are people's own decisions, whatever the share: two colleagues may leave together,
+    and small institutions have few others to compare with."""
+    believed_after: timedelta = timedelta(days=30)
+    """No outage lasts so long: then a refusal counts whatever is heard of others, or it would be put off for ever."""
 
 
 class Applied(Struct, frozen=True):
@@ -140,6 +124,8 @@ class Settlement(Struct, frozen=True, kw_only=True):
     """Set when a read was applied to the mirror, or found equal to it."""
     held_digest: bytes | None = None
     """The removals that wait for an independent second read to agree."""
+    held_removals: Mapping[str, int] | None = None
+    """How many they are by section, for operators."""
     unconfirmed: str | None = None
     """The state that the Registry told, which counts only when it says so again later."""
     error: str | None = None
@@ -192,11 +178,17 @@ def next_due(policy: Policy, chance: float) -> timedelta:
     return policy.check_interval * (0.9 + 0.2 * chance)
 
 
-def settle_read(turn: Turn, policy: Policy, applied: Applied, chance: float) -> Settlement:
-    """After a record was applied, or found unchanged."""
+def settle_read(
+    turn: Turn, policy: Policy, applied: Applied, chance: float, expires_in: timedelta | None = None
+) -> Settlement:
+    """After a record was applied, or found unchanged.
+
+    With a token that expires earlier, the next read comes then: what it shows must not stay a moment longer (F58).
+    """
+    due_in = next_due(policy, chance)
     return Settlement(
         done=True,
-        due_in=next_due(policy, chance),
+        due_in=due_in if expires_in is None else min(due_in, expires_in),
         second_look_in=_second_look(turn, policy, complete=applied.body_digest is not None),
         applied=applied,
         verified=True,
@@ -213,14 +205,14 @@ def _second_look(turn: Turn, policy: Policy, *, complete: bool) -> timedelta | N
 def settle_state(turn: Turn, policy: Policy, fate: Fate, access: str) -> Settlement:
     """After the Registry said that the record is locked, deactivated, …; the next body is compared in any case.
 
-    A notification owes a second look after this answer too: an unlocking may be what is not announced.
+    `access` is what the items that stay were read with. A notification owes a second look after this answer too: an
+    unlocking may be what is not announced.
     """
     return Settlement(
         done=True,
-        due_in=fate.again_in,
+        due_in=fate.again_in or policy.check_interval,
         second_look_in=_second_look(turn, policy, complete=True),
         applied=Applied(None, access, None),
-        unconfirmed=fate.state.value if fate.state is State.NOT_FOUND else None,
         verified=True,
     )
 
@@ -232,22 +224,29 @@ def settle_failure(turn: Turn, kind: str, chance: float, error: str) -> Settleme
     return Settlement(done=False, due_in=due_in, lane=turn.lane, attempts=attempts, error=error)
 
 
-def settle_held(policy: Policy, digest: bytes) -> Settlement:
+def settle_held(policy: Policy, digest: bytes, removals: Mapping[str, int]) -> Settlement:
     """After a read that would remove most of a section: an independent second read must agree (design section 8)."""
     return Settlement(
         done=False,
         due_in=policy.second_look,
         attempts=0,
         held_digest=digest,
+        held_removals=removals,
         error="held: would remove most of a section",
     )
 
 
-def settle_unconfirmed(policy: Policy) -> Settlement:
-    """After the first 404 for an iD: a second answer, 15 minutes or more later, must agree (contract section 4.3)."""
+def settle_unconfirmed(policy: Policy, fate: Fate) -> Settlement:
+    """After the first answer that would close the record: the same must be said again, later (contract section 4.3)."""
+    state = fate.state.value
     return Settlement(
-        done=False, due_in=policy.second_look, unconfirmed=State.NOT_FOUND.value, error="not found: to be confirmed"
+        done=False, due_in=policy.second_look, unconfirmed=state, error=f"{state}: to be confirmed by a second answer"
     )
+
+
+def settle_step(turn: Turn) -> Settlement:
+    """After what is known without a read was written down: the read follows at once."""
+    return Settlement(done=False, due_in=timedelta(), lane=turn.lane)
 
 
 def confirmed(policy: Policy, since: datetime | None, now: datetime) -> bool:
@@ -256,3 +255,19 @@ def confirmed(policy: Policy, since: datetime | None, now: datetime) -> bool:
     As far apart as the second look: ORCID's caches hold for 15 minutes (contract section 3.9).
     """
     return since is not None and now - since >= policy.second_look
+
+
+def refused_for_long(policy: Policy, refusals: int, since: datetime | None, now: datetime) -> bool:
+    """Whether a token was refused often enough, over long enough, to be taken for revoked (contract section 2.6)."""
+    return since is not None and refusals >= policy.refusals and now - since >= policy.refused_for
+
+
+def outage(policy: Policy, refused: int, answered: int, since: datetime | None, now: datetime) -> bool:
+    """Whether so many of the holders' tokens are refused that it is not the will of each of them (fault F57).
+
+    `refused` are the tokens in doubt, `answered` those that worked within the window, `since` is when the one in
+    question was first refused.
+    """
+    if since is not None and now - since >= policy.believed_after:
+        return False
+    return refused >= policy.outage_floor and refused > policy.outage_share * (refused + answered)

@@ -268,6 +268,7 @@ class Record(Struct, frozen=True, kw_only=True):
     orcid: str
     state: str
     access: str
+    withheld: str | None = None
     primary_orcid: str | None = None
     locale: str | None = None
     creation_method: str | None = None

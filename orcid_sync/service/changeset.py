@@ -1,13 +1,15 @@
 """From an answer to what must be written: everything in which the mirror differs from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
-from orcid_sync.model import diff, lifecycle
-from orcid_sync.model.diff import Change, Comparison, Held, RecordContent, Writing
+from orcid_sync.model import diff
+from orcid_sync.model.diff import Change, Comparison, Held, Known, RecordContent, Writing
+from orcid_sync.model.removals import EMAILS, FORGOTTEN, readdition, removal, removal_of_emails
 from orcid_sync.model.sections import SECTIONS, Content, ItemKey
 from orcid_sync.service.reading import unhurried
 from orcid_sync.store import mirror
@@ -36,25 +38,32 @@ class Answer(Struct, frozen=True):
     reasons: Mapping[ItemKey, str]
     """Of each item that is gone: why."""
 
+    def forgets(self, key: ItemKey) -> bool:
+        """Whether an item goes in such a way that nothing may be told of what it said."""
+        return self.reasons.get(key) in FORGOTTEN
 
-def reason_gone(held: Held, key: ItemKey, access: str) -> str:
-    """Why an item is no longer there: a read with less access must never be taken for a deletion (design section 5)."""
-    less = held.record is not None and (held.record.access, access) == (lifecycle.READ_LIMITED, lifecycle.READ_PUBLIC)
-    return "access-lost" if less and held.items[key].visibility != "public" else "removed"
+
+def withholding(held: Held, withheld: str | None) -> Changeset:
+    """Nothing changes but what readers are shown. Of a record that was never read nothing can be shown anyway."""
+    if held.record is None or held.record.withheld == withheld:
+        return NOTHING
+    content = replace(held.record, withheld=withheld)
+    change = Change(
+        *(diff.RECORD, "", "updated", "public", None, ("withheld",), held.modified_at, held.record, content),
+        visibility_before="public",
+    )
+    return Changeset(Writing(held.modified_at, content), [change])
 
 
 async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Answer) -> Changeset:
     """All that differs; loads the old content of what moved or went. Raises MalformedRecord, DatabaseUnavailable."""
     comparison, details = answer.comparison, answer.details
-    old: dict[ItemKey, Content] = {}
-    if wanted := [*comparison.gone, *(item.id for item in comparison.moved)]:
-        async with statements(pool) as connection:
-            old = await mirror.load_contents(connection, orcid, wanted)
+    kept = _kept_emails(held, answer)
+    old = await _old_contents(pool, orcid, answer, kept)
     own = diff.record_change(orcid, held.record, answer.content, answer.modified_at)
     changes = [own] if own else []
-    for key in comparison.gone:
-        reason, known = answer.reasons[key], held.items[key]
-        changes.append(diff.removal(key, known, old[key], reason=reason, at=answer.modified_at))
+    changes += _removals(held, answer, old)
+    changes += [readdition(key, known, old[key]) for key, known in kept.items()]
     updated = []
     async for item in unhurried(comparison.moved):
         update, change = diff.update(orcid, item, old[item.id], details.get(item.id))
@@ -68,3 +77,35 @@ async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Ans
     record = answer.content if own else None
     writing = Writing(answer.modified_at, record, held.record is None, added, updated, comparison.gone)
     return Changeset(writing, changes)
+
+
+def _kept_emails(held: Held, answer: Answer) -> dict[ItemKey, Known]:
+    """The e-mails that stay, if others go for good: the line that says so means them all."""
+    section, _ = EMAILS
+    if not any(key[0] == section and answer.forgets(key) for key in answer.comparison.gone):
+        return {}
+    return {key: known for key, known in held.items.items() if key[0] == section and key not in answer.reasons}
+
+
+async def _old_contents(
+    pool: asyncpg.Pool, orcid: str, answer: Answer, kept: Iterable[ItemKey]
+) -> dict[ItemKey, Content]:
+    """What the items said of which the change feed is to tell it."""
+    told = [key for key in answer.comparison.gone if not answer.forgets(key)]
+    wanted = {*told, *kept, *(item.id for item in answer.comparison.moved)}
+    if not wanted:
+        return {}
+    async with statements(pool) as connection:
+        return await mirror.load_contents(connection, orcid, list(wanted))
+
+
+def _removals(held: Held, answer: Answer, old: Mapping[ItemKey, Content]) -> Iterator[Change]:
+    emails: dict[str, list[Known]] = {}
+    for key in answer.comparison.gone:
+        reason, known = answer.reasons[key], held.items[key]
+        if key[0] == EMAILS[0] and answer.forgets(key):
+            emails.setdefault(reason, []).append(known)
+        else:
+            yield removal(key, known, old.get(key), reason=reason, at=answer.modified_at)
+    for reason, gone in emails.items():
+        yield removal_of_emails(gone, reason=reason, at=answer.modified_at)

@@ -56,7 +56,8 @@ async def load(connection: AnyConnection, orcid: str) -> Held:
         (row["section"], row["key"]): Known(row["digest"], row["visibility"], row["detail_modified_at"])
         async for row in _queries.load_known(connection, orcid=orcid)
     }
-    content = RecordContent(record["state"], record["access"], record["primary_orcid"], record["doc"])
+    names = ("state", "access", "primary_orcid", "doc", "withheld")
+    content = RecordContent(*(record[name] for name in names))
     return Held(content, known, record["registry_modified_at"])
 
 

@@ -1,6 +1,6 @@
 -- name: load_record^
 -- The record's own row.
-select state, access, primary_orcid, registry_modified_at, doc from orcid.records where orcid = :orcid;
+select state, access, withheld, primary_orcid, registry_modified_at, doc from orcid.records where orcid = :orcid;
 
 -- name: load_known
 -- As much of each item as is needed to see whether it moved.

@@ -70,6 +70,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     body_access: str | None
     held_digest: bytes | None
     held_at: datetime | None
+    held_released: bool
+    """An operator has agreed to the removals that are held."""
     unconfirmed: str | None
     """The state that was told once and must be told again before it counts."""
     unconfirmed_at: datetime | None
@@ -124,12 +126,14 @@ async def extend(connection: AnyConnection, lease: Lease, duration: timedelta) -
     _own(await load_queries("queue").extend(connection, **_key(lease), duration=duration), lease)
 
 
-async def hold(connection: AnyConnection, lease: Lease) -> None:
+async def hold(connection: AnyConnection, lease: Lease, *, alone: bool = False) -> None:
     """Make sure until the end of the transaction that nobody else applies to this iD. Raises LeaseLost.
 
-    The first statement of every transaction that writes to the mirror.
+    The first statement of every transaction that writes to the mirror. `alone` keeps out notifications and whoever
+    changes the connection too: for a transaction that does so itself.
     """
-    _own(await load_queries("queue").hold(connection, **_key(lease)), lease)
+    queries = load_queries("queue")
+    _own(await (queries.hold_alone if alone else queries.hold)(connection, **_key(lease)), lease)
 
 
 async def settle(connection: AnyConnection, lease: Lease, settlement: Settlement, *, grace: timedelta) -> None:
@@ -153,6 +157,7 @@ async def settle(connection: AnyConnection, lease: Lease, settlement: Settlement
         body_access=applied.access,
         registry_modified_ms=applied.registry_modified_ms,
         held_digest=settlement.held_digest,
+        held_removals=None if settlement.held_removals is None else msgspec.json.encode(settlement.held_removals),
         unconfirmed=settlement.unconfirmed,
         error=settlement.error,
         verified=settlement.verified,

@@ -12,6 +12,7 @@ from sample_record import ORCID, encode, full_forms, keyword, rich_record, set_i
 
 from orcid_sync.model import diff
 from orcid_sync.model.diff import MINOR, Change, Known, RecordContent
+from orcid_sync.model.removals import removal
 from orcid_sync.model.record import parse_record
 from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey
 
@@ -273,7 +274,7 @@ AT = datetime(2026, 1, 2, tzinfo=UTC)
 )
 def test_a_removal_says_why_and_what_it_was(reason: str, op: str) -> None:
     old = Content(b"{}")
-    change = diff.removal(("keyword", "13"), Known(b"", "limited"), old, reason=reason, at=AT)
+    change = removal(("keyword", "13"), Known(b"", "limited"), old, reason=reason, at=AT)
     assert change == Change("keyword", "13", op, "limited", reason, (), AT, old, None, "limited")
     assert not change.minor
 
@@ -286,6 +287,7 @@ RECORD = RecordContent("active", "read-public", None, b'{"preferences":{"locale"
     [
         ({"state": "locked"}, ("state",), False),
         ({"access": "read-limited"}, ("access",), False),
+        ({"withheld": "all"}, ("withheld",), False),
         ({"state": "deprecated", "primary_orcid": ORCID}, ("state", "primary_orcid"), False),
         ({"doc": b'{"preferences":{"locale":"de"}}'}, ("locale",), False),
         ({"doc": b'{"preferences":{"locale":"en"},"future":1}'}, ("doc",), True),
