@@ -137,8 +137,8 @@ class Settings(BaseSettings):
     )
     erasure_log: Folder | None = Field(
         None,
-        description="File, outside the database and its backups, that names whom a restored backup must not bring back; "
-        "without the iDs themselves. All processes must reach it. Absent: none is kept.",
+        description="File, outside the database and its backups, that names whom a restored backup must not bring "
+        "back; without the iDs themselves. All processes must reach it. Absent: none is kept.",
         examples=["/var/lib/orcid-sync/erasures.jsonl"],
     )
     public_host: str = Field("0.0.0.0", description="Interface of the public listener, which receives notifications.")  # noqa: S104 - ORCID must reach it

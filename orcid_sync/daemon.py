@@ -25,13 +25,14 @@ from orcid_sync.model.lifecycle import Cause, Lane, Policy, Turn
 from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
+from orcid_sync.service import erasure_log
 from orcid_sync.service.console import Console, make_console
+from orcid_sync.service.finding import Finding
 from orcid_sync.service.groupcommit import GroupCommit
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.intake import Intake
 from orcid_sync.service.listeners import allow_connections, internal_listener, public_listener
 from orcid_sync.service.metrics import Metrics
-from orcid_sync.service.finding import Finding
 from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
@@ -39,7 +40,7 @@ from orcid_sync.service.subscription import Subscription
 from orcid_sync.service.wakeup import WakeUp
 from orcid_sync.service.worker import Worker
 from orcid_sync.store import keys, queue
-from orcid_sync.store.database import Database, open_database
+from orcid_sync.store.database import Database, open_database, statements
 from orcid_sync.store.migrate import SchemaState, status
 from orcid_sync.store.queue import Lease
 from orcid_sync.store.vault import Vault, VaultError

@@ -8,11 +8,13 @@ import sys
 import typer
 
 from orcid_sync.cli.about import config, version
+from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
 from orcid_sync.cli.feed import changes
 from orcid_sync.cli.keys import keys
-from orcid_sync.cli.people import connect, disconnect, sync
+from orcid_sync.cli.leaving import disconnect
+from orcid_sync.cli.people import connect, sync
 from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
 from orcid_sync.cli.serving import serve, simulate
@@ -27,8 +29,11 @@ app = typer.Typer(
     help="Your researchers' ORCID records, live in your own PostgreSQL. Results go to stdout, logs and errors to "
     "stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.",
 )
-for function in (serve, migrate, connect, disconnect, sync, status, show, changes, simulate, demo, check, version):
+for function in (
+    *(serve, migrate, connect, disconnect, sync, status, show, changes, consents, simulate, demo, check, version),
+):
     app.command(function.__name__)(function)
+app.add_typer(erasures, name="erasures")
 app.add_typer(keys, name="keys")
 app.add_typer(config, name="config")
 

@@ -1,4 +1,4 @@
-"""connect, disconnect, sync: which iDs are followed, and a read of them now."""
+"""connect, sync: which iDs are followed, and a read of them now."""
 
 import asyncio
 import sys
@@ -21,6 +21,7 @@ from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
 if TYPE_CHECKING:
     from asyncpg import Connection
 
+    from orcid_sync.store.connections import Entry
     from orcid_sync.store.vault import Vault
 
 BATCH = 1_000
@@ -76,14 +77,15 @@ def connect(
         reported = _connect_all(session, dsn, lines, dry_run=dry_run)
         return await _report_all(reported, json=json)
 
-    with _lines(orcids, file) as lines, session.database(create=True) as dsn:
+    with lines_of(orcids, file) as lines, session.database(create=True) as dsn:
         bad = asyncio.run(work(dsn))
     if bad:
         raise typer.Exit(1)
 
 
 @contextmanager
-def _lines(orcids: list[str] | None, file: Path | None) -> Iterator[Iterator[Line]]:
+def lines_of(orcids: list[str] | None, file: Path | None) -> Iterator[Iterator[Line]]:
+    """The iDs that are given as arguments or in a CSV file (- for stdin), one by one."""
     if file is None:
         yield without_repetitions(read_arguments(orcids or []))
         return
@@ -118,20 +120,36 @@ async def _report_all(reported: AsyncIterator[tuple[Line, str]], *, json: bool) 
 
 
 async def _store(session: Session, connection: "Connection", entrants: list[Entrant]) -> dict[Orcid, str]:
-    from orcid_sync.store.connections import Entry, connect_orcids  # noqa: PLC0415 - heavy
+    from orcid_sync.store.connections import connect_orcids, sealed_tokens  # noqa: PLC0415 - heavy
 
-    vault = _vault(session) if any(one.access_token for one in entrants) else None
-    entries = [
-        Entry(
-            orcid=one.orcid,
-            access_token=_seal(vault, one.access_token, one.orcid, "access_token"),
-            refresh_token=_seal(vault, one.refresh_token, one.orcid, "refresh_token"),
-            scopes=one.scopes,
-            expires_at=one.expires_at,
-        )
-        for one in entrants
-    ]
+    with_tokens = [one.orcid for one in entrants if one.access_token]
+    vault = _vault(session) if with_tokens else None
+    stored = await sealed_tokens(connection, with_tokens) if with_tokens else {}
+    entries = [_entry(vault, one, stored.get(one.orcid)) for one in entrants]
     return {orcid: outcome.value for orcid, outcome in (await connect_orcids(connection, entries)).items()}
+
+
+def _entry(vault: "Vault | None", one: Entrant, stored: str | None) -> "Entry":
+    """What to store of a line; `stored` is the ciphertext of the present token, which stays if it is the same."""
+    from orcid_sync.store.connections import Entry  # noqa: PLC0415 - heavy
+
+    return Entry(
+        orcid=one.orcid,
+        access_token=_seal(vault, one.access_token, one.orcid, "access_token"),
+        same_as=stored if vault and stored and _opens_to(vault, stored, one) else None,
+        refresh_token=_seal(vault, one.refresh_token, one.orcid, "refresh_token"),
+        scopes=one.scopes,
+        expires_at=one.expires_at,
+    )
+
+
+def _opens_to(vault: "Vault", stored: str, one: Entrant) -> bool:
+    from orcid_sync.store.vault import VaultError  # noqa: PLC0415 - heavy
+
+    try:
+        return vault.open(stored, orcid=one.orcid, column="access_token") == one.access_token
+    except VaultError:
+        return False  # sealed with a key that is lost: whatever it was, it is of no use
 
 
 def _vault(session: Session) -> "Vault":
@@ -166,27 +184,6 @@ def _report(one: Line, outcome: str, *, json: bool) -> None:
         return
     where = f"line {one.line}" if one.line else None
     line(where, orcid, text(problem, "warn" if outcome == "repeated" else "fail") if problem else outcome)
-
-
-@command
-def disconnect(session: Session, orcids: Orcids = None, *, json: Json = False) -> None:
-    """Stop following iDs: their webhooks and tokens are removed, their mirror stays as it is."""
-    wanted = several(orcids)
-
-    async def work(connection: "Connection") -> list[Orcid]:
-        from orcid_sync.store import connections, queue  # noqa: PLC0415 - heavy
-
-        gone = await connections.disconnect_orcids(connection, wanted)
-        await queue.wake(connection)
-        return gone
-
-    gone = session.run(work)
-    for orcid in wanted:
-        outcome = "disconnecting" if orcid in gone else "was not connected"
-        if json:
-            print_json_line({"orcid": orcid, "outcome": outcome})
-        else:
-            line(orcid, outcome)
 
 
 @command

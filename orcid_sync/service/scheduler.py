@@ -7,10 +7,13 @@ only if its row in `runs` says so.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from orcid_sync.service import erasure_log
+from orcid_sync.service.erasure_log import ErasureLogUnusable
 from orcid_sync.service.health import Heartbeats
 from orcid_sync.store import runs, sweeps
 from orcid_sync.store.database import AnyConnection, Database, DatabaseRefused, DatabaseUnavailable, transaction
@@ -18,6 +21,9 @@ from orcid_sync.store.database import AnyConnection, Database, DatabaseRefused, 
 KEEP_RUNS = timedelta(days=30)
 
 Sweep = Callable[[AnyConnection], Awaitable[int]]
+
+FAILURES = (DatabaseUnavailable, DatabaseRefused, ErasureLogUnusable)
+"""What can keep a sweep from its work."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +37,11 @@ class Job:
     sweep: Sweep
 
 
-def make_jobs(*, key_version: int | None, check_interval: timedelta) -> list[Job]:
+def make_jobs(*, key_version: int | None, check_interval: timedelta, log_of_erasures: Path | None = None) -> list[Job]:
     """The sweeps of this installation; `key_version` is None if webhooks are switched off."""
     jobs = [
         Job("overdue-checks", timedelta(hours=1), lambda c: sweeps.bring_checks_nearer(c, interval=check_interval)),
+        Job("left-behind", timedelta(minutes=5), sweeps.mark_left_behind),
         Job("old-runs", timedelta(days=1), lambda c: sweeps.forget_runs(c, keep=KEEP_RUNS)),
     ]
     if key_version is not None:
@@ -42,6 +49,9 @@ def make_jobs(*, key_version: int | None, check_interval: timedelta) -> list[Job
         jobs.append(
             Job("missing-webhooks", timedelta(minutes=5), lambda c: sweeps.mark_without_webhook(c, key_version=version))
         )
+    if log_of_erasures is not None:
+        path = log_of_erasures
+        jobs.append(Job("erasure-log", timedelta(minutes=1), lambda c: erasure_log.write_missing(c, path)))
     return jobs
 
 
@@ -60,7 +70,7 @@ class Sweeper:
             async with transaction(self._database.worker) as connection:
                 number = await runs.begin(connection, job.name)
             outcome = await self._sweep(job, number)
-        except (DatabaseUnavailable, DatabaseRefused) as error:
+        except FAILURES as error:
             log.warning("sweep failed", job=job.name, reason=str(error))
         return outcome
 
@@ -69,7 +79,7 @@ class Sweeper:
             async with transaction(self._database.worker) as connection:
                 outcome = {"rows": await job.sweep(connection)}
                 await runs.finish(connection, number, outcome=outcome)
-        except (DatabaseUnavailable, DatabaseRefused) as error:
+        except FAILURES as error:
             async with transaction(self._database.worker) as connection:
                 await runs.finish(connection, number, error=type(error).__name__)
             raise

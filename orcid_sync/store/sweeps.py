@@ -15,6 +15,12 @@ async def mark_without_webhook(connection: AnyConnection, *, key_version: int) -
     return number
 
 
+async def mark_left_behind(connection: AnyConnection) -> int:
+    """Make due those who left and of whom ORCID may still have something, although nobody is at it (S16)."""
+    number: int = await load_queries("sweeps").mark_left_behind(connection, limit=AT_ONCE)
+    return number
+
+
 async def bring_checks_nearer(connection: AnyConnection, *, interval: timedelta) -> int:
     """Bring checks nearer that lie further away than the interval allows, spread over it."""
     number: int = await load_queries("sweeps").bring_checks_nearer(connection, interval=interval, limit=AT_ONCE)

@@ -18,6 +18,28 @@ with missing as (
 )
 select count(*)::integer from marked;
 
+-- name: mark_left_behind$
+-- A worker that had begun before somebody left may have registered a webhook after that was dealt with.
+with left_behind as (
+  select q.orcid
+    from orcid_sync.queue as q
+    join orcid_sync.connections as c using (orcid)
+   where c.state <> 'connected' and q.attempts = 0 and q.lease_until <= now() and q.due_at > now() + interval '1 minute'
+     and (
+       c.state = 'disconnecting'
+       or exists (select from orcid_sync.webhooks as w where w.orcid = q.orcid)
+       or exists (select from orcid_sync.retired_tokens as t where t.orcid = q.orcid)
+     )
+   limit :limit
+     for update of q skip locked
+), marked as (
+  update orcid_sync.queue as q
+     set gen = q.gen + 1, due_at = now(), lane = 4
+    from left_behind where q.orcid = left_behind.orcid
+  returning 1
+)
+select count(*)::integer from marked;
+
 -- name: bring_checks_nearer$
 -- Checks that lie further away than the interval allows: it was shortened. They are spread over the next interval.
 -- Only of records that were answered: those that are merged into others are looked at more seldom on purpose.
