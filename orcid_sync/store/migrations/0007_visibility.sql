@@ -117,6 +117,8 @@ create policy record_visible on orcid.change_contents for select to public using
 
 -- The feed as each reader may read it. What left the visibility that a reader has was withdrawn, as far as that reader
 -- is concerned, and what came into it was added. The owner reads what was written.
+-- Contents are looked up line by line, never joined: while all lines are additions, the planner takes the other side for
+-- an empty set and reads the whole table to make sure, for each page.
 create view orcid.change_feed with (security_invoker = true) as
   select h.epoch, c.seq, c.orcid, c.section, c.key,
          case when s.leaves then 'withdrawn' when s.enters then 'added' else c.op end as op,
@@ -125,8 +127,10 @@ create view orcid.change_feed with (security_invoker = true) as
          c.minor,
          case when s.leaves then c.visibility_before else c.visibility end as visibility,
          c.cause, c.at, c.source_modified_at,
-         case when not (s.leaves or s.enters or c.op = 'added') then o.content end as old,
-         case when not s.leaves then n.content end as new
+         case when not (s.leaves or s.enters or c.op = 'added') then (
+           select o.content from orcid.change_contents o where o.orcid = c.orcid and o.seq = c.seq and o.side = 'old') end as old,
+         case when not s.leaves then (
+           select n.content from orcid.change_contents n where n.orcid = c.orcid and n.seq = c.seq and n.side = 'new') end as new
     from orcid.changes c
    cross join lateral (
       select c.op = 'updated' and r.restricted and not coalesce(c.visibility = any (r.seen), false) as leaves,
@@ -138,8 +142,6 @@ create view orcid.change_feed with (security_invoker = true) as
         ) r
       offset 0 -- else the planner copies these conditions into every column
     ) s
-    left join orcid.change_contents o on o.orcid = c.orcid and o.seq = c.seq and o.side = 'old'
-    left join orcid.change_contents n on n.orcid = c.orcid and n.seq = c.seq and n.side = 'new'
    cross join orcid_sync.feed_head h;
 comment on view orcid.change_feed is 'The change feed with its contents, as the reader may see it: select … where seq > <last seen> order by seq. A reader remembers epoch and seq; another epoch means: start again. Whoever keeps a copy must obey removed and withdrawn, and the record''s field withheld: hide what it names (limited, all) until it is null again, and then read the iD anew.';
 comment on column orcid.change_feed.epoch is 'Identity of the feed''s history.';
