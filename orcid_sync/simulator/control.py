@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ async def _random_edits(sim: "SimulatedRegistry", _request: web.Request, body: J
 
 async def _switches(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
     """Settings of the delivery, the index and the authorization server, and the outage of the token service."""
-    holders = (sim.settings, sim.index.settings, sim.desk.settings)
+    holders = (sim.settings, sim.index.settings, sim.data_sync.settings, sim.desk.settings)
     if "introspection_down" in body:
         sim.desk.introspection_down = bool(body.pop("introspection_down"))
     for name, value in body.items():
@@ -136,6 +137,12 @@ async def _notifications(sim: "SimulatedRegistry", request: web.Request, _: Json
     return [one for one in sim.journal.notifications if one.number > since and orcid in (None, one.orcid)]
 
 
+async def _write_data_file(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
+    """`{"folder", "year", "activities", "emptied"}`: the public data file, on the simulator's disk."""
+    path = sim.write_data_file(Path(body.pop("folder")), **body)
+    return {"path": str(path)}
+
+
 async def _webhooks(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
     orcid = request.query.get("orcid")
     return sim.webhooks.of(orcid) if orcid else list(sim.webhooks)
@@ -159,6 +166,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "requests"): _requests,
     ("GET", "notifications"): _notifications,
     ("GET", "webhooks"): _webhooks,
+    ("POST", "data-file"): _write_data_file,
     **control_oauth.ROUTES,
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from orcid_sync.simulator import access as admission
-from orcid_sync.simulator import answers, consent, oauth, searching
+from orcid_sync.simulator import answers, consent, data_sync, oauth, searching
 from orcid_sync.simulator.answers import Answer
 from orcid_sync.simulator.calls import Call
 from orcid_sync.simulator.errors import Refusal, Unauthenticated
@@ -50,13 +50,15 @@ def find_route(call: Call) -> Route:
         return Route(oauth.kind_of_grant(call) if name == "token" else name)
     if segments[0] == VERSION:
         return _versioned(segments[1:])
-    if segments[0] in (f"{VERSION}_rc1", f"{VERSION}_rc2"):
-        return Route("redirect")
     if ORCID_SHAPE.fullmatch(segments[0]):
-        if len(segments) == 3 and segments[1] == "webhook" and not call.on_public_host:
-            return Route(f"webhook-{call.method.lower()}", segments[0], segment=segments[2])
-        return Route("redirect", segments[0])
-    return Route("nowhere")
+        return _unversioned(call, segments)
+    return Route(_OTHER_FIRST_SEGMENTS.get(segments[0], "nowhere"))
+
+
+_OTHER_FIRST_SEGMENTS = {
+    **dict.fromkeys((f"{VERSION}_rc1", f"{VERSION}_rc2"), "redirect"),
+    **dict.fromkeys(data_sync.BUCKETS, "data-sync"),
+}
 
 
 def _versioned(segments: list[str]) -> Route:
@@ -64,6 +66,12 @@ def _versioned(segments: list[str]) -> Route:
         return Route(segments[0])
     target = find_target(segments)
     return Route(target.endpoint, target.orcid, target) if target else Route("nowhere")
+
+
+def _unversioned(call: Call, segments: list[str]) -> Route:
+    if len(segments) == 3 and segments[1] == "webhook" and not call.on_public_host:
+        return Route(f"webhook-{call.method.lower()}", segments[0], segment=segments[2])
+    return Route("redirect", segments[0])
 
 
 def answer(world: World, call: Call, route: Route, faults: Mapping[str, Fault]) -> Answer:
@@ -148,6 +156,11 @@ def _webhook_token(world: World, call: Call) -> Token:
     return admission.member_token(world.desk, text)
 
 
+def _bucket(world: World, call: Call) -> Answer:
+    """An object of the data sync (contract section 7.2)."""
+    return world.data_sync.get(call)
+
+
 def _redirect(_world: World, call: Call) -> Answer:
     """Addresses without a version, or with that of a release candidate (contract section 3.1)."""
     first, _, rest = call.path.strip("/").partition("/")
@@ -175,6 +188,7 @@ _OTHERS = {
     "authorize": consent.authorize,
     "user-status": consent.user_status,
     **searching.ENDPOINTS,
+    "data-sync": _bucket,
     "redirect": _redirect,
     "nowhere": _nowhere,
 }

@@ -18,12 +18,13 @@ class ErrorText(msgspec.Struct, frozen=True):
     user: str
 
 
+_DEPRECATED = "This account is deprecated. Please refer to account: {}."
 _NOT_ALLOWED = "The client application is not allowed to do this."
 
 ERRORS: dict[int, ErrorText] = {
     9001: ErrorText(400, "The request could not be handled.", "The client application made a bad request."),
     9006: ErrorText(400, "An argument is not legal.", "The client application sent an illegal argument."),
-    9007: ErrorText(301, "This account is deprecated; its primary record is", "This record was merged into another."),
+    9007: ErrorText(301, f"301 Moved Permanently: {_DEPRECATED}", _DEPRECATED),
     9008: ErrorText(500, "Unexpected error.", "Something went wrong in ORCID."),
     9011: ErrorText(404, "404 Not Found: no record under ORCID iD", "The ORCID record could not be found."),
     9012: ErrorText(400, "The client application made a bad request to the ORCID API.", "Bad request."),
@@ -71,13 +72,14 @@ def invalid_token(token: str) -> Unauthenticated:
     return Unauthenticated("invalid_token", f"Invalid access token: {token}")
 
 
-def error_body(code: int, detail: str = "", *, status: int | None = None) -> Json:
-    """The five members of an error object."""
+def error_body(code: int, detail: str = "", *, status: int | None = None, suffix: str = "") -> Json:
+    """The five members of an error object; the detail stands in the texts where they have a place for it."""
     text = ERRORS[code]
+    developer = text.developer.replace("{}", detail) if "{}" in text.developer else f"{text.developer} {detail}"
     return {
         "response-code": status or text.status,
-        "developer-message": f"{text.developer} {detail}".strip(),
-        "user-message": text.user,
+        "developer-message": f"{developer.strip()} {suffix}".strip(),
+        "user-message": text.user.replace("{}", detail),
         "error-code": code,
         "more-info": MORE_INFO,
     }

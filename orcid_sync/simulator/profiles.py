@@ -100,8 +100,10 @@ class Effect(enum.Enum):
 class Profile:
     """One record's present state, its past, and its place in the indexer's queue."""
 
-    def __init__(self, state: RecordState, *, keep_history: bool) -> None:
+    def __init__(self, state: RecordState, *, created_ms: int, keep_history: bool) -> None:
         self.state = state
+        self.created_ms = created_ms
+        """When it appeared in the simulation."""
         self.indexing_status = "DONE"
         self.last_indexed_ms: int | None = None
         self.past: deque[tuple[int, RecordState]] = deque(maxlen=None if keep_history else 4)
@@ -171,8 +173,8 @@ class Profiles:
         """A record appears as it is; nothing is announced. Raises ValueError if the iD is taken."""
         if state.orcid in self._profiles:
             raise ValueError(f"{state.orcid} exists already")
-        profile = Profile(state, keep_history=self._keep_history)
-        profile.past.append((self.clock.now_ms(), state))
+        profile = Profile(state, created_ms=self.clock.now_ms(), keep_history=self._keep_history)
+        profile.past.append((profile.created_ms, state))
         self._profiles[state.orcid] = profile
         self.created(state)
 

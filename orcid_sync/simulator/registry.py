@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, Self
 
 from aiohttp import web
 
-from orcid_sync.simulator import control
+from orcid_sync.simulator import control, data_file
 from orcid_sync.simulator.browsers import Browsers
 from orcid_sync.simulator.building import make_record
+from orcid_sync.simulator.bulk_documents import BulkDocuments
 from orcid_sync.simulator.clock import VirtualClock
+from orcid_sync.simulator.data_sync import DataSync
 from orcid_sync.simulator.delivery import DeliverySettings
 from orcid_sync.simulator.edits import Editor
 from orcid_sync.simulator.faults import Faults
@@ -121,6 +124,26 @@ class SimulatedRegistry:
     def index(self) -> SearchIndex:
         """The search index."""
         return self.world.index
+
+    @property
+    def data_sync(self) -> DataSync:
+        """The buckets of premium members; `last_modified_file()` gives the one that is sorted by date."""
+        return self.world.data_sync
+
+    def write_data_file(
+        self, folder: Path, *, year: int = 2026, activities: bool = False, emptied: bool = False
+    ) -> Path:
+        """Write the yearly public data file into a folder; the archive of summaries. Raises OSError.
+
+        With `activities` the eleven archives of full activities lie beside it. `emptied`: see BulkDocuments.
+        """
+        documents = BulkDocuments(self.world.renderer, emptied=emptied)
+        states = [self.profiles.state(orcid) for orcid in self.profiles]
+        path = folder / f"ORCID_{year}_10_summaries.tar.gz"
+        data_file.write_summaries(path, states, documents, year=year)
+        if activities:
+            data_file.write_activities(folder, states, documents, year=year)
+        return path
 
     @property
     def journal(self) -> Journal:

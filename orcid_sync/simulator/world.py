@@ -3,7 +3,9 @@
 from random import Random
 
 from orcid_sync.simulator.browsers import Browsers
+from orcid_sync.simulator.bulk_documents import BulkDocuments
 from orcid_sync.simulator.clock import VirtualClock
+from orcid_sync.simulator.data_sync import DataSync
 from orcid_sync.simulator.delivery import Delivery
 from orcid_sync.simulator.edits import Editor
 from orcid_sync.simulator.faults import Faults
@@ -46,6 +48,7 @@ class World:
         self.renderer = Renderer(host, client_name=self.desk.client_name, person_state=self.find_state)
         self.answerer = Answerer(self.renderer)
         self.stale = StaleCaches()
+        self.data_sync = DataSync(self.profiles, BulkDocuments(self.renderer))
         self.longest_target = 8_190
         """Bytes of path and query that the proxy in front takes; its real limit is not public (contract section 13)."""
         self.rate_limit: RateLimit | None = None

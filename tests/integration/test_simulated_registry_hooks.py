@@ -64,7 +64,7 @@ async def test_12_01_errors_are_xml_unless_json_is_accepted(ask: Asking) -> None
     answer = await ask.hook("DELETE", accept=None)
     assert answer.status == 404
     assert b"<error:error xmlns:" in answer.body
-    assert b"<error-code>9028</error-code>" in answer.body
+    assert b"<error:error-code>9028</error:error-code>" in answer.body
 
 
 async def test_12_02_hooks_cannot_be_listed_and_have_no_version(ask: Asking) -> None:
