@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from cluster import Cluster, open_cluster
+from secrecy import read_database
 
 from orcid_sync.store.migrate import migrate
 
@@ -28,7 +29,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def crash_dsn(cluster: Cluster) -> str:
+def crash_dsn(cluster: Cluster) -> Iterator[str]:
     """DSN of a migrated database in that cluster, for this test alone."""
     name = f"acceptance_{next(NUMBERS)}"
     dsn = urlsplit(cluster.dsn)._replace(path=f"/{name}").geturl()
@@ -41,4 +42,5 @@ def crash_dsn(cluster: Cluster) -> str:
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, create()).result()
-    return dsn
+        yield dsn
+        thread.submit(asyncio.run, read_database(dsn)).result()
