@@ -12,6 +12,7 @@ from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
 from orcid_sync.cli.feed import changes
+from orcid_sync.cli.holds import holds
 from orcid_sync.cli.keys import keys
 from orcid_sync.cli.leaving import disconnect
 from orcid_sync.cli.people import connect, sync
@@ -34,6 +35,7 @@ for function in (
 ):
     app.command(function.__name__)(function)
 app.add_typer(erasures, name="erasures")
+app.add_typer(holds, name="holds")
 app.add_typer(keys, name="keys")
 app.add_typer(config, name="config")
 
