@@ -44,7 +44,7 @@ async def release(connection: AnyConnection, orcids: Collection[Orcid]) -> list[
 
 
 async def discard(connection: AnyConnection, orcids: Collection[Orcid]) -> list[Orcid]:
-    """Forget what is held, and read afresh: if as much is gone then, it is held anew. Returns those that held something."""
+    """Forget what is held, and read afresh; if as much is gone then, that is held anew. Returns those that held any."""
     async with connection.transaction():
         held = [row["orcid"] async for row in _queries.discard(connection, orcids=list(orcids))]
         await queue.request_sync(connection, held)

@@ -8,6 +8,8 @@ with missing as (
     join orcid_sync.connections as c using (orcid)
    where c.state = 'connected' and q.gen = q.leased_gen and q.lease_until <= now()
      and not exists (select from orcid_sync.webhooks as w where w.orcid = q.orcid and w.key_version = :key_version)
+     -- Whoever was merged into another record has none on purpose.
+     and not exists (select from orcid.records as r where r.orcid = q.orcid and r.state = 'deprecated')
    limit :limit
      for update of q skip locked
 ), marked as (
