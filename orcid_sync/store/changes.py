@@ -44,22 +44,30 @@ async def append(connection: AnyConnection, orcid: str, changes: Sequence[Change
     if not changes:
         return
     await forgetting.restrict(connection, orcid, restrictions(changes))
+    await append_all(connection, [(orcid, change) for change in changes], cause=cause, chunk=CHUNK)
+
+
+async def append_all(
+    connection: AnyConnection, changes: Sequence[tuple[str, Change]], *, cause: str, chunk: int
+) -> None:
+    """Append changes of many records, `chunk` by one COPY; none of them may make anything less visible than it was."""
     head = await _queries.take_positions(connection, count=len(changes))
     numbered = enumerate(changes, head["before"] + 1)
-    while chunk := list(islice(numbered, CHUNK)):
+    while lines := list(islice(numbered, chunk)):
         await connection.copy_records_to_table(
             "changes",
             schema_name="orcid",
             columns=_COLUMNS,
             records=[
-                (seq, orcid, *_line(change), cause, head["at"], change.source_modified_at) for seq, change in chunk
+                (seq, orcid, *_line(change), cause, head["at"], change.source_modified_at)
+                for seq, (orcid, change) in lines
             ],
         )
         await connection.copy_records_to_table(
             "change_contents",
             schema_name="orcid",
             columns=_CONTENT_COLUMNS,
-            records=[(seq, orcid, *side) for seq, change in chunk for side in _sides(change)],
+            records=[(seq, orcid, *side) for seq, (orcid, change) in lines for side in _sides(change)],
         )
 
 

@@ -83,6 +83,19 @@ async def apply(connection: AnyConnection, orcid: str, writing: Writing) -> None
         await _add(connection, await _entries(orcid, chunk))
 
 
+async def insert(
+    connection: AnyConnection, records: Sequence[rows.Record], entries: Iterable[tuple[Section, Entry]]
+) -> None:
+    """Write records of which the mirror holds nothing, with all their items: one COPY for each table."""
+    await connection.copy_records_to_table(
+        "records",
+        schema_name="orcid",
+        columns=rows.Record.__struct_fields__,
+        records=[_values(record) for record in records],
+    )
+    await _add(connection, entries)
+
+
 async def _entries(orcid: str, added: Sequence[tuple[Section, Content]]) -> list[tuple[Section, Entry]]:
     """The items as rows. Notifications must not wait for a large record (fault F28), so there are pauses."""
     entries = []
@@ -173,8 +186,7 @@ def _list_rows(table: str, section: Section, entry: Entry) -> Iterator[tuple[Any
         yield (*shared, *_values(one))
 
 
-def _values(row: Struct) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in row.__struct_fields__)
+_values = msgspec.structs.astuple
 
 
 def _by_section(keys: Iterable[ItemKey]) -> Iterator[tuple[Section, list[str]]]:
