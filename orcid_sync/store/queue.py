@@ -31,7 +31,7 @@ overwrites a newer one.
 **Order of locks**: queue row, record row, items by key, feed head. Marks lock rows in the order of their iDs.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -112,12 +112,14 @@ async def unfinished(connection: AnyConnection, wanted: dict[Orcid, int]) -> dic
     return {row["orcid"]: row["last_error"] async for row in rows}
 
 
-async def lease_due(connection: AnyConnection, *, limit: int, lease: timedelta) -> list[Lease]:
-    """Lease up to `limit` iDs that are due, the best lanes first and in each the longest waiting.
+async def lease_due(
+    connection: AnyConnection, *, limit: int, lease: timedelta, lanes: Sequence[Lane] = tuple(Lane)
+) -> list[Lease]:
+    """Lease up to `limit` iDs that are due, of these lanes in this order, in each the longest waiting.
 
     Call it in a transaction of its own, and read only after its commit. Two callers never get the same iD.
     """
-    rows = load_queries("queue").lease_due(connection, limit=limit, lease=lease)
+    rows = load_queries("queue").lease_due(connection, limit=limit, lease=lease, lanes=[lane.value for lane in lanes])
     return [Lease(**{**row, "lane": Lane(row["lane"])}) async for row in rows]
 
 
@@ -170,9 +172,10 @@ async def release(connection: AnyConnection, lease: Lease) -> None:
     await load_queries("queue").release(connection, **_key(lease))
 
 
-async def seconds_to_next(connection: AnyConnection) -> float | None:
-    """Seconds until the next free iD is due, 0 if one is; None if there is none."""
-    seconds: float | None = await load_queries("queue").seconds_to_next(connection)
+async def seconds_to_next(connection: AnyConnection, *, lanes: Collection[Lane] = tuple(Lane)) -> float | None:
+    """Seconds until the next free iD of these lanes is due, 0 if one is; None if there is none."""
+    nearest = load_queries("queue").seconds_to_next(connection, lanes=[lane.value for lane in lanes])
+    seconds: float | None = await nearest
     return seconds
 
 

@@ -43,7 +43,7 @@ select q.orcid, q.last_error
 -- scan of the whole table.
 with due as (
   select next.orcid
-    from unnest('{0,1,2,3,4}'::smallint[]) as lanes (lane)
+    from unnest(:lanes::smallint[]) as lanes (lane)
    cross join lateral (
      select q.orcid
        from orcid_sync.queue as q
@@ -130,7 +130,7 @@ update orcid_sync.queue
 
 -- name: seconds_to_next$
 select extract(epoch from min(greatest(next.due_at, now())) - now())::double precision
-  from unnest('{0,1,2,3,4}'::smallint[]) as lanes (lane)
+  from unnest(:lanes::smallint[]) as lanes (lane)
  cross join lateral (
    select q.due_at
      from orcid_sync.queue as q
