@@ -144,8 +144,15 @@ async def _write_data_file(sim: "SimulatedRegistry", _request: web.Request, body
 
 
 async def _webhooks(sim: "SimulatedRegistry", request: web.Request, _: Json) -> Any:
-    orcid = request.query.get("orcid")
-    return sim.webhooks.of(orcid) if orcid else list(sim.webhooks)
+    """Rows of the hook table, which ORCID shows to nobody; with `failures` those that failed so often in a row."""
+    orcid, failures = request.query.get("orcid"), int(request.query.get("failures", 0))
+    rows = sim.webhooks.of(orcid) if orcid else list(sim.webhooks)
+    most = sim.settings.max_attempts
+    return [
+        {**msgspec.structs.asdict(row), "dead": row.sending.failures >= most}
+        for row in rows
+        if row.sending.failures >= failures
+    ]
 
 
 ROUTES: dict[tuple[str, str], Handler] = {

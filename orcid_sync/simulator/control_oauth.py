@@ -1,6 +1,5 @@
 """Control of the authorization server: tokens, clients, who is signed in, what was asked (contract section 2)."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,13 +43,12 @@ async def add_client(sim: "SimulatedRegistry", _request: web.Request, body: Json
     return {"client_id": client.client_id}
 
 
-async def set_redirect_uris(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
-    """`{"client_id", "redirect_uris", "local_callbacks"}`: where a client's consent may lead back to."""
-    client = sim.desk.clients[body["client_id"]]
-    redirect_uris: Sequence[str] = body["redirect_uris"]
-    client.redirect_uris = tuple(redirect_uris)
-    client.local_callbacks = bool(body.get("local_callbacks", False))
-    return {"client_id": client.client_id}
+async def change_client(sim: "SimulatedRegistry", request: web.Request, body: Json) -> Any:
+    """Change members of a client: `redirect_uris`, `local_callbacks`, `webhooks_enabled`, `deactivated` and others."""
+    old = sim.desk.clients[request.match_info["client_id"]]
+    client = msgspec.convert({**msgspec.structs.asdict(old), **body}, Client, strict=True)
+    sim.desk.clients[old.client_id] = client
+    return {name: value for name, value in msgspec.structs.asdict(client).items() if name != "secret"}
 
 
 async def sign_in(sim: "SimulatedRegistry", _request: web.Request, body: Json) -> Any:
@@ -75,7 +73,7 @@ ROUTES = {
     ("POST", "tokens/revoke"): revoke,
     ("GET", "secrets"): secrets,
     ("POST", "clients"): add_client,
-    ("POST", "redirect-uris"): set_redirect_uris,
+    ("POST", "clients/{client_id}"): change_client,
     ("POST", "signed-in"): sign_in,
     ("GET", "consents"): consents,
 }

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from cli_rig import Cli
 
-pytest.register_assert_rewrite("service_rig", "simulator_rig")
+pytest.register_assert_rewrite("service_rig", "simulator_rig", "researcher")
 from service_rig import bench, registry, settings  # noqa: E402, F401 - fixtures
 
 

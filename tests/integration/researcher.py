@@ -1,10 +1,18 @@
 """A simulated researcher with a browser, for tests that need consent over HTTP: pages are read, forms are posted."""
 
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
+import pytest
 import yarl
+from simulator_rig import O
+
+from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedRegistry
+
+BACK = "http://localhost:8080/oauth/callback"
 
 
 class Page(HTMLParser):
@@ -58,3 +66,46 @@ def outcome(location: Page | str) -> dict[str, str]:
     """What the Registry handed back to the client: code and state, or error and its description."""
     assert isinstance(location, str), location.text
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+
+
+@pytest.fixture
+async def max_(sim: SimulatedRegistry) -> AsyncIterator[Researcher]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        yield Researcher(http, O)
+
+
+def asking(sim: SimulatedRegistry, **parameters: str | None) -> str:
+    given = {"client_id": CLIENT_ID, "response_type": "code", "scope": "/read-limited", "redirect_uri": BACK}
+    kept = {name: value for name, value in {**given, **parameters}.items() if value is not None}
+    return f"{sim.web_url}/oauth/authorize?{urlencode(kept)}"
+
+
+class Tokens:
+    """The token endpoint as a client uses it."""
+
+    def __init__(self, sim: SimulatedRegistry, http: aiohttp.ClientSession) -> None:
+        self._sim, self._http = sim, http
+
+    async def __call__(self, **form: str | None) -> tuple[int, Any]:
+        whole = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **form}
+        sent = {name: value for name, value in whole.items() if value is not None}
+        async with self._http.post(f"{self._sim.web_url}/oauth/token", data=sent) as answer:
+            return answer.status, await answer.json()
+
+    async def by_code(self, code: str, /, **form: str | None) -> tuple[int, Any]:
+        return await self(**{"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, **form})
+
+    async def by_refresh(self, text: str, /, **form: str | None) -> tuple[int, Any]:
+        return await self(grant_type="refresh_token", refresh_token=text, **form)
+
+
+@pytest.fixture
+def tokens(sim: SimulatedRegistry, http: aiohttp.ClientSession) -> Tokens:
+    return Tokens(sim, http)
+
+
+async def granted(sim: SimulatedRegistry, researcher: Researcher, tokens: Tokens, **parameters: str) -> Any:
+    back = outcome(await researcher.decide(asking(sim, prompt="confirm", **parameters)))
+    status, answer = await tokens.by_code(back["code"])
+    assert status == 200
+    return answer
