@@ -16,7 +16,8 @@ from orcid_sync.model.transitions import Fate
 READ_LIMITED = "read-limited"
 READ_PUBLIC = "read-public"
 
-_LIMITED_SCOPES = frozenset({"/read-limited", "/activities/read-limited", "/person/read-limited"})
+LIMITED_SCOPES = frozenset({"/read-limited", "/activities/read-limited", "/person/read-limited"})
+"""Scopes that show what is not public (contract section 2.2)."""
 
 
 class Lane(enum.IntEnum):
@@ -37,6 +38,8 @@ class Cause(enum.StrEnum):
     FIRST_LOAD = "first-load"
     CHECK = "check"
     SECOND_LOOK = "second-look"
+    BOOTSTRAP = "bootstrap"
+    """No read at all: the record came from a file."""
 
 
 class Backoff(Struct, frozen=True):
@@ -163,7 +166,7 @@ def turn(
 
 def access_of(scopes: frozenset[str] | set[str]) -> str:
     """What a token with these scopes reads with (contract section 2.2)."""
-    return READ_LIMITED if _LIMITED_SCOPES & scopes else READ_PUBLIC
+    return READ_LIMITED if LIMITED_SCOPES & scopes else READ_PUBLIC
 
 
 def backoff(kind: str, attempts: int, chance: float) -> timedelta:
