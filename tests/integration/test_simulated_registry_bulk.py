@@ -31,7 +31,8 @@ def texts(body: bytes, schema: str, name: str) -> list[str]:
 
 def test_summaries_lie_in_folders_by_the_last_three_characters(tmp_path: Path) -> None:
     sim = SimulatedRegistry(start_ms=1_790_000_000_000)
-    orcids = sim.add_samples(15)
+    orcids = [*sim.add_samples(15), numbered_orcid(1_000_100)]
+    sim.edit.create_record(orcids[-1])
     path = sim.write_data_file(tmp_path, year=2031)
     assert path.name == "ORCID_2031_10_summaries.tar.gz"
     found = unpacked(path)

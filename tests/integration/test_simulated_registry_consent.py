@@ -65,7 +65,9 @@ async def test_12_06_registered_addresses_lead_back_letter_by_letter(max_: Resea
         location = await max_.decide(asking(sim, redirect_uri=registered))
         assert isinstance(location, str)
         assert location.startswith(f"{registered}&code=")
-        assert isinstance(await max_.open(asking(sim, redirect_uri=registered.upper())), Page)
+        for other in (registered.upper(), f"{registered}&x=1", registered[:-1]):
+            page = await max_.open(asking(sim, redirect_uri=other))
+            assert (isinstance(page, Page) and page.status) == 400, other
 
 
 async def test_12_06_denial(sim: SimulatedRegistry, max_: Researcher) -> None:

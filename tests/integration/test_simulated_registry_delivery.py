@@ -106,7 +106,6 @@ async def test_12_03_backoff_is_linear_and_death_is_silent(sim: SimulatedRegistr
     assert await sim.run_delivery(after=DAY) == 1, "DELETE and PUT do"
 
 
-@pytest.mark.fault("F13")
 async def test_12_03_three_days_without_an_endpoint_leave_dead_rows(
     sim: SimulatedRegistry, hub: Hub, http: Any
 ) -> None:
