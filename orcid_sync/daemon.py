@@ -15,31 +15,28 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
 
-import asyncpg
 import structlog
 
 from orcid_sync import __version__
 from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Cause, Lane, Policy, Turn
+from orcid_sync.model.lifecycle import Cause, Policy, Turn
+from orcid_sync.public import public_side, webhook_secret
 from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
 from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.finding import Finding
-from orcid_sync.service.groupcommit import GroupCommit
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
-from orcid_sync.service.intake import Intake
-from orcid_sync.service.listeners import allow_connections, internal_listener, public_listener
+from orcid_sync.service.listeners import allow_connections, internal_listener
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
 from orcid_sync.service.subscription import Subscription
-from orcid_sync.service.wakeup import WakeUp
 from orcid_sync.service.worker import Worker
-from orcid_sync.store import keys, queue
+from orcid_sync.store import keys
 from orcid_sync.store.database import Database, open_database, statements
 from orcid_sync.store.migrate import SchemaState, status
 from orcid_sync.store.queue import Lease
@@ -75,10 +72,10 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         worker, public = None, None
         if only != "web":
             worker = await stack.enter_async_context(_working(settings, database, metrics, heartbeats))
-        if only != "worker" and settings.webhooks:
+        if only != "worker" and settings.has_public_side:
             wake = worker.wake if worker else _nobody
-            intake = _intake(settings, database, metrics, draining, wake)
-            public = await stack.enter_async_context(_on_port("public", settings, intake))
+            side = _public(settings, database, metrics, draining, wake)
+            public = await stack.enter_async_context(_on_port("public", settings, side))
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again
         log.info("serving", version=__version__, public_port=public, internal_port=internal, only=only)
         await stop.wait()
@@ -154,34 +151,14 @@ def _internal(settings: Settings, console: Console) -> AbstractAsyncContextManag
     return internal_listener(app, host=settings.internal_host, port=settings.internal_port)
 
 
-@asynccontextmanager
-async def _intake(
+def _public(
     settings: Settings, database: Database, metrics: Metrics, draining: Draining, wake: Callable[[], None]
-) -> AsyncIterator[int]:
-    """The public listener and what commits its notifications; yields the port."""
-    grace = timedelta(seconds=settings.grace_seconds)
-
-    async def mark(connection: asyncpg.Connection, orcids: list[Orcid]) -> list[Orcid]:
-        return await queue.mark_due(connection, orcids, lane=Lane.NOTIFICATION, delay=grace)
-
-    waking = WakeUp(wake, database.intake, grace=settings.grace_seconds)
-    commits = GroupCommit(database.connect_intake, mark, metrics=metrics, wake=waking)
-    handler = Intake(
-        commits.mark,
-        secrets={settings.webhook_key_version: _webhook_secret(settings)},
-        environment=settings.environment,
-        metrics=metrics,
-        draining=draining,
-    )
-    listener = public_listener(
-        handler, host=settings.public_host, port=settings.public_port, on_error=handler.count_error
-    )
-    try:
-        async with listener as port:
-            yield port
-    finally:
-        await commits.aclose()
-        await waking.aclose()
+) -> AbstractAsyncContextManager[int]:
+    client_id = settings.client_id or ""
+    pace = SharedPace(database.reader, client_id, rate=settings.requests_per_second, burst=settings.burst)
+    tokens = SealedTokens(database.reader, Vault(settings.key_ring), client_id)
+    registry = _registry(settings, pace, tokens, metrics)
+    return public_side(settings, database, registry, metrics=metrics, draining=draining, wake=wake)
 
 
 def _nobody() -> None:
@@ -195,13 +172,20 @@ async def _working(
     """The worker and the scheduler, running; the worker must have been stopped when the context ends."""
     vault = Vault(settings.key_ring)
     client_id = settings.client_id or ""
-    pace = SharedPace(database.worker, client_id, rate=settings.requests_per_second, burst=settings.burst)
+    pace = SharedPace(
+        database.worker,
+        client_id,
+        rate=settings.requests_per_second,
+        burst=settings.burst,
+        daily=settings.daily_requests,
+        waited=metrics.count_slot,
+    )
     async with _registry(settings, pace, SealedTokens(database.worker, vault, client_id), metrics) as registry:
         reconciler = _reconciler(settings, database, registry, vault, metrics)
         worker = Worker(
             database,
             reconciler.reconcile,
-            pace.pause,
+            pace.admission,
             capacity=settings.workers,
             lease=timedelta(seconds=settings.lease_seconds),
             poll_seconds=settings.poll_seconds,
@@ -254,7 +238,7 @@ def _reconciler(
         callback = partial(
             _callback,
             settings.public_url or "",
-            _webhook_secret(settings),
+            webhook_secret(settings),
             settings.webhook_key_version,
             settings.environment,
         )
@@ -277,10 +261,6 @@ def _reconciler(
 
 def _callback(public_url: str, secret: bytes, key_version: int, environment: str, orcid: Orcid) -> str:
     return callback_url(public_url, secret=secret, key_version=key_version, environment=environment, orcid=orcid)
-
-
-def _webhook_secret(settings: Settings) -> bytes:
-    return settings.webhook_secret.get_secret_value().encode() if settings.webhook_secret else b""
 
 
 def _count(metrics: Metrics, lease: Lease, turn: Turn, finding: Finding) -> None:

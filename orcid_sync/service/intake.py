@@ -1,4 +1,4 @@
-"""What the internet reaches: ORCID's notifications come in here (contract section 1.6).
+"""What the internet reaches: ORCID's notifications come in here (contract section 1.6), and people's browsers.
 
 A notification is one POST without body, signature or iD; its address says which record changed and proves that ORCID
 sent it. Nothing else is answered: what is not an address that we gave out gets one and the same empty 404, before the
@@ -17,7 +17,7 @@ from aiohttp import web
 from orcid_sync.model.ids import Orcid, check_character
 from orcid_sync.registry.callbacks import verify_callback
 from orcid_sync.service.health import Draining
-from orcid_sync.service.listeners import SERVER, type_of_handler
+from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.store.database import DatabaseUnavailable
 
@@ -50,7 +50,12 @@ TOO_LARGE = Outcome("too_large", 413, closing=True)
 UNAVAILABLE = Outcome("unavailable", 503)
 NOT_HTTP = Outcome("malformed", 400)
 DEFECT = Outcome("failed", 500)
-OUTCOMES = (ACKNOWLEDGED, ORPHAN, REFUSED, METHOD, TOO_LARGE, UNAVAILABLE, NOT_HTTP, DEFECT)
+PAGE = Outcome("page", 200)
+OUTCOMES = (ACKNOWLEDGED, ORPHAN, REFUSED, METHOD, TOO_LARGE, UNAVAILABLE, NOT_HTTP, DEFECT, PAGE)
+
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | Outcome]]
+"""Answers a request: with a page, or with an outcome that has no body. May raise DatabaseUnavailable."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -58,7 +63,8 @@ class Route(msgspec.Struct, frozen=True):
 
     name: str
     """Stands for the path in logs, where the path itself would be a secret."""
-    methods: Mapping[str, type_of_handler]
+    methods: Mapping[str, Handler]
+    max_body: int = MAX_BODY
 
 
 class Intake:
@@ -66,49 +72,52 @@ class Intake:
 
     def __init__(
         self,
-        mark: Callable[[Orcid], Awaitable[bool]],
+        mark: Callable[[Orcid], Awaitable[bool]] | None,
         *,
         secrets: Mapping[int, bytes],
         environment: str,
         metrics: Metrics,
         draining: Draining,
+        pages: Mapping[str, Route] | None = None,
     ) -> None:
         """Accept callbacks made with any of `secrets` (by key version) for `environment`, and `mark` their iDs due.
 
         `mark` returns once the mark is durable, False for an iD that is not connected; raises DatabaseUnavailable.
+        None: there are no webhooks. `pages` are the routes for people, by the first segment of their paths.
         """
         self._mark = mark
         self._secrets = secrets
         self._environment = environment
         self._draining = draining
         self._counters = {outcome: metrics.intake_requests.labels(outcome.name) for outcome in OUTCOMES}
-        self._routes = {"webhooks": Route("webhook", {"POST": self._receive_notification})}
+        webhook = Route("webhook", {"POST": self._receive_notification})
+        self._routes = {**({"webhooks": webhook} if mark else {}), **(pages or {})}
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request by the route of its path's first segment."""
-        route = self._routes.get(request.raw_path[1:].partition("/")[0])
+        route = self._routes.get(request.raw_path[1:].partition("?")[0].partition("/")[0])
         if route is None:
             return self._answer(REFUSED, "unknown")
         handler = route.methods.get(request.method)
         if handler is None:
             return self._answer(METHOD, route.name, Allow=", ".join(route.methods))
-        if (request.content_length or 0) > MAX_BODY:
+        if (request.content_length or 0) > route.max_body:
             return self._answer(TOO_LARGE, route.name)
-        return await handler(request)
+        try:
+            answer = await handler(request)
+        except DatabaseUnavailable:
+            answer = UNAVAILABLE
+        return self._answer(answer, route.name) if isinstance(answer, Outcome) else self._page(answer, route.name)
 
     def count_error(self, status: int) -> None:
         """Count an answer that was given below this handler: 400 to what is not HTTP, 500 for a defect."""
         self._counters[NOT_HTTP if status < 500 else DEFECT].inc()
 
-    async def _receive_notification(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _receive_notification(self, request: web.BaseRequest) -> Outcome:
         orcid = self._authentic_orcid(request.raw_path)
-        if orcid is None:
-            return self._answer(REFUSED, "webhook")
-        try:
-            connected = await self._mark(orcid)
-        except DatabaseUnavailable:
-            return self._answer(UNAVAILABLE, "webhook")
-        return self._answer(ACKNOWLEDGED if connected else ORPHAN, "webhook")
+        if orcid is None or self._mark is None:
+            return REFUSED
+        return ACKNOWLEDGED if await self._mark(orcid) else ORPHAN
 
     def _authentic_orcid(self, path: str) -> Orcid | None:
         """The iD of a callback address that we made; None for every other path, without saying why (fault F10)."""
@@ -124,13 +133,21 @@ class Intake:
         )
         return Orcid(orcid) if genuine else None
 
-    def _answer(self, outcome: Outcome, route: str, **headers: str) -> web.Response:
+    def _answer(self, outcome: Outcome, route: str, **headers: str) -> web.StreamResponse:
         self._counters[outcome].inc()
         if outcome.status >= 500:
             log.warning("request failed", route=route, status=outcome.status)
         elif outcome.status >= 400:
             log.info("request refused", route=route, status=outcome.status)
-        response = web.Response(status=outcome.status, headers={"Server": SERVER, **headers})
+        return self._close(web.Response(status=outcome.status, headers={"Server": SERVER, **headers}), outcome)
+
+    def _page(self, response: web.StreamResponse, route: str) -> web.StreamResponse:
+        self._counters[PAGE].inc()
+        log.info("page", route=route, status=response.status)
+        response.headers["Server"] = SERVER
+        return self._close(response, PAGE)
+
+    def _close(self, response: web.StreamResponse, outcome: Outcome) -> web.StreamResponse:
         if outcome.closing or self._draining.begun:
             response.force_close()
         return response

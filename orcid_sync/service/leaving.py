@@ -1,129 +1,118 @@
-"""Letting an iD go: nothing of it stays at ORCID, and of the mirror only what is public.
+"""The page of a connection, for half an hour after its holder has signed in at ORCID, and how to end it there.
 
-Tokens that are not used any more are revoked at ORCID, also of iDs that stay connected, until ORCID has confirmed it:
-each authorisation adds a token, and taking one back leaves the others alive (contract sections 2.4 and 2.6).
+GET  /connected                          the iD as ORCID wants it shown (contract section 9), and what happens now
+POST /connected                          disconnect, and keep what was public or delete everything
+GET  /disconnected/{ending}/{language}   what was done
 """
 
-from datetime import timedelta
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
-import asyncpg
 import structlog
-from msgspec.structs import replace
+from aiohttp import web
 
-from orcid_sync.model.access import PUBLIC
-from orcid_sync.model.diff import Comparison
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Applied, Cause, Settlement, Turn
-from orcid_sync.model.removals import ACCESS_LOST
-from orcid_sync.registry.client import Registry
-from orcid_sync.registry.errors import BadRequest, ClientDisabled, Forbidden
-from orcid_sync.service.changeset import Answer, make_changeset
-from orcid_sync.service.finding import Finding, Superseded
-from orcid_sync.service.subscription import Subscription
-from orcid_sync.store import access, changes, connections, forgetting, mirror, queue, webhooks
-from orcid_sync.store.access import Known
-from orcid_sync.store.database import AnyConnection, statements, transaction
-from orcid_sync.store.queue import Lease
-from orcid_sync.store.vault import Vault, VaultError
+from orcid_sync.service.browsers import path_of, read_form
+from orcid_sync.service.desk import Desk
+from orcid_sync.service.tickets import Session
+from orcid_sync.store import connections, invitations, queue
+from orcid_sync.store.database import AnyConnection, transaction
+from orcid_sync.store.erasure import erase
+from orcid_sync.store.invitations import Invitation
 
+LEARNT: Final = "disconnect-page"
+"""How we learnt of it, for the consent ledger."""
 
-class WebhookLeft(Exception):
-    """A webhook stays at ORCID that this configuration cannot remove; the message says why."""
-
-
-NEVER = timedelta(days=36_500)
-"""When an iD is due that was let go."""
+_ENDED: Final = re.compile(r"/disconnected/(frozen|erased)/([a-z]{2})", re.ASCII)
 
 log = structlog.get_logger(__name__)
 
 
-async def revoke_retired(pool: asyncpg.Pool, registry: Registry, vault: Vault, orcid: Orcid) -> None:
-    """Revoke every token of the iD that is not used any more. Raises RegistryError, VaultError: the rest is left.
-
-    One that is in use again, because the same was handed to us twice, is only taken from the list.
-    """
-    async with statements(pool) as connection:
-        waiting = await access.retired(connection, orcid)
-        used = await access.in_use(connection, orcid)
-    present = vault.open(used, orcid=orcid, column="access_token") if used else None
-    for old in waiting:
-        token = vault.open(old.access_token, orcid=orcid, column="access_token")
-        if token != present:
-            await registry.revoke_token(token)
-        async with statements(pool) as connection:
-            await access.forget_retired(connection, orcid, old.number)
+async def _freeze(connection: AnyConnection, orcid: Orcid) -> None:
+    await connections.disconnect_orcids(connection, [orcid], by="holder", learnt=LEARNT)
 
 
-async def revoke_in_passing(pool: asyncpg.Pool, registry: Registry, vault: Vault, orcid: Orcid) -> None:
-    """The same for an iD that stays: what only a person can put right does not stop its mirror.
-
-    Raises RegistryError if the Registry is away.
-    """
-    try:
-        await revoke_retired(pool, registry, vault, orcid)
-    except (Forbidden, BadRequest, ClientDisabled, VaultError) as error:
-        log.warning("retired token not revoked", orcid=orcid, reason=str(error))
+async def _erase(connection: AnyConnection, orcid: Orcid) -> None:
+    await erase(connection, orcid, by="holder", learnt=LEARNT)
 
 
-async def leave(
-    pool: asyncpg.Pool,
-    registry: Registry,
-    vault: Vault,
-    subscription: Subscription | None,
-    lease: Lease,
-    turn: Turn,
-    known: Known | None,
-) -> Finding:
-    """Disconnected: what is not public goes here, at once, then webhook and tokens at ORCID; the rest stays, frozen.
+Act = Callable[[AnyConnection, Orcid], Awaitable[None]]
 
-    A notification for an iD that was left long ago means that its webhook is still there. Raises RegistryError,
-    VaultError, WebhookLeft: it is tried again until all is done.
-    """
-    going = known is not None and known.state == "disconnecting"
-    if going:
-        await _withdraw(pool, lease, turn)
-    if subscription:
-        await subscription.remove(lease.orcid, even_if_unknown=turn.cause is Cause.NOTIFICATION)
-    await revoke_retired(pool, registry, vault, lease.orcid)
-    if going:
-        await _demand_no_webhook(pool, lease.orcid)
-    # Nothing of the past is known to be as it was when whoever left comes back.
-    settlement = Settlement(done=True, due_in=NEVER, applied=Applied(None, PUBLIC.text, None))
-    return Finding(outcome="disconnected", settlement=settlement, effects=(_finish,) if going else ())
+_CHOICES: Final[Mapping[str, tuple[str, Act]]] = {"freeze": ("frozen", _freeze), "erase": ("erased", _erase)}
+"""What the holder may choose: the page that follows, and what is done."""
 
 
-async def _withdraw(pool: asyncpg.Pool, lease: Lease, turn: Turn) -> None:
-    """What was not public goes, with its past. What is withheld as a whole stays so."""
-    async with statements(pool) as connection:
-        held = await mirror.load(connection, lease.orcid)
-    if held.record is None:
-        return
-    gone = [key for key, item in held.items.items() if item.visibility != "public"]
-    content = replace(held.record, access=PUBLIC.kind, withheld="all" if held.record.withheld == "all" else None)
-    answer = Answer(content, held.modified_at, Comparison([], [], gone), {}, dict.fromkeys(gone, ACCESS_LOST))
-    changeset = await make_changeset(pool, lease.orcid, held, answer)
-    if not changeset.changes:
-        return
-    async with transaction(pool) as connection:
-        await queue.hold(connection, lease, alone=True)
-        await _demand_disconnecting(connection, lease.orcid)
-        await mirror.apply(connection, lease.orcid, changeset.writing)
-        await forgetting.forget_limited(connection, lease.orcid)
-        await changes.append(connection, lease.orcid, changeset.changes, cause=turn.cause.value)
+class Leaving:
+    """Handlers of the connection's page. They return None for an address of no page; raise DatabaseUnavailable."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def connected(self, request: web.BaseRequest) -> web.Response | None:
+        """Show the connection to whoever has just signed in."""
+        if path_of(request) != "/connected":
+            return None
+        if (session := self._session(request)) is None:
+            return self._desk.show(request, "session")
+        async with transaction(self._desk.pool) as connection:
+            invitation = await invitations.load(connection, session.number)
+        if invitation is None or not _holds(invitation, session):
+            return self._desk.show(request, "ended", invitation)
+        return self._desk.show(
+            request,
+            "connected",
+            invitation,
+            name=invitation.name,
+            uri=f"{self._desk.web_url}/{session.orcid}",
+            action=self._desk.at("/connected"),
+            guard=self._desk.tickets.guard(request.cookies[self._desk.cookies.session]),
+        )
+
+    async def disconnect(self, request: web.BaseRequest) -> web.Response | None:
+        """End the connection as the holder chose, if the form stood on the page of this session."""
+        if path_of(request) != "/connected":
+            return None
+        form, session = await read_form(request), self._session(request)
+        if form is None or session is None:
+            return self._desk.show(request, "session")
+        cookie = request.cookies[self._desk.cookies.session]
+        if not self._desk.tickets.guards(cookie, form.get("guard", "")):
+            return self._desk.show(request, "session")
+        if (choice := _CHOICES.get(form.get("choice", ""))) is None:
+            return self._desk.lead(self._desk.at("/connected"))
+        return await self._end(request, session, *choice)
+
+    async def disconnected(self, request: web.BaseRequest) -> web.Response | None:
+        """Show what was done."""
+        if (address := _ENDED.fullmatch(path_of(request))) is None:
+            return None
+        return self._desk.pages.show(address[1], wished=address[2])
+
+    def _session(self, request: web.BaseRequest) -> Session | None:
+        session = self._desk.tickets.read_session(request.cookies.get(self._desk.cookies.session, ""))
+        return session if session is not None and session.ends > self._desk.seconds() else None
+
+    async def _end(
+        self,
+        request: web.BaseRequest,
+        session: Session,
+        page: str,
+        act: Callable[[AnyConnection, Orcid], Awaitable[None]],
+    ) -> web.Response:
+        async with transaction(self._desk.pool) as connection:
+            invitation = await invitations.load(connection, session.number)
+            if invitation is None or not _holds(invitation, session):
+                return self._desk.lead(self._desk.at("/connected"))
+            await act(connection, session.orcid)
+            await queue.wake(connection)
+        log.info("disconnected by its holder", orcid=session.orcid, page=page)
+        language = self._desk.language(request, invitation)  # of which an erasure leaves no trace
+        response = self._desk.lead(self._desk.at(f"/disconnected/{page}/{language}"))
+        self._desk.cookies.drop(response, self._desk.cookies.session)
+        return response
 
 
-async def _demand_disconnecting(connection: AnyConnection, orcid: Orcid) -> None:
-    if await access.lock_state(connection, orcid) != "disconnecting":
-        raise Superseded("it was connected again")
-
-
-async def _demand_no_webhook(pool: asyncpg.Pool, orcid: Orcid) -> None:
-    async with statements(pool) as connection:
-        if await webhooks.load(connection, orcid):
-            raise WebhookLeft("a webhook is left that cannot be removed: webhooks are off, or its key was replaced")
-
-
-async def _finish(connection: AnyConnection, orcid: Orcid) -> None:
-    await _demand_disconnecting(connection, orcid)
-    if not await connections.finish_disconnecting(connection, orcid):
-        raise Superseded("another token is to be revoked")
+def _holds(invitation: Invitation, session: Session) -> bool:
+    """Whether it is still this iD that the person is connected with."""
+    return invitation.granted_orcid == session.orcid and invitation.connection_state == "connected"

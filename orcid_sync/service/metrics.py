@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
 from orcid_sync import __version__
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.store.pace import Pace
 from orcid_sync.store.queue import LaneDepth
 
 ACK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 FLUSH_BUCKETS = (1, 4, 16, 64, 256, 1024, 4096)
+SLOT_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 # From the grace after a notification (seconds) to the weekly check (days).
 FRESHNESS_BUCKETS = (5, 10, 30, 60, 300, 900, 1800, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
@@ -23,6 +26,7 @@ class Metrics:
         Info("orcid_sync_build", "The release that runs.", registry=registry).info({"version": __version__})
         self._define_intake(registry)
         self._define_queue(registry)
+        self._define_pace(registry)
         self._define_reconciliation(registry)
         self.loop_lag = Gauge(
             "orcid_sync_event_loop_lag_seconds",
@@ -34,7 +38,14 @@ class Metrics:
         self.intake_requests = Counter(
             "orcid_sync_intake_requests",
             "Requests to the public listener by outcome: acknowledged, orphan (a right token of an iD that is not "
-            "connected), refused, method, too_large, malformed, unavailable, failed.",
+            "connected), page, refused, method, too_large, malformed, unavailable, failed.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.consents = Counter(
+            "orcid_sync_consents",
+            "People who came back from ORCID to the connect pages, by outcome: granted, denied, different, used, taken, "
+            "incomplete, refused, unavailable.",
             ["outcome"],
             registry=registry,
         )
@@ -66,6 +77,28 @@ class Metrics:
         }
         self.queue = {
             member: Gauge(f"orcid_sync_queue_{member}", text, ["lane"], registry=registry)
+            for member, text in explained.items()
+        }
+
+    def _define_pace(self, registry: CollectorRegistry) -> None:
+        self.slot_seconds = Histogram(
+            "orcid_sync_pace_wait_seconds",
+            "For how long requests of this process waited until they might be sent, by lane; their count is the "
+            "number of requests.",
+            ["lane"],
+            buckets=SLOT_BUCKETS,
+            registry=registry,
+        )
+        explained = {
+            "ceiling": "Requests per second that the settings allow, all processes together.",
+            "rate": "Requests per second at present: fewer after ORCID said that we are too fast.",
+            "pause": "Seconds during which nothing is sent: ORCID is away, asked for silence, or the quota is used up.",
+            "failures": "Requests in a row that ORCID did not answer; from the fifth on the circuit is open.",
+            "used": "Requests of this day (UTC).",
+            "left": "Requests left of the day's budget, if there is one.",
+        }
+        self.pace = {
+            member: Gauge(f"orcid_sync_pace_{member}", text, ["client"], registry=registry)
             for member, text in explained.items()
         }
 
@@ -108,9 +141,20 @@ class Metrics:
             for member, gauge in self.queue.items():
                 gauge.labels(depth.lane.name.lower()).set(getattr(depth, member))
 
+    def count_slot(self, lane: Lane, seconds: float) -> None:
+        """Count a request that waited so long until it might be sent."""
+        self.slot_seconds.labels(lane.name.lower()).observe(seconds)
+
+    def show_pace(self, paces: Iterable[Pace]) -> None:
+        """Show how fast the Registry may be asked, for each of our API clients."""
+        for pace in paces:
+            for member, gauge in self.pace.items():
+                if (value := getattr(pace, member)) is not None:
+                    gauge.labels(pace.client_id).set(value)
+
     def forget_queue(self) -> None:
-        """Show nothing about the queue rather than what it was before the database went away."""
-        for gauge in self.queue.values():
+        """Show nothing about queue and pace rather than what they were before the database went away."""
+        for gauge in (*self.queue.values(), *self.pace.values()):
             gauge.clear()
 
     def render(self) -> bytes:

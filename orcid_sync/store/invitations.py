@@ -165,22 +165,20 @@ async def take_flow(connection: AnyConnection, state_hash: bytes, *, lasts: time
 async def examine(connection: AnyConnection, number: int, orcid: Orcid) -> Standing | None:
     """What decides whether this iD may be connected by this invitation; None if the invitation is gone.
 
-    Until the transaction ends, no other grant of this iD is examined.
+    Until the transaction ends, no other grant of this iD or by this invitation is examined. Locks are always taken in
+    the order queue, invitation, consent ledger.
     """
     await _queries.lock_orcid(connection, orcid=orcid)
     await _queries.lock_row(connection, orcid=orcid)
+    await _queries.lock_invitation(connection, number=number)
     row = await _queries.standing(connection, number=number, orcid=orcid)
     return None if row is None else Standing(**row)
 
 
-async def bind(connection: AnyConnection, number: int, orcid: Orcid, *, bound: str | None, name: str) -> bool:
-    """The person of this invitation is the holder of this iD, and nobody else is any more.
-
-    False if the invitation was bound to something else than `bound` meanwhile: roll back. To be called before the iD is
-    connected, so that locks are always taken in the order queue, invitation, consent ledger.
-    """
+async def bind(connection: AnyConnection, number: int, orcid: Orcid, *, name: str) -> None:
+    """The person of this invitation is the holder of this iD, and nobody else is any more; `examine` comes before."""
     await _queries.release(connection, orcid=orcid, number=number)
-    return await _queries.bind(connection, number=number, orcid=orcid, bound=bound, name=name) is not None
+    await _queries.bind(connection, number=number, orcid=orcid, name=name)
 
 
 async def note(connection: AnyConnection, number: int, outcome: Outcome) -> None:

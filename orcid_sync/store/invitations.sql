@@ -76,6 +76,10 @@ select pg_advisory_xact_lock(hashtextextended('orcid_sync|' || :orcid::text, 0))
 -- The queue row comes first, as everywhere; who is new has none, and then nobody else holds anything of the iD.
 select from orcid_sync.queue where orcid = :orcid for no key update;
 
+-- name: lock_invitation!
+-- One grant of an invitation after the other, too.
+select from orcid_sync.invitations where number = :number for no key update;
+
 -- name: standing^
 -- What decides whether this iD may be connected by this invitation.
 select i.orcid as expected,
@@ -96,12 +100,10 @@ select i.orcid as expected,
 -- The person_id with which the iD was connected before, and is no more.
 update orcid_sync.invitations set granted_orcid = null where granted_orcid = :orcid and number <> :number;
 
--- name: bind$
--- Null if the invitation was connected with another iD in this very moment.
+-- name: bind!
 update orcid_sync.invitations
    set granted_orcid = :orcid, name = nullif(:name, ''), granted_at = now(), outcome = 'granted', outcome_at = now()
- where number = :number and granted_orcid is not distinct from :bound
-returning number;
+ where number = :number;
 
 -- name: note!
 update orcid_sync.invitations

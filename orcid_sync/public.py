@@ -1,0 +1,125 @@
+"""The public side, composed: the listener that the internet reaches, ORCID's notifications, the pages for people.
+
+Like `daemon`, of which it is a part, it hands out clocks and chance.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import asyncpg
+
+from orcid_sync.config import Settings
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.invitation import Outcome
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.registry.client import Registry
+from orcid_sync.service.browsers import Cookies
+from orcid_sync.service.desk import Desk
+from orcid_sync.service.granting import Granting
+from orcid_sync.service.groupcommit import GroupCommit
+from orcid_sync.service.health import Draining
+from orcid_sync.service.intake import Intake, Route
+from orcid_sync.service.listeners import public_listener
+from orcid_sync.service.metrics import Metrics
+from orcid_sync.service.pages import Facts, Pages
+from orcid_sync.service.routes import page_routes
+from orcid_sync.service.tickets import Tickets
+from orcid_sync.service.wakeup import WakeUp
+from orcid_sync.store import queue
+from orcid_sync.store.database import Database
+from orcid_sync.store.vault import Vault
+
+Mark = Callable[[Orcid], Awaitable[bool]]
+
+
+@asynccontextmanager
+async def public_side(
+    settings: Settings,
+    database: Database,
+    registry: AbstractAsyncContextManager[Registry],
+    *,
+    metrics: Metrics,
+    draining: Draining,
+    wake: Callable[[], None],
+) -> AsyncIterator[int]:
+    """What the settings offer to the internet; yields the port. `registry` is opened if the pages need it."""
+    async with AsyncExitStack() as stack:
+        mark = None
+        if settings.webhooks:
+            mark = await stack.enter_async_context(_marking(settings, database, metrics, wake))
+        pages = {}
+        if settings.institution:
+            pages = _pages(settings, database, metrics, await stack.enter_async_context(registry))
+        intake = Intake(
+            mark,
+            secrets={settings.webhook_key_version: webhook_secret(settings)},
+            environment=settings.environment,
+            metrics=metrics,
+            draining=draining,
+            pages=pages,
+        )
+        listener = public_listener(
+            intake, host=settings.public_host, port=settings.public_port, on_error=intake.count_error
+        )
+        yield await stack.enter_async_context(listener)
+
+
+@asynccontextmanager
+async def _marking(
+    settings: Settings, database: Database, metrics: Metrics, wake: Callable[[], None]
+) -> AsyncIterator[Mark]:
+    """What commits the notifications."""
+    grace = timedelta(seconds=settings.grace_seconds)
+
+    async def mark(connection: asyncpg.Connection, orcids: list[Orcid]) -> list[Orcid]:
+        return await queue.mark_due(connection, orcids, lane=Lane.NOTIFICATION, delay=grace)
+
+    waking = WakeUp(wake, database.intake, grace=settings.grace_seconds)
+    commits = GroupCommit(database.connect_intake, mark, metrics=metrics, wake=waking)
+    try:
+        yield commits.mark
+    finally:
+        await commits.aclose()
+        await waking.aclose()
+
+
+def _pages(settings: Settings, database: Database, metrics: Metrics, registry: Registry) -> dict[str, Route]:
+    """The connect pages. They use the readers' connections: neither notifications nor workers wait for people."""
+    vault, now = Vault(settings.key_ring), partial(datetime.now, UTC)
+    public_url = settings.public_url or ""
+    desk = Desk(
+        pool=database.reader,
+        client_id=settings.client_id or "",
+        web_url=settings.web_url,
+        public_url=public_url,
+        pages=Pages(facts_of(settings), public_url=public_url),
+        cookies=Cookies(secure=public_url.startswith("https://")),
+        tickets=Tickets(vault.derive, settings.environment),
+        now=now,
+        new_secret=partial(secrets.token_urlsafe, 32),
+    )
+
+    def count(outcome: Outcome) -> None:
+        metrics.consents.labels(outcome).inc()
+
+    return page_routes(desk, Granting(database.reader, registry, vault, now=now), count)
+
+
+def facts_of(settings: Settings) -> Facts:
+    """Who asks, as the pages say it."""
+    return Facts(
+        institution=settings.institution or "",
+        institution_url=settings.institution_url or "",
+        purpose=settings.purpose or "",
+        privacy_url=settings.privacy_url or "",
+        contact=settings.contact or "",
+        web_url=settings.web_url,
+    )
+
+
+def webhook_secret(settings: Settings) -> bytes:
+    """The secret of the callback addresses; empty if there is none."""
+    return settings.webhook_secret.get_secret_value().encode() if settings.webhook_secret else b""
