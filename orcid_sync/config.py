@@ -193,6 +193,13 @@ class Settings(BaseSettings):
         description="Most requests to ORCID per second, all processes together.",
     )
     burst: int = Field(8, ge=1, le=1_000, description="Requests that may go out at once after a pause.")
+    daily_requests: int | None = Field(
+        None,
+        ge=1,
+        description="Most requests to ORCID per day (UTC), all processes together. Absent: any number, right for members; "
+        "a public client has a daily quota. What is urgent keeps a part of it.",
+        examples=[95_000],
+    )
     request_timeout_seconds: PositiveSeconds = Field(120, description="Bound of one request to ORCID, seconds.")
     connect_timeout_seconds: PositiveSeconds = Field(10, description="Bound of connecting to ORCID, seconds.")
     max_body_mb: int = Field(256, ge=1, le=4_096, description="Largest answer of ORCID that is accepted, megabytes.")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from orcid_sync.model.lifecycle import Lane
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 
@@ -20,16 +21,21 @@ class Journal:
     """
 
     pace: list[Any] = field(default_factory=list)
+    lanes: list[Lane] = field(default_factory=list)
     observed: list[tuple[str, str]] = field(default_factory=list)
     stored: dict[str, str] = field(default_factory=dict)
     expiry: dict[str, int] = field(default_factory=dict)
 
-    async def slot(self) -> None:
+    async def slot(self, lane: Lane) -> None:
         self.pace.append("slot")
+        self.lanes.append(lane)
         await asyncio.sleep(0)
 
     async def busy(self, retry_after: float | None) -> None:
         self.pace.append(("busy", retry_after))
+
+    async def used_up(self) -> None:
+        self.pace.append("used up")
 
     async def failed(self) -> None:
         self.pace.append("failed")

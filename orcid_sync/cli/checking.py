@@ -168,7 +168,13 @@ async def _registry(session: Session, dsn: str) -> "AsyncIterator[Registry]":
     )
     vault = Vault(settings.key_ring)
     async with session.connect(dsn), open_database(dsn, workers=1) as database:
-        pace = SharedPace(database.worker, client_id, rate=settings.requests_per_second, burst=settings.burst)
+        pace = SharedPace(
+            database.worker,
+            client_id,
+            rate=settings.requests_per_second,
+            burst=settings.burst,
+            daily=settings.daily_requests,
+        )
         tokens = SealedTokens(database.worker, vault, client_id)
         async with open_registry(account, pace=pace, tokens=tokens, observe=lambda *_: None) as registry:
             yield registry

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orcid_sync.cli.output import duration, moment
+from orcid_sync.model.lifecycle import Lane
 
 if TYPE_CHECKING:
-    from orcid_sync.store.reading import Circuit, Overview
+    from orcid_sync.store.pace import Pace
+    from orcid_sync.store.reading import Overview
 
 LATE_SECONDS = {0: 120.0, 1: 120.0, 2: 86_400.0, 3: 86_400.0, 4: 86_400.0}
 """By lane: how long something may have been due before somebody should know. A first load of many takes its time."""
@@ -46,18 +48,37 @@ def _workers(seen: "Overview") -> Iterator[Finding]:
 
 
 def _registry(seen: "Overview") -> Iterator[Finding]:
-    for circuit in seen.circuits:
-        if circuit.failing_since and circuit.paused_seconds:
-            yield Finding("fail", _outage(circuit) + f" The next try is in {duration(circuit.paused_seconds)}.")
-        elif circuit.paused_seconds:
-            yield Finding("warn", f"ORCID asked for silence; requests go on in {duration(circuit.paused_seconds)}.")
-        elif circuit.failing_since:
-            yield Finding("warn", _outage(circuit))
+    for pace in seen.paces:
+        if pace.probing and pace.paused_seconds:
+            yield Finding("fail", f"{_outage(pace)} The next try is in {duration(pace.paused_seconds)}.")
+        elif pace.failing_since:
+            yield Finding("warn", _outage(pace))
+        if pace.silent_seconds:
+            yield Finding("warn", f"ORCID asked for silence; requests go on in {duration(pace.silent_seconds)}.")
+        if pace.slowed_at:
+            slowed = f"{pace.rate:.1f} requests per second instead of {pace.ceiling:g}"
+            yield Finding("warn", f"ORCID said at {moment(pace.slowed_at)} that we are too fast: {slowed} at present.")
+        yield from _budget(pace)
 
 
-def _outage(circuit: "Circuit") -> str:
-    since = moment(circuit.failing_since) if circuit.failing_since else "?"
-    return f"ORCID has given no usable answer since {since} ({circuit.failures} failures in a row); nothing is lost."
+def _outage(pace: "Pace") -> str:
+    since = moment(pace.failing_since) if pace.failing_since else "?"
+    return f"ORCID has given no usable answer since {since} ({pace.failures} failures in a row); nothing is lost."
+
+
+def _budget(pace: "Pace") -> Iterator[Finding]:
+    if pace.used_up_seconds:
+        again = duration(pace.used_up_seconds)
+        yield Finding("fail", f"ORCID says that our daily quota is used up; it is asked again in {again}.")
+    shed = [lane for lane in Lane if pace.shed(lane)]
+    if shed:
+        lanes = ", ".join(lane.name.lower().replace("_", " ") for lane in shed)
+        ends = duration(pace.day_ends_seconds)
+        used = f"{pace.used} of {pace.daily_requests} requests"
+        yield Finding(
+            "fail" if Lane.NOTIFICATION in shed else "warn",
+            f"The day's budget is used up ({used}); these wait for midnight UTC, in {ends}: {lanes}.",
+        )
 
 
 def _queue(seen: "Overview") -> Iterator[Finding]:

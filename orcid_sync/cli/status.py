@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from orcid_sync.cli.findings import findings
 from orcid_sync.cli.options import Json, command
-from orcid_sync.cli.output import ago, console, duration, print_json, table, text
+from orcid_sync.cli.output import ago, console, duration, moment, print_json, table, text
 from orcid_sync.cli.session import Session
 
 if TYPE_CHECKING:
     from asyncpg import Connection
     from rich.table import Table
 
-    from orcid_sync.store.reading import Circuit, Overview
+    from orcid_sync.store.pace import Pace
+    from orcid_sync.store.reading import Overview
     from orcid_sync.store.runs import Run
 
 
@@ -45,8 +46,8 @@ def _tables(seen: "Overview") -> Iterable["Table"]:
     yield table("lane", "due", "leased", "failing", "oldest", title="Queue", rows=_lanes(seen))
     if seen.freshness:
         yield table("last verified", "iDs", title="Freshness", rows=seen.freshness.items())
-    if seen.circuits:
-        yield table("ORCID client", "state", "requests/s", title="Registry", rows=map(_circuit, seen.circuits))
+    if seen.paces:
+        yield table("ORCID client", "state", "requests/s", "today", title="Registry", rows=map(_pace, seen.paces))
     if seen.jobs:
         yield table("job", "began", "took", "outcome", title="Jobs", rows=(_job(job, seen) for job in seen.jobs))
 
@@ -75,13 +76,17 @@ def _lanes(seen: "Overview") -> Iterable[tuple[Any, ...]]:
         yield lane.lane.name.lower().replace("_", " "), lane.due, lane.leased, lane.failing, oldest
 
 
-def _circuit(circuit: "Circuit") -> tuple[Any, ...]:
+def _pace(pace: "Pace") -> tuple[Any, ...]:
     state = text("answers", "ok")
-    if circuit.failing_since:
-        state = text(f"failing, {circuit.failures} in a row", "fail")
-    if circuit.paused_seconds:
-        state = text(f"paused for {duration(circuit.paused_seconds)}", "fail")
-    return circuit.client_id, state, f"{circuit.rate:g}"
+    if pace.slowed_at:
+        state = text(f"slowed since {moment(pace.slowed_at)}", "warn")
+    if pace.failing_since:
+        state = text(f"failing since {moment(pace.failing_since)}, {pace.failures} in a row", "fail")
+    if pace.pause:
+        state = text(f"paused for {duration(pace.pause)}", "fail")
+    rate = f"{pace.rate:g}" if pace.slowed_at is None else f"{pace.rate:.1f} of {pace.ceiling:g}"
+    today = str(pace.used) if pace.daily_requests is None else f"{pace.used} of {pace.daily_requests}"
+    return pace.client_id, state, rate, today
 
 
 def _job(job: "Run", seen: "Overview") -> tuple[Any, ...]:

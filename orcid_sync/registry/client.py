@@ -15,6 +15,7 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane
 from orcid_sync.registry.answers import Grant, HolderGrant
 from orcid_sync.registry.errors import (
     INVISIBLE,
@@ -25,8 +26,10 @@ from orcid_sync.registry.errors import (
     RegistryError,
     Unauthorized,
     Unavailable,
+    UsedUp,
 )
 from orcid_sync.registry.exchange import Limits, exchange, open_session
+from orcid_sync.registry.lanes import present_lane
 from orcid_sync.registry.protocol import decipher
 from orcid_sync.registry.requests import (
     BULK_LIMIT,
@@ -49,19 +52,23 @@ T = TypeVar("T")
 Observe = Callable[[str, str, float], None]
 """Told of every sending: endpoint, HTTP status or kind of error, seconds."""
 
-_LONGEST_PAUSE: Final = 5.0
-"""Seconds of Retry-After that a request waits for itself; a longer pause is waited for in the queue, not in a lease."""
+LONGEST_PAUSE: Final = 5.0
+"""Seconds of silence that a request waits for itself; a longer pause is waited for in the queue, not in a lease."""
 
 
 class Pace(Protocol):
     """The speed at which all replicas together may ask, and the news that it lives on."""
 
-    async def slot(self) -> None:
-        """Return when a request may be sent."""
+    async def slot(self, lane: Lane) -> None:
+        """Return when a request of this lane may be sent. Raises Paused."""
         ...
 
     async def busy(self, retry_after: float | None) -> None:
         """The Registry asked us to slow down, and perhaps to be silent for so many seconds."""
+        ...
+
+    async def used_up(self) -> None:
+        """The Registry said that our quota of this day is used up."""
         ...
 
     async def failed(self) -> None:
@@ -192,6 +199,10 @@ class Registry:
             async with AsyncExitStack() as held:
                 await self._repeat(request, None, held)
 
+    async def ask(self, request: Callable[[str], Request[T]]) -> T:
+        """Anything else, asked with our own token; `request` takes the API's address."""
+        return await self._ask_small(request(self._account.api_url))
+
     async def authorize(self, scope: str) -> None:
         """See that there is a token of our own for the scope: the stored one, else a new one (contract section 2.3)."""
         await self._tokens.get(scope)
@@ -238,7 +249,7 @@ class Registry:
         return await sending(self._try, request, authorization, held)
 
     async def _try(self, request: Request[T], authorization: str | None, held: AsyncExitStack) -> T:
-        await self._pace.slot()
+        await self._pace.slot(present_lane())
         clock = asyncio.get_running_loop().time
         started = clock()
         async with AsyncExitStack() as permits:
@@ -269,7 +280,9 @@ class Registry:
 
     async def _report(self, error: RegistryError) -> None:
         """Tell the pace what the error says about the Registry's health; a 401 says nothing (contract section 2.6)."""
-        if isinstance(error, Busy):
+        if isinstance(error, UsedUp):
+            await self._pace.used_up()
+        elif isinstance(error, Busy):
             await self._pace.busy(error.retry_after)
         elif isinstance(error, Unavailable):
             await self._pace.failed()
@@ -280,7 +293,7 @@ class Registry:
 def _may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed in a moment (contract section 4.3)."""
     if isinstance(error, Busy):
-        return (error.retry_after or 0.0) <= _LONGEST_PAUSE
+        return not isinstance(error, UsedUp) and (error.retry_after or 0.0) <= LONGEST_PAUSE
     return isinstance(error, Unavailable)
 
 

@@ -15,8 +15,11 @@
     │   └── ClientDisabled  our client or its secret is refused: stop and tell a person
     ├── about the request
     │   └── BadRequest      our own mistake, mostly the base address: tell a person
+    ├── about ourselves
+    │   └── Paused          not sent: the pace lets nothing pass for a while
     └── about the answer
         ├── Busy            slow down
+        │   └── UsedUp      wait until the Registry counts another day
         ├── Unavailable     no trustworthy answer: try again later
         ├── Malformed       ORCID's answer has another shape than the contract says
         ├── WrongRecord     the answer is about another record
@@ -143,6 +146,14 @@ class Busy(RegistryError):
         """`retry_after` is the wait in seconds that the Registry asked for, between 1 and 3600, if it did."""
         super().__init__(detail, status=status, error_code=error_code, oauth_error=oauth_error)
         self.retry_after = retry_after
+
+
+class UsedUp(Busy):
+    """The Registry says that our daily quota is used up."""
+
+
+class Paused(RegistryError):
+    """Requests to the Registry are paused: it is away, asked for silence, or the day's budget is used up."""
 
 
 class Unavailable(RegistryError):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from orcid_sync.registry.errors import (
     ScopeNotGranted,
     Unauthorized,
     Unavailable,
+    UsedUp,
     error_class,
 )
 from orcid_sync.registry.requests import Endpoint, Request
@@ -36,6 +38,8 @@ T = TypeVar("T")
 
 _OAUTH_ENDPOINTS: Final = frozenset({Endpoint.TOKEN, Endpoint.CODE, Endpoint.REVOKE})
 _CODE_WORDS: Final = frozenset({"invalid_grant", "invalid_request", "unauthorized_client"})
+
+_DAILY: Final = b"daily quota"
 
 _ORCID: Final = re.compile(r"\b[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]\b", re.ASCII)
 _RETRY_AFTER_BOUNDS: Final = (1.0, 3600.0)
@@ -71,7 +75,7 @@ def _refusal(
     facts: dict[str, Any] = {"status": status, "error_code": code, "oauth_error": word}
     kind = error_class(status, code, word)
     if kind is Busy:
-        return Busy(retry_after=retry_after(headers), **facts)
+        return (UsedUp if _is_used_up(status, body) else Busy)(retry_after=retry_after(headers), **facts)
     if members is None and status >= 400:
         return Unavailable("the answer is not the Registry's own JSON", **facts)
     if request.endpoint in _OAUTH_ENDPOINTS:
@@ -83,6 +87,11 @@ def _refusal(
     if kind is BadRequest and status < 400:
         return BadRequest("the Registry redirects this address: check api_url and web_url", **facts)
     return kind(**facts)
+
+
+def _is_used_up(status: int, body: bytes) -> bool:
+    """Whether a 429 speaks of the day's quota: in plain text, nothing else tells it from "too fast" (section 5)."""
+    return status == HTTPStatus.TOO_MANY_REQUESTS and _DAILY in body.lower()
 
 
 def _oauth_refusal(endpoint: Endpoint, kind: type[RegistryError], status: int, word: str | None) -> type[RegistryError]:

@@ -20,6 +20,7 @@ from orcid_sync.service.health import Draining, Heartbeats, Question
 from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.pace import Pace, load_all
 from orcid_sync.store.queue import LaneDepth, depth
 from orcid_sync.store.readiness import database_problem
 
@@ -63,9 +64,11 @@ class Console:
         return answer(200, status="ready")
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        """Everything for Prometheus. Without a database, everything but the queue."""
+        """Everything for Prometheus. Without a database, everything but queue and pace."""
         try:
-            self._metrics.show_queue(await self._depth.answer())
+            lanes, paces = await self._depth.answer()
+            self._metrics.show_queue(lanes)
+            self._metrics.show_pace(paces)
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
             self._metrics.forget_queue()
             log.warning("queue not measured", error=type(error).__name__)
@@ -78,9 +81,9 @@ class Console:
             log.warning("database not ready", error=type(error).__name__)
             return "the database does not answer"
 
-    async def _measure_queue(self) -> list[LaneDepth]:
+    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace]]:
         async with transaction(self._database.reader) as connection:
-            return await depth(connection)
+            return await depth(connection), await load_all(connection)
 
 
 def make_console(console: Console, *, host: str, token: str | None) -> web.Application:

@@ -27,7 +27,7 @@ from orcid_sync.model.sections import SECTIONS, ItemKey
 from orcid_sync.model.transitions import TRANSITIONS, USABLE, Heard, Outcome, State, withheld
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
-from orcid_sync.registry.errors import RegistryError, Unauthorized
+from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
 from orcid_sync.service import permission
 from orcid_sync.service.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.closing import OUTCOMES, close
@@ -78,15 +78,16 @@ class Reconciler:
     async def reconcile(self, lease: Lease) -> str:
         """Make everything about the leased iD right; returns the outcome as one word.
 
-        Raises LeaseLost and DatabaseUnavailable: then nothing was written, and the iD is leased again. A database that
-        only could not take the changes (its disk is full, a deadlock) is an outcome: the iD is tried again later.
+        Raises LeaseLost, Paused and DatabaseUnavailable: then nothing was written, and the iD is leased again. A
+        database that only could not take the changes (its disk is full, a deadlock) is an outcome: the iD is tried
+        again later.
         """
         turn, clock = _turn(lease), asyncio.get_running_loop().time
         began = clock()
         try:
             finding = await self._find(lease, turn)
             await self._commit(lease, turn, finding)
-        except LeaseLost:
+        except (LeaseLost, Paused):
             raise
         except Exception as error:
             if not isinstance(error, (RegistryError, *FAILURES)):

@@ -2,18 +2,24 @@
 
 NOTIFY only shortens the wait; the poll is the truth (fault F82). A lease is kept alive while its reconciliation runs,
 so that a slow Registry does not make two workers fight over a large record; a worker that is killed or frozen keeps
-nothing alive, and its iDs are taken over (faults F15, F16). What the worker leases is bounded by its capacity, so
-waiting for a slot of the pace inside a lease takes a fraction of a second, or as long as the circuit's pause.
+nothing alive, and its iDs are taken over (faults F15, F16).
+
+The lanes take turns, each by its weight, so that a storm in one starves no other (fault F25). Requests wait for their
+moment inside a lease, for about a second: no more is leased of a lane than its requests move (Admission). During a
+longer pause, and when the day's budget is used up, what is leased is given back undone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 
 import asyncpg
 import structlog
 
+from orcid_sync.model.sharing import Admission, Turns, choose, kept
+from orcid_sync.registry.errors import Paused
+from orcid_sync.registry.lanes import in_lane
 from orcid_sync.service.health import Heartbeats
 from orcid_sync.store import queue
 from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, guarded, statements
@@ -23,6 +29,9 @@ RETRY_SECONDS = 1.0
 """How soon a worker asks again for a database that was away."""
 
 SHORTEST_NAP = 0.01
+
+KEPT_SECONDS = 0.25
+"""How often the places kept for what is urgent are looked at while all others are taken; NOTIFY wakes us sooner."""
 
 LISTEN_AGAIN_SECONDS = 30.0
 """How soon a connection that hears NOTIFY is tried again; without one, the poll serves."""
@@ -37,17 +46,18 @@ class Worker:
         self,
         database: Database,
         reconcile: Callable[[Lease], Awaitable[str]],
-        pause: Callable[[], Awaitable[float]],
+        admission: Callable[[], Awaitable[Admission]],
         *,
         capacity: int,
         lease: timedelta,
         poll_seconds: float,
         heartbeats: Heartbeats,
     ) -> None:
-        """Run up to `capacity` reconciliations at once, and none while `pause` asks for seconds of silence."""
+        """Run up to `capacity` reconciliations at once, of those that `admission` lets in."""
         self._database = database
         self._reconcile = reconcile
-        self._pause = pause
+        self._admission = admission
+        self._turns = Turns()
         self._capacity = capacity
         self._lease = lease
         self._poll_seconds = poll_seconds
@@ -116,25 +126,33 @@ class Worker:
         return nap
 
     async def _fill(self) -> float:
-        free = self._capacity - len(self._running)
-        if free == 0:
+        running = len(self._running)
+        if running == self._capacity:
             return self._poll_seconds  # a finished reconciliation wakes us
-        if (pause := await self._pause()) > 0:
-            return min(pause, self._poll_seconds)
+        admission = await self._admission()
+        if admission.seconds > 0:
+            return min(admission.seconds, self._poll_seconds)
+        choice = choose(self._turns, admission, capacity=self._capacity, running=running)
+        if not (choice.lanes and choice.limit):
+            return self._poll_seconds
         async with statements(self._database.worker) as connection:
-            leases = await queue.lease_due(connection, limit=free, lease=self._lease)
+            leases = await queue.lease_due(connection, limit=choice.limit, lease=self._lease, lanes=choice.lanes)
+        self._turns = self._turns.after(lease.lane for lease in leases)
         if self._stopping:
             self._abandoned += leases
             return 0
+        self._begin(leases)
+        if len(leases) == choice.limit:
+            return 0 if running + choice.limit < self._capacity - kept(self._capacity) else KEPT_SECONDS
+        async with statements(self._database.worker) as connection:
+            next_in = await queue.seconds_to_next(connection, lanes=choice.lanes)
+        return self._poll_seconds if next_in is None else min(max(next_in, SHORTEST_NAP), self._poll_seconds)
+
+    def _begin(self, leases: Iterable[Lease]) -> None:
         for lease in leases:
             task = asyncio.create_task(self._work(lease), name=f"reconcile {lease.orcid}")
             self._running[task] = lease
             task.add_done_callback(self._finished)
-        if len(leases) == free:
-            return 0
-        async with statements(self._database.worker) as connection:
-            next_in = await queue.seconds_to_next(connection)
-        return self._poll_seconds if next_in is None else min(max(next_in, SHORTEST_NAP), self._poll_seconds)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
@@ -145,11 +163,12 @@ class Worker:
         try:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(self._keep(lease))
-                await self._reconcile(lease)
+                with in_lane(lease.lane):
+                    await self._reconcile(lease)
                 keeper.cancel()
         except* LeaseLost:
             log.info("lease lost", orcid=lease.orcid)
-        except* DatabaseUnavailable as errors:
+        except* (DatabaseUnavailable, Paused) as errors:
             self._abandoned.append(lease)
             log.info("not committed", orcid=lease.orcid, reason=str(errors.exceptions[0]))
         except* Exception:

@@ -1,51 +1,107 @@
--- One token bucket for each ORCID API client, shared by all replicas: GCRA, by reservation. Only the database's clock
--- counts, and clock_timestamp() rather than now(): a statement may have waited for the row.
--- The present rate, in three of these statements: the configured one, or since a slow-down the lowered one plus 5 % of
--- the configured one for each minute.
+-- One token bucket for each ORCID API client, shared by all replicas and lanes: GCRA, by reservation. Why the shares are
+-- right is told at the top of pace.py. Only the database's clock counts, and clock_timestamp() rather than now(), read
+-- after the row is ours: a statement may have waited for it. If it was set back, not_past() forgets what it said (F85).
 
 -- name: create!
 insert into orcid_sync.pace (client_id, rate) values (:client_id, :rate)
 on conflict (client_id) do nothing;
 
 -- name: reserve^
--- tat is when the next request would be sent if all came evenly spaced; one may be sent up to `burst` spaces earlier.
-with present as materialized (
-  select clock_timestamp() as at,
-         least(:rate::float8, case when slowed_at is null then :rate::float8 else
-           rate + 0.05 * :rate::float8 * extract(epoch from clock_timestamp() - slowed_at) / 60 end)::float8 as rate
-    from orcid_sync.pace
-   where client_id = :client_id
-     for update
-), reserved as (
+-- ahead: in how many seconds the next moment comes; below 0 it is one of a burst. Within its share a lane books it
+-- however far ahead that is, beyond its share only up to its horizon. Whoever is given nothing writes nothing.
+with held as materialized (
+  select * from orcid_sync.pace where client_id = :client_id for update
+), clock as materialized (
+  select held.*, clock_timestamp() as at,
+         (clock_timestamp() at time zone 'utc')::date as today
+    from held
+), speeds as (
+  select clock.*, orcid_sync.present_rate(:rate::float8, rate, slowed_at, at) as speed,
+         orcid_sync.present_rate(:rate::float8, rate, slowed_at, at) * :share::float8 as lane_speed,
+         case when day = today then used else 0 end as used_today,
+         greatest(
+           orcid_sync.not_past(paused_until, at, interval '1 minute'),
+           orcid_sync.not_past(silent_until, at, interval '1 hour'),
+           orcid_sync.not_past(used_up_until, at, interval '1 hour')
+         ) as free_at
+    from clock
+), state as materialized (
+  select speeds.*,
+         orcid_sync.not_past(tat, at, make_interval(secs => greatest(60, 20 / speed))) as next_at,
+         greatest(
+           case when lane_tats[:lane::integer + 1] <= at then lane_tats[:lane::integer + 1] end,
+           at - make_interval(secs => 0.25 + 1 / lane_speed)
+         ) as lane_from,
+         failures >= 5 and free_at = at as probing,
+         case
+           when :allowance::bigint <= used_today then extract(epoch from (today + 1)::timestamp at time zone 'utc' - at)
+           else extract(epoch from free_at - at)
+         end::float8 as pause
+    from speeds
+), claims as materialized (
+  select state.*,
+         extract(epoch from next_at - at)::float8 - (greatest(:burst::integer, 1) - 1) / :rate::float8 as ahead,
+         floor(extract(epoch from at - lane_from) * lane_speed)::bigint as shared
+    from state
+), decided as materialized (
+  select claims.*,
+         case
+           when pause > 0 then 0
+           when probing then 1
+           else least(:wanted::bigint, coalesce(:allowance::bigint - used_today, :wanted::bigint), greatest(
+             shared, case when ahead <= :horizon::float8 then floor((:horizon::float8 - ahead) * speed)::bigint + 1 end))
+         end as given
+    from claims
+), written as (
   update orcid_sync.pace as p
-     set tat = greatest(p.tat, p.paused_until, present.at) + make_interval(secs => 1 / present.rate)
-    from present
-   where p.client_id = :client_id
-  returning greatest(p.tat - make_interval(secs => (1 + :burst::integer) / present.rate), p.paused_until, present.at)
-              as send_at
+     set tat = next_at + make_interval(secs => given / speed),
+         lane_tats[:lane::integer + 1] = lane_from + make_interval(secs => least(shared, given) / lane_speed),
+         failures = d.failures + probing::integer,
+         paused_until = case when probing then at + orcid_sync.circuit_pause(d.failures + 1) else p.paused_until end,
+         day = today,
+         used = used_today + given,
+         ceiling = :rate::float8,
+         daily_requests = :daily_requests::bigint
+    from decided as d
+   where p.client_id = :client_id and d.given > 0
 )
-select send_at, greatest(extract(epoch from send_at - clock_timestamp()), 0)::float8 as seconds
-  from reserved;
+select given, 1 / speed as spacing, pause, used_today as used_before, used_today + given as used,
+       case when day < today then used end as used_that_day,
+       ahead - extract(epoch from clock_timestamp() - at)::float8 as seconds,
+       least(ahead + given / speed - :horizon::float8,
+             (1 + least(shared, given) - extract(epoch from at - lane_from) * lane_speed) / lane_speed)::float8 as again
+  from decided;
 
 -- name: slow_down$
 -- Requests that were on their way when the Registry said "too fast" say it again: one halving in five seconds.
-update orcid_sync.pace
-   set rate = greatest(least(:rate::float8, 0.5), 0.5 * least(:rate::float8,
-         case when slowed_at is null then :rate::float8 else
-           rate + 0.05 * :rate::float8 * extract(epoch from clock_timestamp() - slowed_at) / 60 end)),
-       slowed_at = clock_timestamp()
- where client_id = :client_id and (slowed_at is null or slowed_at < clock_timestamp() - interval '5 seconds')
-returning rate;
+with held as materialized (
+  select client_id, slowed_at, rate from orcid_sync.pace where client_id = :client_id for update
+), clock as materialized (
+  select held.*, clock_timestamp() as at from held
+), present as materialized (
+  select at, coalesce(slowed_at between at - interval '5 seconds' and at, false) as lately,
+         orcid_sync.present_rate(:rate::float8, rate, slowed_at, at) as rate
+    from clock
+), written as (
+  update orcid_sync.pace as p
+     set rate = case when lately then p.rate else greatest(least(:rate::float8, 0.5), 0.5 * present.rate) end,
+         slowed_at = case when lately then p.slowed_at else at end,
+         silent_until = greatest(p.silent_until, at + make_interval(secs => :silence::float8))
+    from present
+   where p.client_id = :client_id and (not lately or :silence::float8 > 0)
+  returning case when not lately then p.rate end as rate
+)
+select rate from written;
 
 -- name: report_failure$
--- The circuit opens at the fifth failure in a row, for 5 s; each failure after a pause doubles the next one, to a minute.
--- What fails during a pause was on its way before it, and says nothing new.
+-- The circuit opens at the fifth failure in a row. What fails during a pause was on its way before it, and says nothing
+-- new; or it was the probe, which counts as failed already.
 update orcid_sync.pace
    set failures = failures + 1,
        failing_since = coalesce(failing_since, clock_timestamp()),
        paused_until = case
          when failures + 1 < 5 then paused_until
-         else clock_timestamp() + least(interval '60 seconds', interval '5 seconds' * 2 ^ least(failures + 1 - 5, 10))
+         else clock_timestamp() + orcid_sync.circuit_pause(failures + 1)
        end
  where client_id = :client_id and paused_until <= clock_timestamp()
 returning failures = 5;
@@ -68,19 +124,29 @@ select extract(epoch from clock_timestamp() - failing_since)::float8
   from closed
  where failures >= 5;
 
--- name: fall_silent!
+-- name: report_used_up$
+-- True if that is news.
 update orcid_sync.pace
-   set paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs => :seconds::float8))
- where client_id = :client_id and :seconds::float8 > 0;
+   set used_up_until = clock_timestamp() + make_interval(secs => :seconds::float8)
+ where client_id = :client_id and used_up_until <= clock_timestamp()
+returning true;
 
--- name: pause$
-select greatest(extract(epoch from paused_until - clock_timestamp()), 0)::float8
+-- name: load
+select client_id, coalesce(ceiling, rate) as ceiling,
+       orcid_sync.present_rate(coalesce(ceiling, rate), rate, slowed_at, now()) as rate,
+       case when orcid_sync.present_rate(coalesce(ceiling, rate), rate, slowed_at, now()) < coalesce(ceiling, rate)
+         then slowed_at end as slowed_at,
+       failures, failing_since,
+       extract(epoch from orcid_sync.not_past(paused_until, now(), interval '1 minute') - now())::float8
+         as paused_seconds,
+       extract(epoch from orcid_sync.not_past(silent_until, now(), interval '1 hour') - now())::float8
+         as silent_seconds,
+       extract(epoch from orcid_sync.not_past(used_up_until, now(), interval '1 hour') - now())::float8
+         as used_up_seconds,
+       case when day = (now() at time zone 'utc')::date then used else 0 end as used,
+       daily_requests,
+       extract(epoch from ((now() at time zone 'utc')::date + 1)::timestamp at time zone 'utc' - now())::float8
+         as day_ends_seconds
   from orcid_sync.pace
- where client_id = :client_id and paused_until > clock_timestamp();
-
--- name: load^
-select least(:rate::float8, case when slowed_at is null then :rate::float8 else
-         rate + 0.05 * :rate::float8 * extract(epoch from clock_timestamp() - slowed_at) / 60 end)::float8 as rate,
-       slowed_at, failures, failing_since, paused_until > clock_timestamp() as paused
-  from orcid_sync.pace
- where client_id = :client_id;
+ where :client_id::text is null or client_id = :client_id::text
+ order by client_id;

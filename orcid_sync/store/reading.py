@@ -7,8 +7,9 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import connections, queue, webhooks
+from orcid_sync.store import connections, pace, queue, webhooks
 from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.pace import Pace
 from orcid_sync.store.queries import load_queries
 from orcid_sync.store.queue import LaneDepth
 from orcid_sync.store.runs import Run
@@ -20,19 +21,6 @@ class FailureCount(msgspec.Struct, frozen=True):
     error: str | None
     number: int
     example: Orcid
-
-
-class Circuit(msgspec.Struct, frozen=True, kw_only=True):
-    """How one of our API clients gets on with the Registry."""
-
-    client_id: str
-    rate: float
-    """Requests per second at present (the configured one, or less after 429 and 503)."""
-    failures: int
-    failing_since: datetime | None
-    slowed_at: datetime | None
-    paused_seconds: float
-    """Until the next try; 0 when the circuit is closed."""
 
 
 class FeedHead(msgspec.Struct, frozen=True):
@@ -65,7 +53,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     jobs: list[Run]
     """The last run of each job."""
     feed: FeedHead
-    circuits: list[Circuit]
+    paces: list[Pace]
+    """How each of our API clients gets on with the Registry."""
     workers: int
     """Database connections of workers."""
 
@@ -162,7 +151,7 @@ async def overview(connection: AnyConnection) -> Overview:
             freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
             jobs=[_run(row) async for row in queries.last_runs(connection)],
             feed=FeedHead(**head),
-            circuits=[Circuit(**row) async for row in queries.circuits(connection)],
+            paces=await pace.load_all(connection),
             workers=await queries.workers(connection),
         )
 

@@ -52,13 +52,6 @@ select distinct on (job) id, job, started_at, finished_at, outcome, error
 select h.epoch::text as epoch, h.last, (select c.at from orcid.changes as c where c.seq = h.last) as at
   from orcid_sync.feed_head as h;
 
--- name: circuits
--- paused_until is -infinity in good times, which PostgreSQL before 17 cannot subtract from.
-select client_id, rate, failures, failing_since, slowed_at,
-       extract(epoch from greatest(paused_until, now()) - now())::double precision as paused_seconds
-  from orcid_sync.pace
- order by client_id;
-
 -- name: workers$
 -- Connections of worker pools to this database: is anybody at work? Behind a pooler that renames sessions it is 0.
 select count(*)

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
-from orcid_sync.model.lifecycle import Policy
+from orcid_sync.model.lifecycle import Lane, Policy
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.shared import SealedTokens
@@ -47,10 +47,13 @@ def orcids(count: int) -> list[Orcid]:
 class NoPace:
     """No limit: the benchmark is after ours, not ORCID's."""
 
-    async def slot(self) -> None:
+    async def slot(self, lane: Lane) -> None:
         """Go."""
 
     async def busy(self, retry_after: float | None) -> None:
+        """Never said."""
+
+    async def used_up(self) -> None:
         """Never said."""
 
     async def failed(self) -> None:

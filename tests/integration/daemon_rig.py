@@ -13,6 +13,7 @@ from service_rig import Bench
 from orcid_sync.config import Settings
 from orcid_sync.daemon import Part, serve
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.sharing import Admission
 from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.service.health import Heartbeats
 from orcid_sync.service.worker import Worker
@@ -78,8 +79,8 @@ async def serving(settings: Settings, dsn: str, *, only: Part | None = None) -> 
             await asyncio.wait_for(task, 30)
 
 
-async def no_pause() -> float:
-    return 0.0
+async def all_admitted() -> Admission:
+    return Admission()
 
 
 @asynccontextmanager
@@ -90,7 +91,7 @@ async def working(
     worker = Worker(
         bench.database,
         reconcile or bench.reconciler.reconcile,
-        no_pause,
+        all_admitted,
         capacity=capacity,
         lease=timedelta(seconds=lease),
         poll_seconds=poll,

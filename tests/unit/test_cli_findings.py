@@ -10,8 +10,9 @@ from orcid_sync.cli.findings import findings
 from orcid_sync.cli.output import ago, duration
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.store.pace import Pace
 from orcid_sync.store.queue import LaneDepth
-from orcid_sync.store.reading import Circuit, FailureCount, FeedHead, Overview
+from orcid_sync.store.reading import FailureCount, FeedHead, Overview
 from orcid_sync.store.runs import Run
 
 NOW = datetime(2026, 1, 1, 3, tzinfo=UTC)
@@ -21,8 +22,21 @@ def lane(which: Lane, *, due: int = 0, oldest: float = 0.0) -> LaneDepth:
     return LaneDepth(lane=which, due=due, leased=0, failing=0, oldest_seconds=oldest)
 
 
-def circuit(**differs: Any) -> Circuit:
-    calm = Circuit(client_id="APP", rate=20.0, failures=0, failing_since=None, slowed_at=None, paused_seconds=0.0)
+def pace(**differs: Any) -> Pace:
+    calm = Pace(
+        client_id="APP",
+        ceiling=20.0,
+        rate=20.0,
+        slowed_at=None,
+        failures=0,
+        failing_since=None,
+        paused_seconds=0.0,
+        silent_seconds=0.0,
+        used_up_seconds=0.0,
+        used=70,
+        daily_requests=None,
+        day_ends_seconds=3_600.0,
+    )
     return msgspec.structs.replace(calm, **differs)
 
 
@@ -43,7 +57,7 @@ CALM = Overview(
     freshness={"within an hour": 3},
     jobs=[run()],
     feed=FeedHead("e", 7, NOW),
-    circuits=[circuit()],
+    paces=[pace()],
     workers=8,
 )
 
@@ -63,16 +77,24 @@ CALM = Overview(
         ),
         ({"queue": [lane(Lane.FIRST_LOAD, due=2, oldest=90_000)]}, "warn", "lane first load 2 iDs wait"),
         (
-            {"circuits": [circuit(failing_since=NOW, failures=9, paused_seconds=30.0)]},
+            {"paces": [pace(failing_since=NOW, failures=9, paused_seconds=30.0)]},
             "fail",
             "since 2026-01-01 03:00:00Z (9 failures in a row); nothing is lost. The next try is in 30 s.",
         ),
-        ({"circuits": [circuit(failing_since=NOW, failures=2)]}, "warn", "2 failures in a row"),
+        ({"paces": [pace(failing_since=NOW, failures=2)]}, "warn", "2 failures in a row"),
         (
-            {"circuits": [circuit(paused_seconds=90.0)]},
+            {"paces": [pace(silent_seconds=90.0)]},
             "warn",
             "ORCID asked for silence; requests go on in 1 min 30 s.",
         ),
+        ({"paces": [pace(rate=7.55, slowed_at=NOW)]}, "warn", "too fast: 7.5 requests per second instead of 20"),
+        ({"paces": [pace(used_up_seconds=1_800.0)]}, "fail", "daily quota is used up; it is asked again in 30 min"),
+        (
+            {"paces": [pace(used=93, daily_requests=100)]},
+            "warn",
+            "(93 of 100 requests); these wait for midnight UTC, in 1 h: check, sweep.",
+        ),
+        ({"paces": [pace(used=100, daily_requests=100)]}, "fail", "in 1 h: notification, operator, first load"),
         (
             {"failures": [FailureCount("locked", 4, Orcid("0000-0002-1825-0097"))]},
             "warn",
@@ -100,7 +122,8 @@ def test_names_what_needs_somebody(differs: dict[str, Any], severity: str, said:
         {"queue": [lane(Lane.NOTIFICATION, due=5, oldest=60)]},
         {"queue": [lane(Lane.FIRST_LOAD, due=5_000, oldest=3_600)]},
         {"jobs": [run(started_at=NOW - timedelta(hours=1), finished_at=None)]},
-        {"circuits": []},
+        {"paces": []},
+        {"paces": [pace(used=89, daily_requests=100)]},
     ],
 )
 def test_is_silent_when_all_is_well(differs: dict[str, Any]) -> None:
@@ -109,7 +132,7 @@ def test_is_silent_when_all_is_well(differs: dict[str, Any]) -> None:
 
 def test_the_most_urgent_comes_first() -> None:
     seen = msgspec.structs.replace(
-        CALM, circuits=[circuit(failing_since=NOW)], queue=[lane(Lane.OPERATOR, due=1, oldest=999.0)]
+        CALM, paces=[pace(failing_since=NOW)], queue=[lane(Lane.OPERATOR, due=1, oldest=999.0)]
     )
 
     assert [finding.severity for finding in findings(seen)] == ["fail", "warn"]
