@@ -44,6 +44,12 @@ async def person(database: Database, connection: asyncpg.Connection) -> asyncpg.
     await webhooks.begin_registration(connection, HERE, 1)
     await webhooks.confirm_registration(connection, HERE, 1)
     await connection.execute("update orcid_sync.queue set last_error = $1 where orcid = $2", MARKER, HERE)
+    await connection.execute(
+        "insert into orcid_sync.invitations (person_id, given_names, family_names, email, orcid, granted_orcid, name,"
+        " expires_at) values ('p1', $1, $1, $1, $2, $2, $1, now())",
+        MARKER,
+        HERE,
+    )
     return connection
 
 
@@ -73,7 +79,7 @@ async def rows_of(connection: asyncpg.Connection, orcid: str) -> dict[str, int]:
 async def test_nothing_of_the_person_is_left_in_any_table(person: asyncpg.Connection) -> None:
     before = set(await places(person))
     assert {"orcid.works", "orcid.emails", "orcid.contributors", "orcid.changes", "orcid.change_contents"} <= before
-    assert "orcid_sync.queue" in before
+    assert {"orcid_sync.queue", "orcid_sync.invitations"} <= before
 
     await erase_here(person)
 
@@ -100,6 +106,7 @@ async def test_the_certificate_counts_what_went(person: asyncpg.Connection) -> N
         **counted,
         "orcid.changes (e-mail addresses)": addresses,
         "orcid_sync.tokens": 1,
+        "orcid_sync.invitations": 1,
     }
     assert counted["orcid.works"] > 1
     assert (certificate.number, certificate.orcid, certificate.by, certificate.learnt) == (
@@ -242,6 +249,7 @@ STEPS = [
     ("delete", "orcid.change_contents"),
     ("delete", "orcid_sync.tokens"),
     ("insert", "orcid_sync.retired_tokens"),
+    ("update", "orcid_sync.invitations"),
     ("update", "orcid_sync.connections"),
     ("insert", "orcid_sync.consents"),
     ("insert", "orcid_sync.erasures"),
