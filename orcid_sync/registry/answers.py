@@ -109,7 +109,7 @@ def read_record(orcid: Orcid, body: bytes) -> bytes:
     Raises WrongRecord unless the record answered is the record asked (fault F53); Malformed unless it has both
     `person` and `activities-summary` (contract section 3.6); Unavailable if it is not whole.
     """
-    if _decode(body, _Record).orcid_identifier.path != orcid:
+    if decode(body, _Record).orcid_identifier.path != orcid:
         raise WrongRecord
     return body
 
@@ -121,7 +121,7 @@ def read_works(orcid: Orcid, put_codes: Collection[int], body: bytes) -> dict[in
     missing here is unknown, not deleted (fault F40).
     """
     works = {}
-    for element in _decode(body, _Bulk).bulk or []:
+    for element in decode(body, _Bulk).bulk or []:
         if bytes(element.work) != b"null":
             put_code, work = _read_head(orcid, bytes(element.work))
             works[put_code] = work
@@ -138,7 +138,7 @@ def read_item(orcid: Orcid, put_code: int, body: bytes) -> bytes:
 
 def read_token(scope: str, body: bytes) -> Grant:
     """The token granted. Raises ScopeNotGranted unless it has the scope: others are dropped silently (section 2.2)."""
-    answer = _decode(body, _Token)
+    answer = decode(body, _Token)
     if scope not in answer.scope.split():
         raise scope_not_granted(scope)
     if not is_token(answer.access_token):
@@ -148,7 +148,7 @@ def read_token(scope: str, body: bytes) -> Grant:
 
 def read_consent(body: bytes) -> HolderGrant:
     """What was granted for a code. Raises Malformed without a token that can be used, or without an iD."""
-    answer = _decode(body, _Consent)
+    answer = decode(body, _Consent)
     orcid = _orcid_of(answer.orcid)
     refresh = answer.refresh_token or None
     if orcid is None or not is_token(answer.access_token) or (refresh is not None and not is_token(refresh)):
@@ -192,13 +192,14 @@ def scope_not_granted(
 
 def _read_head(orcid: Orcid, item: bytes) -> tuple[int, bytes]:
     """An item with its put-code; its path, `/0000-…/work/123`, must name the record asked (it may be null)."""
-    head = _decode(item, _Item)
+    head = decode(item, _Item)
     if head.path is not None and not head.path.startswith(f"/{orcid}/"):
         raise WrongRecord
     return head.put_code, item
 
 
-def _decode(body: bytes, shape: type[T]) -> T:
+def decode(body: bytes, shape: type[T]) -> T:
+    """The answer in this shape. Raises Malformed if it has another one, Unavailable if it is not complete JSON."""
     # Raised outside the handler: the decoder's own exception may quote the answer.
     failure: Malformed | Unavailable
     try:

@@ -45,6 +45,7 @@ class Endpoint(StrEnum):
     RECORD = "record"
     WORKS = "works"
     ITEM = "item"
+    SEARCH = "search"
     WEBHOOK = "webhook"
     TOKEN = "token"  # noqa: S105  the word, not a token
     CODE = "code"

@@ -1,0 +1,137 @@
+"""The nets: noticing changes that no notification told of, without reading every record (design section 10).
+
+A net never reads a record. It marks iDs due, and the workers do the rest; so a net that is wrong, late or switched off
+costs freshness, never correctness. Each sweep knows how far it has come, so that a restart goes on where it was.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice, takewhile
+
+import structlog
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.registry import searching
+from orcid_sync.registry.client import Registry
+from orcid_sync.registry.modified_file import open_modified
+from orcid_sync.store import nets, queue
+from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.nets import NetLost, Sweep
+
+Counts = dict[str, int]
+
+SEARCH, FILE = "search", "file"
+
+OVERLAP = timedelta(hours=2)
+"""How far a search looks back behind the one before it: the index lags by minutes, after troubles by more."""
+
+ALIVE_WITHIN = timedelta(hours=1)
+"""Somewhere in the Registry a record changes every second. An index that knows of no change for so long stands still,
+and what it should have told by now is looked for again (contract section 6)."""
+
+LINES = 5_000
+"""Lines of the list that are compared at once."""
+
+MARGIN = timedelta(hours=1)
+"""How far the list is read behind where the last run began, for it is not written in an instant."""
+
+log = structlog.get_logger(__name__)
+
+
+async def sweep_search(database: Database, registry: Registry) -> Counts:
+    """Ask ORCID's search which connected records changed since the last sweep; all that did are marked due.
+
+    Only what is public is indexed, so limited changes still wait for their turn. Raises RegistryError,
+    DatabaseUnavailable.
+    """
+    counts = {"searches": 0, "found": 0, "due": 0}
+    async with _leased(database, SEARCH) as sweep:
+        if sweep is None:
+            return counts
+        since = sweep.since - OVERLAP
+        moves = await registry.ask(partial(searching.moving_request, since=sweep.began_at - ALIVE_WITHIN))
+        counts["searches"] += 1
+        reached = sweep.reached
+        while batch := await _next(database, reached):
+            reached = max(batch)
+            due = await _changed(registry, batch, since, counts)
+            counts["due"] += len(due)
+            async with transaction(database.worker) as connection:
+                await queue.mark_due(connection, due, lane=Lane.CHECK)
+                await nets.reach(connection, sweep, reached)
+        if not moves:
+            log.warning("search index stands still", advice="what it missed is searched again when it moves")
+        async with transaction(database.worker) as connection:
+            await nets.finish(connection, sweep, since=sweep.began_at if moves else sweep.since)
+    return counts
+
+
+async def _next(database: Database, after: str) -> dict[Orcid, datetime | None]:
+    async with transaction(database.worker) as connection:
+        return await nets.next_connected(connection, after=after, limit=searching.SINCE_SIZE)
+
+
+async def _changed(
+    registry: Registry, batch: dict[Orcid, datetime | None], since: datetime, counts: Counts
+) -> list[Orcid]:
+    """Those of a batch that changed since they were read.
+
+    Many are found because of a change that is known already: for these the question is put again with their own date,
+    which is cheaper than a read of each.
+    """
+    found = await registry.ask(partial(searching.since_request, orcids=list(batch), since=since))
+    counts["searches"] += 1
+    counts["found"] += len(found)
+    known = {orcid: date for orcid in found if (date := batch[orcid]) is not None and date >= since}
+    due = [orcid for orcid in found if orcid not in known]
+    for some in searching.in_batches(known, searching.EACH_SIZE):
+        each = {orcid: known[orcid] for orcid in some}
+        due += await registry.ask(partial(searching.each_since_request, known=each))
+        counts["searches"] += 1
+    return due
+
+
+async def sweep_file(database: Database, source: str) -> Counts:
+    """Compare the list of changed records with what was read; all that are behind are marked due.
+
+    Raises DatabaseUnavailable, ModifiedFileUnusable.
+    """
+    counts = {"lines": 0, "due": 0}
+    async with _leased(database, FILE) as sweep:
+        if sweep is None:
+            return counts
+        newest = sweep.since
+        with ExitStack() as stack:
+            rows = await asyncio.to_thread(stack.enter_context, open_modified(source))
+            late = takewhile(lambda row: row[1] >= sweep.since - MARGIN, rows)
+            while listed := await asyncio.to_thread(lambda: dict(islice(late, LINES))):
+                newest = max(newest, *listed.values())
+                counts["lines"] += len(listed)
+                async with transaction(database.worker) as connection:
+                    due = await nets.behind(connection, listed)
+                    await queue.mark_due(connection, due, lane=Lane.CHECK)
+                    await nets.reach(connection, sweep, "")
+                counts["due"] += len(due)
+        async with transaction(database.worker) as connection:
+            await nets.finish(connection, sweep, since=newest)
+    return counts
+
+
+@asynccontextmanager
+async def _leased(database: Database, name: str) -> AsyncIterator[Sweep | None]:
+    """The net for this replica, given back if the sweep is cut short; None if another replica has it."""
+    async with transaction(database.worker) as connection:
+        sweep = await nets.lease(connection, name)
+    try:
+        yield sweep
+    except NetLost:
+        log.info("net taken over by another replica", net=name)
+    except BaseException:
+        if sweep is not None:
+            async with transaction(database.worker) as connection:
+                await nets.release(connection, sweep)
+        raise
