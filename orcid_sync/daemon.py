@@ -154,10 +154,8 @@ def _internal(settings: Settings, console: Console) -> AbstractAsyncContextManag
 def _public(
     settings: Settings, database: Database, metrics: Metrics, draining: Draining, wake: Callable[[], None]
 ) -> AbstractAsyncContextManager[int]:
-    client_id = settings.client_id or ""
-    pace = SharedPace(database.reader, client_id, rate=settings.requests_per_second, burst=settings.burst)
-    tokens = SealedTokens(database.reader, Vault(settings.key_ring), client_id)
-    registry = _registry(settings, pace, tokens, metrics)
+    tokens = SealedTokens(database.reader, Vault(settings.key_ring), settings.client_id or "")
+    registry = _registry(settings, shared_pace(settings, database.reader, metrics), tokens, metrics)
     return public_side(settings, database, registry, metrics=metrics, draining=draining, wake=wake)
 
 
@@ -171,16 +169,9 @@ async def _working(
 ) -> AsyncIterator[Worker]:
     """The worker and the scheduler, running; the worker must have been stopped when the context ends."""
     vault = Vault(settings.key_ring)
-    client_id = settings.client_id or ""
-    pace = SharedPace(
-        database.worker,
-        client_id,
-        rate=settings.requests_per_second,
-        burst=settings.burst,
-        daily=settings.daily_requests,
-        waited=metrics.count_slot,
-    )
-    async with _registry(settings, pace, SealedTokens(database.worker, vault, client_id), metrics) as registry:
+    pace = shared_pace(settings, database.worker, metrics)
+    tokens = SealedTokens(database.worker, vault, settings.client_id or "")
+    async with _registry(settings, pace, tokens, metrics) as registry:
         reconciler = _reconciler(settings, database, registry, vault, metrics)
         worker = Worker(
             database,
@@ -206,6 +197,18 @@ async def _working(
             scheduler.shutdown(wait=False)
             await worker.stop(0)
             await working
+
+
+def shared_pace(settings: Settings, pool: asyncpg.Pool, metrics: Metrics) -> SharedPace:
+    """The pace of this installation's API client; the same for all its processes."""
+    return SharedPace(
+        pool,
+        settings.client_id or "",
+        rate=settings.requests_per_second,
+        burst=settings.burst,
+        daily=settings.daily_requests,
+        waited=metrics.count_slot,
+    )
 
 
 def _registry(
