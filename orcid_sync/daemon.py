@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
 
+import asyncpg
 import structlog
 
 from orcid_sync import __version__
