@@ -44,7 +44,6 @@ class Access(Struct, frozen=True):
 
 
 PUBLIC = Access()
-EVERYTHING = Access(frozenset().union(*_SHOWS.values()))
 
 
 def access_with(scopes: list[str]) -> Access:
@@ -53,7 +52,7 @@ def access_with(scopes: list[str]) -> Access:
 
 
 def access_from(text: str | None) -> Access:
-    """Read what `text` wrote. Earlier releases did not say which parts: then it may have been any."""
+    """Read what `text` wrote. Earlier releases did not say which parts: /read-limited was what one had."""
     if text == READ_LIMITED:
-        return EVERYTHING
+        return access_with(["/read-limited"])
     return Access(frozenset((text or READ_PUBLIC).split(", ")[1:]))

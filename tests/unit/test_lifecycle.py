@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orcid_sync.model import lifecycle
-from orcid_sync.model.lifecycle import BACKOFFS, FATES, READ_LIMITED, READ_PUBLIC, Applied, Cause, Lane, State, Turn
+from orcid_sync.model.lifecycle import BACKOFFS, READ_LIMITED, READ_PUBLIC, Applied, Cause, Lane, Turn
+from orcid_sync.model.transitions import TRANSITIONS, Outcome, State
 from orcid_sync.registry import errors
-from orcid_sync.service.reconcile import FAILURES, STATES
+from orcid_sync.service.closing import OUTCOMES
+from orcid_sync.service.reconcile import FAILURES
 
 CHANCE = st.floats(0, 1)
 POLICY = lifecycle.Policy()
@@ -101,36 +103,32 @@ def test_regular_checks_spread(chance: float) -> None:
     assert 0.9 * POLICY.check_interval <= lifecycle.next_due(POLICY, chance) <= 1.1 * POLICY.check_interval + MINUTE
 
 
-ANSWERS = [
-    (State.LOCKED, None, DAY, False),
-    (State.UNCLAIMED, None, DAY, False),
-    (State.DEACTIVATED, "record-deactivated", 7 * DAY, False),
-    (State.DEPRECATED, "record-deprecated", 30 * DAY, False),
-    (State.NOT_FOUND, None, 7 * DAY, True),
-]
-
-
-@pytest.mark.parametrize(("state", "removes", "again_in", "not_found"), ANSWERS)
-def test_what_becomes_of_a_record_in_another_state(
-    state: State, removes: str | None, again_in: timedelta, *, not_found: bool
+@pytest.mark.parametrize(
+    ("expires_in", "due_in"),
+    [(None, POLICY.check_interval), (DAY, DAY), (400 * DAY, POLICY.check_interval), (MINUTE, MINUTE)],
+)
+def test_a_token_that_expires_earlier_brings_the_next_read_nearer(
+    expires_in: timedelta | None, due_in: timedelta
 ) -> None:
-    fate = FATES[state]
+    settlement = lifecycle.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, 0.5, expires_in)
+    assert settlement.due_in == due_in
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES.values())
+def test_after_an_answer_about_the_state(outcome: Outcome) -> None:
+    fate = TRANSITIONS[State.ACTIVE, outcome]
     settlement = lifecycle.settle_state(turn_of(Cause.CHECK, owed=MINUTE), POLICY, fate, READ_LIMITED)
-    assert (fate.removes, settlement.due_in, settlement.unconfirmed is not None) == (removes, again_in, not_found)
+    assert (settlement.due_in, settlement.unconfirmed) == (fate.again_in, None)
     assert (settlement.done, settlement.verified, settlement.second_look_in) == (True, True, MINUTE)
     # No digest and no date: whatever comes back is compared, however old it says that it is.
     assert settlement.applied == Applied(None, READ_LIMITED, None)
 
 
-@pytest.mark.parametrize("state", FATES)
-def test_a_notification_owes_a_second_look_whatever_it_found(state: State) -> None:
-    settlement = lifecycle.settle_state(turn_of(Cause.NOTIFICATION), POLICY, FATES[state], READ_PUBLIC)
+@pytest.mark.parametrize("outcome", OUTCOMES.values())
+def test_a_notification_owes_a_second_look_whatever_it_found(outcome: Outcome) -> None:
+    fate = TRANSITIONS[State.ACTIVE, outcome]
+    settlement = lifecycle.settle_state(turn_of(Cause.NOTIFICATION), POLICY, fate, READ_PUBLIC)
     assert settlement.second_look_in == POLICY.second_look
-
-
-def test_every_state_but_active_has_a_fate() -> None:
-    assert set(FATES) == set(State) - {State.ACTIVE} == set(STATES.values())
-    assert [state for state, *_ in ANSWERS] == list(FATES)
 
 
 KINDS = st.sampled_from([*BACKOFFS, "a kind that nobody thought of"])
@@ -185,7 +183,7 @@ def every_kind() -> set[str]:
     while todo:
         error = todo.pop()
         todo += error.__subclasses__()
-        if error is not errors.RegistryError and error not in STATES:
+        if error is not errors.RegistryError and error not in OUTCOMES:
             found.add(error.kind)
     return found | set(FAILURES.values())
 
@@ -202,15 +200,63 @@ def test_every_back_off_belongs_to_a_failure() -> None:
 
 @pytest.mark.invariant("S8")
 def test_a_removal_of_most_waits_for_a_second_answer() -> None:
-    settlement = lifecycle.settle_held(POLICY, b"these")
+    settlement = lifecycle.settle_held(POLICY, b"these", {"work": 7})
     assert (settlement.done, settlement.applied, settlement.held_digest) == (False, None, b"these")
+    assert settlement.held_removals == {"work": 7}
     assert settlement.due_in == POLICY.second_look
 
 
-def test_a_404_waits_for_a_second_answer() -> None:
-    settlement = lifecycle.settle_unconfirmed(POLICY)
-    assert (settlement.done, settlement.applied, settlement.unconfirmed is not None) == (False, None, True)
+@pytest.mark.parametrize("outcome", [Outcome.DEACTIVATED, Outcome.DEPRECATED, Outcome.NOT_FOUND])
+def test_what_closes_a_record_waits_for_a_second_answer(outcome: Outcome) -> None:
+    settlement = lifecycle.settle_unconfirmed(POLICY, TRANSITIONS[State.ACTIVE, outcome])
+    assert (settlement.done, settlement.applied, settlement.unconfirmed) == (False, None, outcome.value)
     assert settlement.due_in == POLICY.second_look
+
+
+def test_a_step_is_followed_by_its_read_at_once_and_in_its_lane() -> None:
+    settlement = lifecycle.settle_step(turn_of(Cause.NOTIFICATION))
+    assert (settlement.done, settlement.due_in, settlement.lane) == (False, timedelta(), Lane.NOTIFICATION)
+
+
+@pytest.mark.fault("F56")
+@pytest.mark.parametrize(
+    ("refusals", "since", "long"),
+    [
+        (1, None, False),
+        (3, None, False),
+        (2, 2 * DAY, False),
+        (3, DAY - MINUTE, False),
+        (3, DAY, True),
+        (2, 40 * DAY, False),
+        (9, 40 * DAY, True),
+        (9, -DAY, False),  # a clock that was set back proves nothing
+    ],
+)
+def test_a_token_is_taken_for_revoked_after_three_refusals_over_a_day(
+    refusals: int, since: timedelta | None, *, long: bool
+) -> None:
+    moment = None if since is None else NOW - since
+    assert lifecycle.refused_for_long(POLICY, refusals, moment, NOW) == long
+
+
+@pytest.mark.fault("F57")
+@pytest.mark.parametrize(
+    ("refused", "answered", "outage"),
+    [
+        (1, 0, False),  # one who leaves an institution of one
+        (2, 0, False),
+        (3, 0, True),
+        (3, 57, False),  # exactly one in twenty
+        (3, 56, True),
+        (50, 950, False),
+        (51, 949, True),
+        (1000, 0, True),
+    ],
+)
+def test_many_refused_tokens_are_an_outage(refused: int, answered: int, *, outage: bool) -> None:
+    assert lifecycle.outage(POLICY, refused, answered, NOW - 2 * DAY, NOW) == outage
+    assert lifecycle.outage(POLICY, refused, answered, NOW - 29 * DAY, NOW) == outage
+    assert not lifecycle.outage(POLICY, refused, answered, NOW - 30 * DAY, NOW)  # none lasts so long
 
 
 @pytest.mark.parametrize(
