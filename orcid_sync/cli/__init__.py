@@ -13,6 +13,7 @@ from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
 from orcid_sync.cli.feed import changes
 from orcid_sync.cli.holds import holds
+from orcid_sync.cli.invite import invitations, invite
 from orcid_sync.cli.keys import keys
 from orcid_sync.cli.leaving import disconnect
 from orcid_sync.cli.people import connect, sync
@@ -31,7 +32,23 @@ app = typer.Typer(
     "stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.",
 )
 for function in (
-    *(serve, migrate, connect, disconnect, sync, status, show, changes, consents, simulate, demo, check, version),
+    *(
+        serve,
+        migrate,
+        invite,
+        invitations,
+        connect,
+        disconnect,
+        sync,
+        status,
+        show,
+        changes,
+        consents,
+        simulate,
+        demo,
+        check,
+        version,
+    ),
 ):
     app.command(function.__name__)(function)
 app.add_typer(erasures, name="erasures")

@@ -1,24 +1,19 @@
 """Lists of people as spreadsheets export them: whose iDs to follow, with or without tokens.
 
-Forgiving about form (byte order marks, semicolons, tabs, empty lines, columns that we do not need, letters in any
-encoding), exact about content: a line that is not understood is named with its number and reason.
+Forgiving about form (see `csv_file`; letters in any encoding), exact about content: a line that is not understood is
+named with its number and reason.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
+from typing import BinaryIO, TypeAlias
 
 import msgspec
 
-from orcid_sync.cli.session import Failure
+from orcid_sync.cli.csv_file import read_cells
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
 from orcid_sync.registry.answers import is_token
-
-if TYPE_CHECKING:
-    from _csv import Reader
 
 # Our columns by how people write them, once case, blanks, hyphens and underscores are taken away.
 _COLUMNS = {
@@ -31,8 +26,6 @@ _COLUMNS = {
     "expiresat": "expires_at",
     "expiresin": "expires_in",
 }
-_DELIMITERS = ",;\t"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Entrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,31 +67,11 @@ def read_arguments(texts: Iterable[str]) -> Iterator[Line]:
 def read_people(stream: BinaryIO, *, now: datetime) -> Iterator[Line]:
     """The lines of a CSV file, one by one. `now` is what `expires_in` counts from.
 
-    Raises Failure if the first line does not name a column orcid.
+    Whatever is not text is in columns that we do not read: iDs and tokens are ASCII. Raises Failure if the first line
+    does not name a column orcid.
     """
-    buffered = io.BufferedReader(cast("io.RawIOBase", stream))
-    utf_16 = buffered.peek(2)[:2] in _UTF_16
-    # Whatever is not text in this encoding is in columns that we do not read: iDs and tokens are ASCII.
-    text = io.TextIOWrapper(buffered, encoding="utf-16" if utf_16 else "utf-8-sig", errors="replace", newline="")
-    try:
-        yield from _read_text(text, now)
-    finally:
-        text.detach()  # the stream belongs to the caller, who closes it
-        buffered.detach()
-
-
-def _read_text(text: io.TextIOWrapper, now: datetime) -> Iterator[Line]:
-    head = text.readline()
-    skipped = 1
-    if named := re.fullmatch(r"sep=(.)\s*", head):  # how Excel marks the delimiter
-        head, skipped = text.readline(), 2
-    delimiter = named[1] if named else max(_DELIMITERS, key=head.count)
-    columns = _columns(next(csv.reader([head], delimiter=delimiter), []))
-    for line, cells in _cells(csv.reader(text, delimiter=delimiter, strict=True), skipped):
-        if isinstance(cells, str):
-            yield Rejected(line, cells)
-        elif any(cell.strip() for cell in cells):
-            yield _read(line, {columns[i]: cell.strip() for i, cell in enumerate(cells) if i in columns}, now)
+    for line, cells in read_cells(stream, _COLUMNS, required="orcid"):
+        yield Rejected(line, cells) if isinstance(cells, str) else _read(line, cells, now)
 
 
 def without_repetitions(lines: Iterable[Line]) -> Iterator[Line]:
@@ -113,31 +86,6 @@ def without_repetitions(lines: Iterable[Line]) -> Iterator[Line]:
         if isinstance(line, Entrant):
             seen[line.orcid] = line.line
         yield line
-
-
-def _columns(names: list[str]) -> dict[int, str]:
-    """Our columns by their place; of two that are the same the first counts."""
-    columns: dict[int, str] = {}
-    for place, name in enumerate(names):
-        column = _COLUMNS.get(re.sub(r"[\s_-]", "", name).lower())
-        if column and column not in columns.values():
-            columns[place] = column
-    if "orcid" not in columns.values():
-        found = ", ".join(ascii(name.strip()[:40]) for name in names[:20]) or "nothing"
-        raise Failure(f"The first line must name the columns, one of them orcid; it has {found}.")
-    return columns
-
-
-def _cells(reader: "Reader", skipped: int) -> Iterator[tuple[int, list[str] | str]]:
-    """Line number and cells, or what is wrong with the line."""
-    while True:
-        line = reader.line_num + skipped + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, f"is not CSV: {error}"
 
 
 def _read(line: int, cells: dict[str, str], now: datetime) -> Line:
