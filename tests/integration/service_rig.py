@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -84,15 +84,20 @@ class Bench:
     reconciler: Reconciler
     vault: Vault
     metrics: Metrics
+    lost: Any = None
+    """What a test took out of the Registry, to put it back."""
     reads: Reads
     own_token: str = field(repr=False)
     """Sees what the service's own token sees."""
 
-    async def connect(self, orcid: Orcid = O, *, scopes: Collection[str] = ()) -> str | None:
+    async def connect(
+        self, orcid: Orcid = O, *, scopes: Collection[str] = (), expires_in: timedelta | None = None
+    ) -> str | None:
         """Connect an iD, with a token of its holder if there are scopes; returns that token."""
         token = self.registry.desk.issue(CLIENT_ID, scopes, orcid=orcid).text if scopes else None
         sealed = self.vault.seal(token, orcid=orcid, column="access_token") if token else None
-        entry = Entry(orcid=orcid, access_token=sealed, scopes=tuple(scopes))
+        expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
+        entry = Entry(orcid=orcid, access_token=sealed, scopes=tuple(scopes), expires_at=expires_at)
         await connections.connect_orcids(self.connection, [entry])
         return token
 
@@ -132,6 +137,13 @@ class Bench:
         moved = ", ".join(f"{name} = {name} - $2::interval" for name in TIMES)
         await self.connection.execute(f"update orcid_sync.queue set {moved} where orcid = $1", orcid, lapse)
         await self.connection.execute(
+            "update orcid_sync.connections set suspect_since = suspect_since - $2::interval where orcid = $1",
+            *(orcid, lapse),
+        )
+        await self.connection.execute(
+            "update orcid_sync.tokens set expires_at = expires_at - $2::interval where orcid = $1", orcid, lapse
+        )
+        await self.connection.execute(
             "update orcid_sync.pace set failures = 0, failing_since = null, paused_until = '-infinity'"
         )
 
@@ -156,6 +168,33 @@ class Bench:
         known = await connections.load(self.connection, orcid)
         assert known is not None
         return known.access_state
+
+    async def withheld(self, orcid: Orcid = O) -> str | None:
+        """What readers are not shown."""
+        said: str | None = await self.connection.fetchval("select withheld from orcid.records where orcid = $1", orcid)
+        return said
+
+    async def retired(self, orcid: Orcid = O) -> list[str]:
+        """Why tokens wait to be revoked."""
+        query = "select reason from orcid_sync.retired_tokens where orcid = $1 order by number"
+        return [row["reason"] for row in await self.connection.fetch(query, orcid)]
+
+    async def noted(self, orcid: Orcid = O) -> list[tuple[str, str, str]]:
+        """What the consent ledger says of an iD: event, by whom, how learnt."""
+        query = "select event, by, learnt from orcid_sync.consents where orcid = $1 order by number"
+        return [tuple(row) for row in await self.connection.fetch(query, orcid)]
+
+    async def past(self, orcid: Orcid = O) -> int:
+        """How many contents the history holds."""
+        query = "select count(*) from orcid.change_contents where orcid = $1"
+        number: int = await self.connection.fetchval(query, orcid)
+        return number
+
+    async def number(self, visibility: str | None = None, orcid: Orcid = O) -> int:
+        """How many items the mirror holds, of this visibility or at all."""
+        query = "select count(*) from orcid.items where orcid = $1 and ($2::text is null or visibility = $2)"
+        number: int = await self.connection.fetchval(query, orcid, visibility)
+        return number
 
     async def head(self) -> int:
         """The last position of the feed."""
