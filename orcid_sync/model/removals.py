@@ -1,16 +1,22 @@
 """Items that go: why they went, and what the change feed may still say of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from orcid_sync.model.access import Access
 from orcid_sync.model.diff import Change, Known
-from orcid_sync.model.sections import Content, ItemKey
+from orcid_sync.model.sections import Content, Item, ItemKey
+from orcid_sync.model.visibility import wider_than
 
 REMOVED = "removed"
 """Deleted or hidden by the holder, which cannot be told apart (contract section 3.4)."""
 
 ACCESS_LOST = "access-lost"
+
+RESTRICTED = "visibility"
+"""Still shown to us, but by the holder's will to fewer people than before (F61)."""
 
 FORGOTTEN = frozenset({ACCESS_LOST, "record-deactivated", "record-deprecated"})
 """Reasons for which nothing may stay of what an item said, not even in the line that says that it went."""
@@ -29,7 +35,7 @@ def reason_gone(key: ItemKey, known: Known, before: Access, now: Access) -> str:
 
 def removal(key: ItemKey, known: Known, old: Content | None, *, reason: str, at: datetime | None) -> Change:
     """The change of an item that is no longer in our view; without `old` if what it said is forgotten."""
-    op = "withdrawn" if reason == ACCESS_LOST else "removed"
+    op = "withdrawn" if reason in (ACCESS_LOST, RESTRICTED) else "removed"
     seen = known.visibility
     return Change(*key, op, seen, reason, source_modified_at=at, old=old, visibility_before=seen)
 
@@ -47,3 +53,15 @@ def removal_of_emails(emails: Sequence[Known], *, reason: str, at: datetime | No
 def readdition(key: ItemKey, known: Known, content: Content) -> Change:
     """The change of an e-mail that stays where others went for good; its old content keeps the past whole."""
     return Change(*key, "added", known.visibility, old=content, new=content, visibility_before=known.visibility)
+
+
+def restricted_emails(held: Mapping[ItemKey, Known], moved: Iterable[Item]) -> dict[ItemKey, Known]:
+    """The e-mails that fewer people may see than before: to those who may not any more, no line must name them."""
+    section, _ = EMAILS
+    emails = {item.id: item.visibility for item in moved if item.section == section}
+    return {key: held[key] for key, now in emails.items() if held[key].visibility in wider_than(now)}
+
+
+def restriction(change: Change) -> Change:
+    """The update of such an e-mail as those are told who may still see it: all e-mails went, and this one is back."""
+    return replace(change, op="added", fields=(), visibility_before=change.visibility)

@@ -1,6 +1,6 @@
 """From an answer to what must be written: everything in which the mirror differs from it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import asyncpg
@@ -9,7 +9,16 @@ from msgspec.structs import replace
 
 from orcid_sync.model import diff
 from orcid_sync.model.diff import Change, Comparison, Held, Known, RecordContent, Writing
-from orcid_sync.model.removals import EMAILS, FORGOTTEN, readdition, removal, removal_of_emails
+from orcid_sync.model.removals import (
+    EMAILS,
+    FORGOTTEN,
+    RESTRICTED,
+    readdition,
+    removal,
+    removal_of_emails,
+    restricted_emails,
+    restriction,
+)
 from orcid_sync.model.sections import SECTIONS, Content, ItemKey
 from orcid_sync.service.reading import unhurried
 from orcid_sync.store import mirror
@@ -58,17 +67,21 @@ def withholding(held: Held, withheld: str | None) -> Changeset:
 async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Answer) -> Changeset:
     """All that differs; loads the old content of what moved or went. Raises MalformedRecord, DatabaseUnavailable."""
     comparison, details = answer.comparison, answer.details
-    kept = _kept_emails(held, answer)
+    restricted = restricted_emails(held.items, comparison.moved)
+    kept = _kept_emails(held, answer, restricted)
     old = await _old_contents(pool, orcid, answer, kept)
     own = diff.record_change(orcid, held.record, answer.content, answer.modified_at)
     changes = [own] if own else []
     changes += _removals(held, answer, old)
+    if restricted:
+        changes.append(removal_of_emails(list(restricted.values()), reason=RESTRICTED, at=answer.modified_at))
     changes += [readdition(key, known, old[key]) for key, known in kept.items()]
     updated = []
     async for item in unhurried(comparison.moved):
         update, change = diff.update(orcid, item, old[item.id], details.get(item.id))
         updated.append(update)
-        changes += [change] if change else []
+        if change:
+            changes.append(restriction(change) if item.id in restricted else change)
     added = []
     async for item in unhurried(comparison.added):
         new = diff.with_detail(item.content, details.get(item.id))
@@ -79,12 +92,13 @@ async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Ans
     return Changeset(writing, changes)
 
 
-def _kept_emails(held: Held, answer: Answer) -> dict[ItemKey, Known]:
-    """The e-mails that stay, if others go for good: the line that says so means them all."""
+def _kept_emails(held: Held, answer: Answer, restricted: Container[ItemKey]) -> dict[ItemKey, Known]:
+    """The e-mails that stay, if others go for good or out of some readers' sight: the line about those means all."""
     section, _ = EMAILS
-    if not any(key[0] == section and answer.forgets(key) for key in answer.comparison.gone):
+    emails = {key: known for key, known in held.items.items() if key[0] == section}
+    if not any(answer.forgets(key) or key in restricted for key in emails):
         return {}
-    return {key: known for key, known in held.items.items() if key[0] == section and key not in answer.reasons}
+    return {key: known for key, known in emails.items() if key not in answer.reasons and key not in restricted}
 
 
 async def _old_contents(

@@ -35,11 +35,7 @@ async def restrict(connection: AnyConnection, orcid: str, restrictions: Iterable
     """Give the past of items that have become less visible the visibility that they have now (fault F61)."""
     for restriction in restrictions:
         sections, keys = zip(*restriction.items, strict=True)
-        await _queries.restrict(
-            connection,
-            orcid=orcid,
-            sections=sections,
-            keys=keys,
-            visibility=restriction.visibility,
-            wider=restriction.wider,
-        )
+        visibility = {"visibility": restriction.visibility, "wider": restriction.wider}
+        await _queries.restrict_contents(connection, orcid=orcid, sections=sections, keys=keys, **visibility)
+        if addresses := [key for section, key in restriction.items if section == "email"]:
+            await _queries.restrict_addresses(connection, orcid=orcid, keys=addresses, **visibility)

@@ -35,9 +35,18 @@ update orcid.changes as c set key = ''
        )
    and not exists (select from orcid.emails as e where e.orcid = :orcid and e.email = c.key);
 
--- name: restrict!
+-- name: restrict_contents!
 -- Contents that more people may see than the item now: they were public, and are not any more.
 update orcid.change_contents as t set visibility = :visibility
   from unnest(:sections::text[], :keys::text[]) as item (section, key)
   join orcid.changes as c on c.orcid = :orcid and c.section = item.section and c.key = item.key
  where t.orcid = :orcid and t.seq = c.seq and t.visibility = any(:wider::text[]);
+
+-- name: restrict_addresses!
+-- The lines that showed an e-mail say its address. Those that took it away stay: whoever has it must hear of that.
+update orcid.changes as c
+   set visibility = case when c.visibility = any(:wider::text[]) then :visibility else c.visibility end,
+       visibility_before = case when c.visibility_before = any(:wider::text[]) then :visibility else c.visibility_before end
+ where c.orcid = :orcid and c.section = 'email' and c.key = any(:keys::text[])
+   and c.op in ('added', 'updated')
+   and (c.visibility = any(:wider::text[]) or c.visibility_before = any(:wider::text[]));

@@ -15,6 +15,7 @@ from mirroring import apply_record, changeset_of, skeleton, write
 from sample_record import encode, full_forms, keyword, rich_record
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.removals import FORGOTTEN
 from orcid_sync.model.sections import ItemKey
 from orcid_sync.store import forgetting
 from orcid_sync.store.database import Database, open_database, transaction
@@ -22,6 +23,8 @@ from orcid_sync.store.database import Database, open_database, transaction
 Content = Any
 State = dict[tuple[str, str, str], Content]
 """What is known of each item: by iD, section and key."""
+Witness = tuple[datetime, str, State]
+"""At this moment the mirror held this of that iD."""
 
 
 def work(put_code: int, title: str, visibility: str) -> dict[str, Any]:
@@ -33,7 +36,9 @@ def work(put_code: int, title: str, visibility: str) -> dict[str, Any]:
 WORD = st.sampled_from(["one", "two", "three"])
 KEYWORDS = st.dictionaries(st.integers(1, 3), WORD, max_size=3)
 WORKS = st.lists(
-    st.lists(st.tuples(st.integers(1, 4), WORD, st.sampled_from(["public", "limited"])), min_size=1, max_size=2),
+    st.lists(
+        st.tuples(st.integers(1, 4), WORD, st.sampled_from(["public", "limited", "private"])), min_size=1, max_size=2
+    ),
     max_size=3,
 )
 VERSIONS = st.tuples(
@@ -105,9 +110,7 @@ async def mirror_of(connection: Any) -> State:
     return {(row["orcid"], row["section"], row["key"]): decoded(row["content"]) for row in rows}
 
 
-async def write_all(
-    database: Database, orcid: str, versions: list[Any], witness: list[tuple[datetime, str, State]]
-) -> None:
+async def write_all(database: Database, orcid: str, versions: list[Any], witness: list[Witness]) -> None:
     """One iD's life; after each reconciliation note what the mirror held of it, and when. One writer per iD, as the
     queue's lease makes sure (S3)."""
     for version in versions:
@@ -127,9 +130,9 @@ def replayed(changes: list[asyncpg.Record]) -> State:
     for change in changes:
         place = (change["orcid"], change["section"], change["key"])
         old, new = decoded(change["old"]), decoded(change["new"])
-        assert state.get(place) == old, "the old content is what the change before left (S5)"
-        assert old != new, "every change changes something (S7)"
-        assert (change["op"] == "added") == (old is None)
+        assert state.get(place) == old or forgets(change), "the old content is what the change before left (S5)"
+        assert state.get(place) != new, "every change changes something (S7)"
+        assert (change["op"] == "added") == (place not in state)
         assert (change["op"] in ("removed", "withdrawn")) == (new is None)
         assert bool(change["fields"]) == (change["op"] == "updated")
         if new is None:
@@ -139,11 +142,58 @@ def replayed(changes: list[asyncpg.Record]) -> State:
     return state
 
 
+def forgets(change: asyncpg.Record) -> bool:
+    """Whether the line tells of an item that went for good: then it does not say what it was."""
+    return change["reason"] in FORGOTTEN and change["old"] is None
+
+
+READERS = {
+    None: ("public", "limited", "private"),
+    "orcid_reader_limited": ("public", "limited"),
+    "orcid_reader": ("public",),
+}
+"""Who asks (nobody: the owner), and what they may see."""
+
+
+def visible(held: State, later: list[asyncpg.Record], seen: tuple[str, ...]) -> State:
+    """What a reader finds in the past: what it may see, unless it was hidden from it later, or is not told any more."""
+    shown = {place for place, content in held.items() if place[1] == "record" or content["doc"]["visibility"] in seen}
+    touched = set()
+    for change in later:
+        place = (change["orcid"], change["section"], change["key"])
+        if (forgets(change) and place not in touched) or (change["new"] and change["visibility"] not in seen):
+            shown.discard(place)
+        touched.add(place)
+    return {place: held[place] for place in shown}
+
+
+async def check_readers(database: Database, feed: list[asyncpg.Record], witness: list[Witness]) -> None:
+    """S13: each reader's feed is whole in itself and leads to the mirror that this reader sees; so does the past."""
+    for role, seen in READERS.items():
+        async with transaction(database.reader) as connection:
+            if role:
+                await connection.execute(f"set local role {role}")
+            state: State = {}
+            for change in await connection.fetch("select * from orcid.change_feed order by seq"):
+                place = (change["orcid"], change["section"], change["key"])
+                assert (change["op"] == "added") == (place not in state)
+                if change["op"] in ("removed", "withdrawn"):
+                    del state[place]
+                else:
+                    state[place] = decoded(change["new"])
+            assert state == await mirror_of(connection)
+            for at, orcid, held in witness:
+                if at is not None:
+                    rows = await connection.fetch("select * from orcid.record_as_of($1, $2)", orcid, at)
+                    told = {(orcid, row["section"], row["key"]): decoded(row["content"]) for row in rows}
+                    assert told == visible(held, [change for change in feed if change["at"] > at], seen)
+
+
 def of_one(state: State, orcid: str) -> State:
     return {place: content for place, content in state.items() if place[0] == orcid}
 
 
-async def check(database: Database, reader: Reader, witness: list[tuple[datetime, str, State]]) -> None:
+async def check(database: Database, reader: Reader, witness: list[Witness]) -> None:
     """All that the feed promises, after the writers have finished."""
     async with transaction(database.reader) as connection:
         mirror = await mirror_of(connection)
@@ -157,19 +207,14 @@ async def check(database: Database, reader: Reader, witness: list[tuple[datetime
     for at, orcid, held in witness:
         prefix = [change for change in feed if at is not None and change["at"] <= at]
         assert of_one(replayed(prefix), orcid) == held
-    # The past, as asked of the database.
-    async with transaction(database.reader) as connection:
-        for at, orcid, held in witness:
-            if at is not None:
-                rows = await connection.fetch("select * from orcid.record_as_of($1, $2)", orcid, at)
-                told = {(orcid, row["section"], row["key"]): decoded(row["content"]) for row in rows}
-                assert told == held
+    await check_readers(database, feed, witness)
 
 
 LIVES = st.lists(st.lists(VERSIONS, min_size=1, max_size=4), min_size=2, max_size=3)
 
 
-@pytest.mark.invariant("S5", "S6", "S7")
+@pytest.mark.invariant("S5", "S6", "S7", "S13")
+@pytest.mark.fault("F61")
 def test_any_interleaving_keeps_the_promises_of_the_feed(dsn: str, sample_orcids: Callable[[int], list[Orcid]]) -> None:
     """Several iDs live their lives at the same time, and somebody reads along."""
     orcids = sample_orcids(3)
@@ -179,7 +224,7 @@ def test_any_interleaving_keeps_the_promises_of_the_feed(dsn: str, sample_orcids
             async with transaction(database.worker) as connection:
                 await connection.execute("truncate orcid.records, orcid.changes, orcid.change_contents cascade")
                 await connection.execute("update orcid_sync.feed_head set last = 0")
-            witness: list[tuple[datetime, str, State]] = []
+            witness: list[Witness] = []
             reader, done = Reader(database), asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(reader.follow(done))
