@@ -13,7 +13,7 @@ import msgspec
 from orcid_sync.model.consent import event_of_grant
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import ledger, queue
+from orcid_sync.store import hiding, ledger, queue
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.ledger import Note
 from orcid_sync.store.queries import load_queries
@@ -109,16 +109,17 @@ async def disconnect_orcids(
 ) -> list[Orcid]:
     """Stop following these iDs; returns those that were connected.
 
-    The reconciliation due next revokes their tokens and removes their webhooks at ORCID, and takes what is not public
-    out of the mirror.
+    What is not public is hidden at once. The reconciliation due next takes it out of the mirror, revokes their tokens
+    and removes their webhooks at ORCID.
     """
     wanted, queries = sorted(set(orcids)), load_queries("connections")
     async with connection.transaction():
-        await queries.lock_rows(connection, orcids=wanted)
+        await queries.lock_alone(connection, orcids=wanted)
         disconnecting = [row["orcid"] async for row in queries.disconnect_orcids(connection, orcids=wanted)]
         await queue.mark_due(connection, disconnecting, lane=Lane.OPERATOR, delay=timedelta())
         notes = [Note(event="disconnected", orcid=orcid, by=by, learnt=learnt) for orcid in disconnecting]
         await ledger.record_all(connection, notes)
+        await hiding.hide_limited(connection, disconnecting, cause="operator")
     return disconnecting
 
 

@@ -99,6 +99,11 @@ select orcid,
 -- name: sealed_tokens
 select orcid, access_token from orcid_sync.tokens where orcid = any(:orcids::text[]);
 
+-- name: lock_alone!
+-- Waits for reconciliations that are writing (FOR KEY SHARE), a large record perhaps, and keeps out others.
+with patience as materialized (select set_config('lock_timeout', '30s', true))
+select from orcid_sync.queue, patience where orcid = any(:orcids::text[]) order by orcid for update of queue;
+
 -- name: disconnect_orcids
 with gone as (
   update orcid_sync.connections
