@@ -66,7 +66,9 @@ async def serving(settings: Settings, dsn: str, *, only: Part | None = None) -> 
     """The service from its readiness to its orderly end. Raises what `serve` raises."""
     stop = asyncio.Event()
     task = asyncio.create_task(serve(settings, dsn, only=only, stop=stop))
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
+    token = settings.internal_token
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3), headers=headers) as session:
         service = Service(settings, session, stop, task)
         try:
             async with asyncio.timeout(20):

@@ -317,4 +317,42 @@ MUTANTS = [
         f"{PROCESSES} -k stop",
         ("orcid_sync/daemon.py", "        await _drain(settings, draining, worker)\n", ""),
     ),
+    mutant(
+        "ciphertext-without-place",
+        "a token that was moved to another person's row opens there",
+        "tests/unit/test_vault.py -k elsewhere",
+        ("orcid_sync/store/vault.py", "{key_id}|{orcid}|{column}", "{key_id}|{column}"),
+    ),
+    mutant(
+        "rotation-without-lock",
+        "a token that is stored while the keys are replaced is overwritten by the one before",
+        "tests/integration/test_keys.py -k somebody_else_writes",
+        (
+            "orcid_sync/store/keys.sql",
+            " order by orcid\n limit :limit::bigint\n   for no key update skip locked;",
+            " order by orcid\n limit :limit::bigint;",
+        ),
+    ),
+    mutant(
+        "any-key-serves",
+        "with a wrong key the service starts, and seals with it what nobody can tell apart later",
+        "tests/integration/test_keys.py -k wrong_key",
+        ("orcid_sync/store/keys.py", "    if present in wrong:", "    if present in wrong[:0]:"),
+    ),
+    mutant(
+        "tokens-in-the-clear",
+        "our own tokens stand in the database as ORCID gave them",
+        "tests/integration/test_canaries.py -k dump",
+        ("orcid_sync/store/client_tokens.py", "access_token=sealed, lasts", "access_token=access_token, lasts"),
+    ),
+    mutant(
+        "answers-words-are-kept",
+        "an error repeats a word of the Registry's answer, which may be the token",
+        "tests/integration/test_canaries.py -k answer_of_the_registry",
+        (
+            "orcid_sync/registry/protocol.py",
+            "isinstance(word, str) and word in OAUTH_ERRORS",
+            "isinstance(word, str)",
+        ),
+    ),
 ]
