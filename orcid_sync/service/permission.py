@@ -100,8 +100,9 @@ def _following(fate: AccessFate) -> Effect:
 
 async def _step(pool: asyncpg.Pool, job: Job, heard: Heard) -> Finding:
     """Hide, and write down what is over; the read that follows finds out what is left."""
+    fate = ACCESS_TRANSITIONS[job.known.access_state, heard]
     return Finding(
-        outcome=heard.name.lower().replace("_", "-"),
+        outcome=fate.standing if fate.entry else heard,
         settlement=lifecycle.settle_step(job.turn),
         changeset=await _hidden(pool, job, heard),
         effects=effects(job, heard),

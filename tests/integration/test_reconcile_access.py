@@ -1,4 +1,4 @@
-"""Reading with permission tokens: what they show, what happens when they show less or stop working."""
+"""Reading with permission tokens: what they show, and what happens when they show less."""
 
 from datetime import timedelta
 
@@ -76,22 +76,50 @@ async def test_an_access_that_shows_no_more_is_written_down_all_the_same(bench: 
     ]
 
 
+NARROWER: dict[str, tuple[str, ...]] = {
+    "nothing limited": ("/authenticate",),
+    "only activities": ("/activities/read-limited",),
+    "only the person": ("/person/read-limited",),
+}
+
+
 @pytest.mark.fault("F59", "F60")
-@pytest.mark.invariant("S8")
-async def test_what_is_lost_with_the_access_is_withdrawn_not_removed(bench: Bench) -> None:
+@pytest.mark.invariant("S8", "S11")
+@pytest.mark.parametrize("scopes", NARROWER.values(), ids=NARROWER)
+async def test_a_narrower_grant_hides_at_once_then_withdraws_and_forgets(
+    bench: Bench, scopes: tuple[str, ...]
+) -> None:
     await bench.connect(scopes=LIMITED)
     await bench.turn()
-    limited = await bench.connection.fetchval("select count(*) from orcid.items where visibility = 'limited'")
-    head = await bench.head()
-    await bench.connect(scopes=["/authenticate"])  # granted again, with less
+    limited, head = await bench.number("limited"), await bench.head()
+    token = await bench.connect(scopes=scopes)  # granted again, with less
 
+    bench.reads.clear()
+    assert await bench.turn() == "narrowed"
+    assert (await bench.withheld(), bench.reads.targets) == ("limited", [])  # nobody had to be asked for that
     assert await bench.turn() == "changed"
 
-    gone = [c for c in await bench.changes(head) if c["section"] != "record"]
+    gone = [c for c in await bench.changes(head) if c["section"] not in ("record", "email")]
     assert {(c["op"], c["reason"], c["visibility"]) for c in gone} == {("withdrawn", "access-lost", "limited")}
-    own = await bench.connection.fetchval("select count(*) from orcid.items where visibility = 'limited'")
-    assert len(gone) == limited - own
-    await bench.assert_mirrored()
+    emails = [(c["op"], c["key"] == "") for c in await bench.changes(head) if c["section"] == "email"]
+    if "/person/read-limited" not in scopes:
+        assert emails[0] == ("withdrawn", True)  # the address that went is not named,
+        assert set(emails[1:]) <= {("added", False)}  # and those that stay are named anew
+    assert 0 < len(gone) < limited
+    assert await _forgotten(bench)
+    assert await bench.withheld() is None
+    assert "unauthorized" not in str((await bench.row())["last_error"])
+    await bench.assert_mirrored(token=token)
+
+
+async def _forgotten(bench: Bench) -> bool:
+    """Of items that are not public nothing is in the history, but of those that our own token shows."""
+    query = """
+        select count(*) from orcid.change_contents x join orcid.changes c using (orcid, seq)
+         where x.visibility is distinct from 'public' and not exists (
+           select from orcid.items i where (i.orcid, i.section, i.key) = (c.orcid, c.section, c.key))
+    """
+    return await bench.connection.fetchval(query) == 0
 
 
 @pytest.mark.fault("F59")
@@ -106,78 +134,63 @@ async def test_a_public_item_deleted_together_with_the_access_is_removed(bench: 
     await bench.connect(scopes=["/authenticate"])
 
     await bench.turn()
+    await bench.turn()
 
     reasons = {(c["op"], c["reason"]) for c in await bench.changes(head) if c["key"] == str(code)}
     assert reasons == {("removed", "removed")}
 
 
-def _revoke(bench: Bench) -> None:
-    bench.registry.desk.disable(O, "USER_REVOKED")
-
-
-def _restore(bench: Bench) -> None:
-    for token in bench.registry.desk.tokens.values():
-        token.disabled = None
-
-
-@pytest.mark.fault("F56", "F57")
-@pytest.mark.invariant("S10")
-async def test_a_refused_token_changes_nothing_and_is_tried_again_for_a_day(bench: Bench) -> None:
-    token = await bench.connect(scopes=LIMITED)
-    await bench.turn()
-    before = await bench.mirror()
-    _revoke(bench)
-
-    waits = []
-    assert await bench.check() == "failed"
-    for _ in range(5):
-        waits.append(await bench.due_in())
-        assert await bench.access_state() == "suspect"
-        assert await bench.when_due() == "failed"
-
-    assert waits[0] == pytest.approx(timedelta(hours=1), abs=timedelta(minutes=1))
-    assert waits == sorted(waits)  # with growing delay (contract section 2.6)
-    assert sum(waits[:4], timedelta()) >= timedelta(hours=5)
-    assert await bench.mirror() == before
-    assert "unauthorized" in (await bench.row())["last_error"]
-    assert token not in (await bench.row())["last_error"]
-
-    _restore(bench)
-    assert await bench.when_due() == "unchanged"
-    assert await bench.access_state() == "granted"
-    await bench.assert_mirrored(token=token)
-
-
-@pytest.mark.fault("F57")
-@pytest.mark.invariant("S10")
-@pytest.mark.parametrize("scopes", [(), LIMITED], ids=["our own token", "the holder's token"])
-async def test_an_outage_of_the_token_service_changes_nothing(bench: Bench, scopes: tuple[str, ...]) -> None:
-    token = await bench.connect(scopes=scopes)
-    await bench.turn()
-    before = await bench.mirror()
-    bench.registry.desk.introspection_down = True
-
-    assert await bench.check() == "failed"
-    assert await bench.mirror() == before
-
-    bench.registry.desk.introspection_down = False
-    assert await bench.when_due() in ("unchanged", "changed")
-    assert await bench.mirror() == before
-    assert await bench.access_state() == ("granted" if scopes else "public")
-    await bench.assert_mirrored(token=token)
-
-
-@pytest.mark.fault("F63")
-async def test_a_deactivated_record_is_found_though_its_tokens_stopped_working(bench: Bench) -> None:
-    """With the holder's token it answers 401 like any other (contract section 2.6): our own token can tell."""
+@pytest.mark.fault("F59", "F60")
+async def test_what_the_holder_shows_again_is_shown_again(bench: Bench) -> None:
     await bench.connect(scopes=LIMITED)
     await bench.turn()
-    bench.registry.edit.deactivate(O)
+    await bench.connect(scopes=["/authenticate"])
+    await bench.turn()
+    await bench.turn()
+    head = await bench.head()
 
-    assert await bench.notified() == "deactivated"
+    token = await bench.connect(scopes=LIMITED)
+    assert await bench.turn() == "changed"
 
-    assert (await bench.record())["state"] == "deactivated"
-    assert await bench.connection.fetchval("select count(*) from orcid.items where orcid = $1", O) == 0
+    assert {c["op"] for c in await bench.changes(head) if c["section"] != "record"} == {"added"}
+    assert await bench.withheld() is None
+    await bench.assert_mirrored(token=token)
+
+
+@pytest.mark.fault("F58", "F60")
+@pytest.mark.invariant("S11")
+async def test_a_token_that_expires_is_noticed_on_time_and_never_prolonged(bench: Bench) -> None:
+    await bench.connect(scopes=LIMITED, expires_in=timedelta(hours=1))
+    await bench.turn()
+    assert await bench.due_in() < timedelta(hours=1)  # not after a week
+    bench.reads.clear()
+
+    assert await bench.when_due() == "expired"
+
+    assert (await bench.access_state(), await bench.withheld()) == ("expired", "limited")
+    assert (bench.reads.targets, bench.requests("token")) == ([], bench.requests("token")[:1])
+    assert await bench.noted() == [("granted", "holder", "token-file"), ("expired", "registry", "expiry")]
+    assert await bench.retired() == ["lost"]  # its refresh token may still live
+
+    assert await bench.turn() == "changed"
+    assert (await bench.withheld(), await bench.retired()) == (None, [])
+    assert len(bench.requests("revoke")) == 1
+    assert await _forgotten(bench)
+    await bench.assert_mirrored()
+
+
+@pytest.mark.fault("F58")
+@pytest.mark.invariant("S10", "S11")
+async def test_an_expired_token_hides_what_is_limited_though_the_registry_is_away(bench: Bench) -> None:
+    await bench.connect(scopes=LIMITED, expires_in=timedelta(hours=1))
+    await bench.turn()
+    limited = await bench.number("limited")
+    bench.registry.faults.add("error", status=503)
+
+    assert await bench.when_due() == "expired"
+    assert await bench.check() == "failed"
+
+    assert (await bench.withheld(), await bench.number("limited")) == ("limited", limited)
 
 
 async def test_a_token_for_another_id_is_an_error_and_changes_nothing(bench: Bench) -> None:
