@@ -15,8 +15,16 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from orcid_sync.service import erasure_log
 from orcid_sync.service.erasure_log import ErasureLogUnusable
 from orcid_sync.service.health import Heartbeats
-from orcid_sync.store import runs, sweeps
-from orcid_sync.store.database import AnyConnection, Database, DatabaseRefused, DatabaseUnavailable, transaction
+from orcid_sync.store import residue, runs, sweeps
+from orcid_sync.store.database import (
+    MAINTENANCE,
+    AnyConnection,
+    Database,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    connect,
+    transaction,
+)
 
 KEEP_RUNS = timedelta(days=30)
 
@@ -35,6 +43,8 @@ class Job:
     name: str
     every: timedelta
     sweep: Sweep
+    in_transaction: bool = True
+    """False of what cannot be in one, or needs longer than a statement may: it gets a connection of its own."""
 
 
 def make_jobs(*, key_version: int | None, check_interval: timedelta, log_of_erasures: Path | None = None) -> list[Job]:
@@ -42,6 +52,7 @@ def make_jobs(*, key_version: int | None, check_interval: timedelta, log_of_eras
     jobs = [
         Job("overdue-checks", timedelta(hours=1), lambda c: sweeps.bring_checks_nearer(c, interval=check_interval)),
         Job("left-behind", timedelta(minutes=5), sweeps.mark_left_behind),
+        Job(residue.JOB, timedelta(hours=1), residue.clear, in_transaction=False),
         Job("old-runs", timedelta(days=1), lambda c: sweeps.forget_runs(c, keep=KEEP_RUNS)),
     ]
     if key_version is not None:
@@ -51,7 +62,7 @@ def make_jobs(*, key_version: int | None, check_interval: timedelta, log_of_eras
         )
     if log_of_erasures is not None:
         path = log_of_erasures
-        jobs.append(Job("erasure-log", timedelta(minutes=1), lambda c: erasure_log.write_missing(c, path)))
+        jobs.append(Job("erasure-log", timedelta(minutes=5), lambda c: erasure_log.write_missing(c, path)))
     return jobs
 
 
@@ -75,8 +86,9 @@ class Sweeper:
         return outcome
 
     async def _sweep(self, job: Job, number: int) -> dict[str, int]:
+        opened = transaction(self._database.worker) if job.in_transaction else connect(self._database.dsn, MAINTENANCE)
         try:
-            async with transaction(self._database.worker) as connection:
+            async with opened as connection:
                 outcome = {"rows": await job.sweep(connection)}
                 await runs.finish(connection, number, outcome=outcome)
         except FAILURES as error:

@@ -78,6 +78,7 @@ WORKER = Purpose("worker", 20)
 READER = Purpose("reader", 60)
 LISTENER = Purpose("listener", 2)
 COMMAND = Purpose("command", 60)
+MAINTENANCE = Purpose("maintenance", 3_600)
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -121,9 +122,9 @@ async def open_database(dsn: str, *, workers: int) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def connect(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """One connection for a command; closed at the end. Raises DatabaseUnavailable."""
-    connection = await _connect(dsn, COMMAND)
+async def connect(dsn: str, purpose: Purpose = COMMAND) -> AsyncIterator[asyncpg.Connection]:
+    """One connection, for a command unless another purpose is named; closed at the end. Raises DatabaseUnavailable."""
+    connection = await _connect(dsn, purpose)
     try:
         async with guarded(connection):
             yield connection
