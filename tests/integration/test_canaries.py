@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,7 +30,6 @@ from typer.testing import CliRunner
 from orcid_sync.cli import app
 from orcid_sync.config import ConfigurationError, secret_settings
 from orcid_sync.config_sources import load_settings
-from orcid_sync.logs import configure_logging
 from orcid_sync.model.ids import Orcid
 from orcid_sync.redaction import describe, format_exception
 from orcid_sync.registry.client import Registry
@@ -42,18 +41,6 @@ CANARY = "canaryOfNoParticularLook"
 ORCID = Orcid("0000-0002-1825-0097")
 
 Question = Callable[[Registry], Awaitable[Any]]
-
-
-@pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    """What is logged, at the most talkative level and without a list of secrets to mask."""
-    stream, root = io.StringIO(), logging.getLogger()
-    before = (root.handlers, root.level)
-    configure_logging("debug", "json", stream=stream)
-    yield stream
-    root.handlers, root.level = before
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 async def ask_for_record(registry: Registry) -> None:
