@@ -104,7 +104,7 @@ def _public_url(settings: "Settings") -> Checked:
 
 
 async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
-    from orcid_sync.store import migrate, reading  # noqa: PLC0415 - heavy
+    from orcid_sync.store import migrate, readiness, reading  # noqa: PLC0415 - heavy
     from orcid_sync.store.database import connect  # noqa: PLC0415 - heavy
 
     async with connect(dsn) as connection:
@@ -118,6 +118,8 @@ async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
         advice = "; run orcid-sync migrate" if behind else ""
         results.append(Checked("schema", "ok" if current else "fail", f"{schema.explanation}{advice}"))
         if current:
+            if problem := await readiness.role_problem(connection):
+                results.append(Checked("role", "fail", problem))
             results.append(await _encryption_key(settings, connection))
     return results
 

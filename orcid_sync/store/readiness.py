@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from orcid_sync.store.database import transaction
+from orcid_sync.store.database import AnyConnection, transaction
 from orcid_sync.store.migrate import SchemaState, status
 from orcid_sync.store.queries import load_queries
 
@@ -19,7 +19,15 @@ async def database_problem(pool: asyncpg.Pool) -> str | None:
     async with transaction(pool) as connection:
         writable = await load_queries("readiness").server_writable(connection)
         schema = await status(connection)
+        problem = await role_problem(connection) if schema.state in _USABLE else schema.explanation
     if not writable:
         await pool.expire_connections()
         return "the database is read-only"
-    return None if schema.state in _USABLE else schema.explanation
+    return problem
+
+
+async def role_problem(connection: AnyConnection) -> str | None:
+    """Why we cannot work as the role that we are logged in as, in words for an operator; None if we can (fault F68)."""
+    if await load_queries("readiness").rows_hidden(connection):
+        return "row security applies to the service: let it log in as the owner of the schemas, or with BYPASSRLS"
+    return None

@@ -219,6 +219,7 @@ async def calls(admin: asyncpg.Connection, world: World) -> Iterator[tuple[str, 
         **{kind: [1] for kind in ("smallint", "integer", "bigint", "double precision")},
         "interval": ["1 day"],
         "regclass": ["orcid.works"],
+        "name": ["orcid_reader"],
     }
     found = []
     for function in functions:

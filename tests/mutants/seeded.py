@@ -16,6 +16,7 @@ RECONCILE = "tests/integration/test_reconcile"
 QUEUE = "orcid_sync/store/queue.sql"
 RECONCILER = "orcid_sync/service/reconcile.py"
 LIFECYCLE = "orcid_sync/model/lifecycle.py"
+VISIBILITY = "orcid_sync/store/migrations/0007_visibility.sql"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ create view orcid_sync.feed_head as
   select one, epoch, (select case when is_called then last_value else 0 end from orcid_sync.feed_seq) as last
     from orcid_sync.feed_epoch;
 create table orcid.changes ("""
+
+_LINES_OF_PUBLIC_ITEMS = """  or 'public' in (visibility, visibility_before)
+    and orcid not in (select r.orcid from orcid.records r where r.withheld = 'all')
+"""
 
 _TAKE_POSITIONS = """
 update orcid_sync.feed_head set last = last + :count
@@ -353,6 +358,32 @@ MUTANTS = [
             "orcid_sync/registry/protocol.py",
             "isinstance(word, str) and word in OAUTH_ERRORS",
             "isinstance(word, str)",
+        ),
+    ),
+    mutant(
+        "private-is-limited",
+        "who may see limited items sees private ones, too, and those whose visibility nobody knows",
+        "tests/integration/test_visibility.py -k exactly",
+        (VISIBILITY, "      or visibility = 'limited' and (select", "      or visibility <> 'public' and (select"),
+    ),
+    mutant(
+        "past-stays-public",
+        "what an item said while it was public stays readable for all after its holder restricted it",
+        "tests/integration/test_visible_feed.py -k feed",
+        (
+            "orcid_sync/store/changes.py",
+            "    await forgetting.restrict(connection, orcid, restrictions(changes))\n",
+            "",
+        ),
+    ),
+    mutant(
+        "withheld-in-history",
+        "what is hidden for the time being is hidden in the mirror, but not in the feed",
+        "tests/integration/test_visible_feed.py -k withheld",
+        (
+            VISIBILITY,
+            _LINES_OF_PUBLIC_ITEMS,
+            "  or 'public' in (visibility, visibility_before)\n",
         ),
     ),
 ]

@@ -73,7 +73,8 @@ comment on function orcid.sees_limited is 'Whether the present role may see limi
 -- The owner is not subject to them (no FORCE): PostgreSQL refuses COPY into tables whose policies apply to the one who
 -- copies, and COPY is how the service writes. What FORCE is for, plain views that show everything to everybody, cannot
 -- happen by mistake: grant_readers() passes over them, and a test does not let them in. A service that does not run as
--- the owner needs BYPASSRLS instead: deploy/roles.sql.
+-- the owner needs BYPASSRLS (grant_service(), deploy/roles.sql); without it nothing is wrongly written or shown, but
+-- every COPY fails, and /readyz says why.
 create function orcid_sync.protect_items(item_table regclass) returns void
   language plpgsql
 as $body$
@@ -251,6 +252,21 @@ end
 $body$;
 revoke all on function orcid_sync.grant_readers from public;
 comment on function orcid_sync.grant_readers is 'Lets the roles orcid_reader and orcid_reader_limited, if they exist, read what of schema orcid is behind row security. To be called after each migration that adds a table or view, and by deploy/roles.sql.';
+
+create function orcid_sync.grant_service(service name) returns void
+  language plpgsql
+as $body$
+declare
+  owner name := (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'orcid');
+begin
+  execute format('grant usage on schema orcid, orcid_sync to %I', service);
+  execute format('grant select, insert, update, delete on all tables in schema orcid, orcid_sync to %I', service);
+  execute format('alter default privileges for role %I in schema orcid, orcid_sync'
+                 ' grant select, insert, update, delete on tables to %I', owner, service);
+end
+$body$;
+revoke all on function orcid_sync.grant_service from public;
+comment on function orcid_sync.grant_service is 'Lets a role that is not the owner run the service, in this version and in later ones, without the right to change the schema. The role needs BYPASSRLS, too: it writes by COPY, which PostgreSQL refuses where policies apply.';
 
 do $body$
 declare
