@@ -28,7 +28,7 @@ from orcid_sync.service.pages import Facts, Pages
 from orcid_sync.service.routes import page_routes
 from orcid_sync.service.tickets import Tickets
 from orcid_sync.service.wakeup import WakeUp
-from orcid_sync.store import queue
+from orcid_sync.store import connections, queue
 from orcid_sync.store.database import Database
 from orcid_sync.store.vault import Vault
 
@@ -75,7 +75,10 @@ async def _marking(
     grace = timedelta(seconds=settings.grace_seconds)
 
     async def mark(connection: asyncpg.Connection, orcids: list[Orcid]) -> list[Orcid]:
-        return await queue.mark_due(connection, orcids, lane=Lane.NOTIFICATION, delay=grace)
+        known = await queue.mark_due(connection, orcids, lane=Lane.NOTIFICATION, delay=grace)
+        if orphans := set(orcids).difference(known):
+            await connections.adopt_orphans(connection, orphans, key_version=settings.webhook_key_version)
+        return known
 
     waking = WakeUp(wake, database.intake, grace=settings.grace_seconds)
     commits = GroupCommit(database.connect_intake, mark, metrics=metrics, wake=waking)

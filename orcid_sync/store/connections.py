@@ -136,6 +136,18 @@ async def retire_unwanted(connection: AnyConnection, orcid: Orcid, access_token:
         await queue.mark_due(connection, [orcid], lane=Lane.OPERATOR, delay=timedelta())
 
 
+async def adopt_orphans(connection: AnyConnection, orcids: Collection[Orcid], *, key_version: int) -> None:
+    """Take over webhooks of which nothing is known, although only we can have registered them (fault F11).
+
+    A restored backup is older than they are. Their iDs become such as are being disconnected, so that the queue removes
+    the webhooks; nothing is read.
+    """
+    queries = load_queries("connections")
+    async with connection.transaction():
+        new = [row["orcid"] async for row in queries.make_known(connection, orcids=sorted(orcids))]
+        await queries.adopt_orphans(connection, orcids=new, key_version=key_version)
+
+
 async def finish_disconnecting(connection: AnyConnection, orcid: Orcid) -> bool:
     """End a disconnection of which nothing is left at ORCID: no token to revoke, no webhook. Returns whether it ended.
 

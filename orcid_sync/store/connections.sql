@@ -125,6 +125,17 @@ with leaving as (
 )
 insert into orcid_sync.retired_tokens (orcid, access_token, reason) values (:orcid, :access_token, 'unwanted');
 
+-- name: adopt_orphans!
+-- Made known before by make_known; only those.
+with leaving as (
+  update orcid_sync.connections set state = 'disconnecting' where orcid = any(:orcids::text[])
+), due as (
+  update orcid_sync.queue set lane = 0, due_at = now() where orcid = any(:orcids::text[])
+)
+insert into orcid_sync.webhooks (orcid, key_version, state)
+select orphan, :key_version, 'removing' from unnest(:orcids::text[]) as orphan
+on conflict (orcid, key_version) do nothing;
+
 -- name: finish_disconnecting$
 update orcid_sync.connections as c
    set state = 'disconnected', access_state = 'public'
