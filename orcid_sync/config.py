@@ -180,6 +180,32 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Every record is read at least this often, notified or not, hours.",
     )
+    shortest_interval_hours: float = Field(
+        24,
+        gt=0,
+        le=8_760,
+        allow_inf_nan=False,
+        description="A record of whose changes nothing tells us (no webhook, no search, no modified_file) is read "
+        "after a tenth of the time for which it has been quiet, but not before this many hours.",
+    )
+    search_interval_hours: float = Field(
+        1,
+        ge=0,
+        le=168,
+        allow_inf_nan=False,
+        description="ORCID's search is asked this often which connected records changed, hours: some four requests for "
+        "1,000 records. 0: never.",
+    )
+    modified_file: str | None = Field(
+        None,
+        min_length=1,
+        description="Path or https address of last_modified.csv.tar, the daily list of changed records for premium "
+        "members. Absent: not used.",
+        examples=["/var/lib/orcid-sync/last_modified.csv.tar"],
+    )
+    modified_file_interval_hours: float = Field(
+        24, gt=0, le=8_760, allow_inf_nan=False, description="How often modified_file is read, hours."
+    )
     locked_records: Literal["freeze", "hide"] = Field(
         "freeze",
         description="What readers see of a record that ORCID has locked: freeze shows it as it was, hide shows nothing "

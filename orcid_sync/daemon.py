@@ -21,6 +21,7 @@ import structlog
 from orcid_sync import __version__
 from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.intervals import Interval
 from orcid_sync.model.lifecycle import Cause, Policy, Turn
 from orcid_sync.public import public_side, webhook_secret
 from orcid_sync.registry.callbacks import callback_url
@@ -252,12 +253,16 @@ def _reconciler(
         registry=registry,
         vault=vault,
         policy=Policy(
-            check_interval=timedelta(hours=settings.check_interval_hours),
+            interval=Interval(
+                shortest=timedelta(hours=settings.shortest_interval_hours),
+                longest=timedelta(hours=settings.check_interval_hours),
+            ),
             second_look=timedelta(seconds=settings.second_look_seconds),
             hide_locked=settings.locked_records == "hide",
         ),
         grace=timedelta(seconds=settings.grace_seconds),
         subscription=subscription,
+        swept=bool(settings.search_interval_hours or settings.modified_file),
         chance=random.random,
         on_commit=partial(_count, metrics),
     )

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from orcid_sync.model.intervals import Interval
 from orcid_sync.model.transitions import Fate
 
 READ_LIMITED = "read-limited"
@@ -77,8 +78,8 @@ STALE_TRIES = 8
 class Policy(Struct, frozen=True):
     """What operators can set."""
 
-    check_interval: timedelta = timedelta(days=7)
-    """Time between two reads of a record that nothing was heard of."""
+    interval: Interval = Interval(shortest=timedelta(days=1), longest=timedelta(days=7))
+    """Bounds of the time between two reads of a record that nothing was heard of."""
     second_look: timedelta = timedelta(minutes=15)
     """Time until a record is read once more after a notification, and between two answers that must agree before
     anything is taken for gone (contract sections 1.8, 3.9, 4.3)."""
@@ -176,19 +177,14 @@ def backoff(kind: str, attempts: int, chance: float) -> timedelta:
     return spacing.base + (longest - spacing.base) * chance
 
 
-def next_due(policy: Policy, chance: float) -> timedelta:
-    """Time until the regular check: the interval, give or take a tenth, so that checks spread over time."""
-    return policy.check_interval * (0.9 + 0.2 * chance)
-
-
 def settle_read(
-    turn: Turn, policy: Policy, applied: Applied, chance: float, expires_in: timedelta | None = None
+    turn: Turn, policy: Policy, applied: Applied, routine: timedelta, expires_in: timedelta | None = None
 ) -> Settlement:
-    """After a record was applied, or found unchanged.
+    """After a record was applied, or found unchanged; `routine` is the time until it is read next without a reason.
 
     With a token that expires earlier, the next read comes then: what it shows must not stay a moment longer (F58).
     """
-    due_in = next_due(policy, chance)
+    due_in = routine
     return Settlement(
         done=True,
         due_in=due_in if expires_in is None else min(due_in, expires_in),
@@ -213,7 +209,7 @@ def settle_state(turn: Turn, policy: Policy, fate: Fate, access: str) -> Settlem
     """
     return Settlement(
         done=True,
-        due_in=fate.again_in or policy.check_interval,
+        due_in=fate.again_in or policy.interval.longest,
         second_look_in=_second_look(turn, policy, complete=True),
         applied=Applied(None, access, None),
         verified=True,

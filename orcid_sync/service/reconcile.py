@@ -20,6 +20,7 @@ from orcid_sync.model import diff, lifecycle
 from orcid_sync.model.access import PUBLIC, access_with
 from orcid_sync.model.diff import Held, RecordContent
 from orcid_sync.model.extract import moment
+from orcid_sync.model.intervals import Watch, jittered, routine_interval
 from orcid_sync.model.lifecycle import Applied, Cause, Policy, Settlement, Turn
 from orcid_sync.model.malformed import MalformedRecord
 from orcid_sync.model.removals import REMOVED, reason_gone
@@ -71,6 +72,8 @@ class Reconciler:
     grace: timedelta
     subscription: Subscription | None
     """None: webhooks are switched off."""
+    swept: bool
+    """Whether a net finds every change of what is public."""
     chance: Callable[[], float]
     on_commit: Callable[[Lease, Turn, Finding], None]
     """Told of each committed reconciliation, for metrics."""
@@ -189,7 +192,14 @@ class Reconciler:
         )
 
     def _settled(self, job: Job, applied: Applied) -> Settlement:
-        return lifecycle.settle_read(job.turn, self.policy, applied, self.chance(), job.expires_in)
+        return lifecycle.settle_read(job.turn, self.policy, applied, self._routine(job, applied), job.expires_in)
+
+    def _routine(self, job: Job, applied: Applied) -> timedelta:
+        """Time until the record is read next without a reason."""
+        modified = moment(Timestamp(applied.registry_modified_ms))
+        quiet = job.lease.leased_at - modified if modified else timedelta()
+        watch = Watch(announced=self.subscription is not None, swept=self.swept and job.access == PUBLIC)
+        return jittered(routine_interval(self.policy.interval, quiet, watch), self.chance())
 
     def _to_confirm(self, lease: Lease, held: Held, reasons: dict[ItemKey, str]) -> Finding | None:
         """If so much would go that an independent second read must agree first (design section 8, S8): a pause."""

@@ -50,7 +50,7 @@ with late as (
     from orcid_sync.queue as q
     join orcid_sync.connections as c using (orcid)
    where c.state = 'connected' and q.attempts = 0 and q.lease_until <= now()
-     and q.due_at > now() + :interval::interval * 1.1 and q.registry_modified_ms is not null
+     and q.due_at > now() + :interval::interval + interval '1 minute' and q.registry_modified_ms is not null
    limit :limit
      for update of q skip locked
 ), pulled as (

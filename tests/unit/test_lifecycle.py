@@ -16,7 +16,7 @@ from orcid_sync.service.reconcile import FAILURES
 CHANCE = st.floats(0, 1)
 POLICY = lifecycle.Policy()
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 APPLIED = Applied(b"digest", READ_PUBLIC, 1700000000000)
 INCOMPLETE = Applied(None, READ_PUBLIC, 1700000000000)
 
@@ -92,25 +92,20 @@ def test_what_a_token_reads(scopes: set[str], access: str) -> None:
 def test_the_second_look(
     cause: Cause, applied: Applied, owed: timedelta | None, second_look_in: timedelta | None
 ) -> None:
-    settlement = lifecycle.settle_read(turn_of(cause, attempts=4, owed=owed), POLICY, applied, 0.5)
+    settlement = lifecycle.settle_read(turn_of(cause, attempts=4, owed=owed), POLICY, applied, WEEK)
     assert settlement.second_look_in == second_look_in
     assert (settlement.done, settlement.verified, settlement.attempts) == (True, True, 0)
     assert (settlement.applied, settlement.error, settlement.lane) == (applied, None, Lane.CHECK)
 
 
-@given(CHANCE)
-def test_regular_checks_spread(chance: float) -> None:
-    assert 0.9 * POLICY.check_interval <= lifecycle.next_due(POLICY, chance) <= 1.1 * POLICY.check_interval + MINUTE
-
-
 @pytest.mark.parametrize(
     ("expires_in", "due_in"),
-    [(None, POLICY.check_interval), (DAY, DAY), (400 * DAY, POLICY.check_interval), (MINUTE, MINUTE)],
+    [(None, WEEK), (DAY, DAY), (400 * DAY, WEEK), (MINUTE, MINUTE)],
 )
 def test_a_token_that_expires_earlier_brings_the_next_read_nearer(
     expires_in: timedelta | None, due_in: timedelta
 ) -> None:
-    settlement = lifecycle.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, 0.5, expires_in)
+    settlement = lifecycle.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, WEEK, expires_in)
     assert settlement.due_in == due_in
 
 
