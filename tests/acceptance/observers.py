@@ -26,8 +26,8 @@ select i.orcid, i.section, i.key,
   from orcid.items i
 union all
 select r.orcid, 'record', '',
-       md5(jsonb_build_object('state', r.state, 'access', r.access, 'primary_orcid', r.primary_orcid,
-                              'doc', r.doc)::text)
+       md5((jsonb_build_object('state', r.state, 'access', r.access, 'primary_orcid', r.primary_orcid, 'doc', r.doc)
+            || case when r.withheld is null then '{}' else jsonb_build_object('withheld', r.withheld) end)::text)
   from orcid.records r
 union all
 select '', '', '', last::text from orcid_sync.feed_head

@@ -227,7 +227,7 @@ async def open_installation(dsn: str, port: int) -> AsyncIterator[Installation]:
         async with (
             open_database(dsn, workers=4) as first,
             open_database(dsn, workers=4) as second,
-            daemon._intake(settings, first, Metrics(), Draining(), lambda: None),
+            daemon._public(settings, first, Metrics(), Draining(), lambda: None),
         ):
             yield Installation(settings=settings, replicas=[first, second], eye=eye, hand=hand, sim=sim)
     finally:
