@@ -11,7 +11,8 @@ from cli_rig import Cli
 
 from orcid_sync.logs import configure_logging
 
-pytest.register_assert_rewrite("service_rig", "simulator_rig", "researcher")
+pytest.register_assert_rewrite("service_rig", "simulator_rig", "researcher", "connect_rig")
+from connect_rig import asking  # noqa: E402, F401 - a fixture
 from service_rig import bench, registry, settings  # noqa: E402, F401 - fixtures
 
 
