@@ -4,7 +4,7 @@ A new kind of affiliation is one line here. A new shape is a Struct and a functi
 in `rows`, a line here and a CREATE TABLE.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -108,13 +108,13 @@ class Section(Struct, frozen=True):
         """The section's items in ORCID's order; None if the container has no list. Raises MalformedRecord."""
         with shape_of(self.container):
             groups = self.groups(container)
-        return None if groups is None else self._items(groups)
+        return None if groups is None else self.items_of([clean(bytes(raw)) for raw in group] for group in groups)
 
-    def _items(self, groups: Iterator[list[Raw]]) -> Iterator[Item]:
+    def items_of(self, groups: Iterable[list[bytes]]) -> Iterator[Item]:
+        """The items of groups of documents that are fit to be stored, in ORCID's order. Raises MalformedRecord."""
         seen: dict[str, bytes] = {}
         with shape_of(self.container):
-            for group in groups:
-                docs = [clean(bytes(raw)) for raw in group]
+            for docs in groups:
                 heads = [_decode_head(doc) for doc in docs]
                 first = min((head.put_code or 0 for head in heads), default=0)
                 for position, (doc, head) in enumerate(zip(docs, heads, strict=True)):
@@ -138,14 +138,14 @@ class Section(Struct, frozen=True):
         modified = head.last_modified_date.value if head.last_modified_date else None
         return Item(self.name, key, head.put_code, modified, head.visibility, content, content.digest())
 
-    def entry(self, orcid: str, content: Content) -> Entry:
-        """An item's content as rows. Raises MalformedRecord."""
+    def entry(self, orcid: str, content: Content, digest: bytes | None = None) -> Entry:
+        """An item's content as rows; `digest`: if it is known already. Raises MalformedRecord."""
         with shape_of(self.name):
             item = msgspec.json.decode(content.doc, type=self.shape, strict=False)
             detail = (
                 self.detail and content.detail and msgspec.json.decode(content.detail, type=self.detail, strict=False)
             )
-        columns = extract.common(orcid, item, digest=content.digest(), doc=content.doc)
+        columns = extract.common(orcid, item, digest=digest or content.digest(), doc=content.doc)
         if self.key_column == "put_code":
             columns["put_code"] = item.put_code
         if self.shared_table:
