@@ -20,9 +20,12 @@ begin
       execute format('create role %I nologin', reader);
     end if;
   end loop;
+  -- Not yet before a backup is restored on another server: what it grants is in the backup.
+  if to_regprocedure('orcid_sync.grant_readers()') is not null then
+    perform orcid_sync.grant_readers();
+  end if;
 end
 $$;
-select orcid_sync.grant_readers();
 
 -- By default the service runs as the owner of the schemas, which it also migrates. To keep the right to change the schema
 -- away from it, let `orcid-sync migrate` run with the owner's database_url and `orcid-sync serve` with that of a role

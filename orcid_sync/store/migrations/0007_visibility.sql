@@ -5,8 +5,11 @@
 -- them apart, and so that content can take another visibility, or be forgotten, without touching the lines themselves.
 
 alter table orcid.changes add column visibility_before text;
-comment on column orcid.changes.visibility_before is 'Visibility of the item before the change; null of an addition.';
-comment on column orcid.changes.key is 'The item: its put-code, the e-mail address, or empty where a record has only one. A removal of e-mails for good has an empty key and means all e-mails of the iD (the address itself is to be forgotten); those that remain are added again right after.';
+comment on table orcid.changes is 'Every change of the mirror, in the order of commits, as it was for the service. Read it through the view change_feed, which says what it was for the reader.';
+comment on column orcid.changes.visibility_before is 'Visibility of the item before the change; null of an addition, unless an e-mail is added again.';
+comment on column orcid.changes.op is 'added, updated, removed, or withdrawn (it still exists, but not for our access, or for fewer readers).';
+comment on column orcid.changes.reason is 'Why an item went: removed (deleted or hidden by the holder, which cannot be told apart), access-lost, record-deactivated, record-deprecated, record-locked, erased, visibility (restricted to fewer readers). Null otherwise.';
+comment on column orcid.changes.key is 'The item: its put-code, the e-mail address, or empty where a record has only one. An e-mail that goes for good, or is restricted to fewer readers, must not be named any more: then the key is empty and means all e-mails of the iD; those that remain are added again right after.';
 
 create table orcid.change_sides (
   orcid      orcid_sync.orcid_id not null,
@@ -77,6 +80,7 @@ comment on function orcid.sees_limited is 'Whether the present role may see limi
 -- every COPY fails, and /readyz says why.
 create function orcid_sync.protect_items(item_table regclass) returns void
   language plpgsql
+  set search_path = pg_catalog
 as $body$
 begin
   execute format('alter table %s enable row level security', item_table);
@@ -149,7 +153,7 @@ comment on column orcid.change_feed.epoch is 'Identity of the feed''s history.';
 comment on column orcid.change_feed.seq is 'Position: in the order of commits; gap-free for those who may see everything.';
 comment on column orcid.change_feed.orcid is 'The iD.';
 comment on column orcid.change_feed.section is 'Section of the item.';
-comment on column orcid.change_feed.key is 'The item; empty where a record has only one. A removal of e-mails with an empty key means all e-mails of the iD.';
+comment on column orcid.change_feed.key is 'The item; empty where a record has only one. A line about e-mails with an empty key means all e-mails of the iD; those that remain follow.';
 comment on column orcid.change_feed.op is 'added, updated, removed, or withdrawn (it still exists, but not for us or not for this reader).';
 comment on column orcid.change_feed.reason is 'Reason of a removal, as in changes; visibility: the holder restricted it to others than this reader.';
 comment on column orcid.change_feed.fields is 'Columns that differ, of an update.';
@@ -228,6 +232,7 @@ alter view orcid.freshness set (security_invoker = true);
 -- only through them can they be reached, since the schema is closed.
 create function orcid_sync.grant_readers() returns void
   language plpgsql
+  set search_path = pg_catalog
 as $body$
 declare
   reader name;
@@ -255,6 +260,7 @@ comment on function orcid_sync.grant_readers is 'Lets the roles orcid_reader and
 
 create function orcid_sync.grant_service(service name) returns void
   language plpgsql
+  set search_path = pg_catalog
 as $body$
 declare
   owner name := (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'orcid');
