@@ -25,6 +25,8 @@ LINES: list[Line] = [
     ("work", "1", "updated", "public", "public"),
     ("work", "2", "updated", "public", "limited"),
     ("work", "3", "removed", "limited", None),
+    ("email", "a@example.org", "added", None, "public"),
+    ("email", "a@example.org", "updated", "public", "limited"),
 ]
 EXPECTED = [
     (1, None, "public", [("new", "public")]),
@@ -36,6 +38,8 @@ EXPECTED = [
     (7, "public", "public", [("new", "public"), ("old", "public")]),
     (8, "public", "limited", [("new", "limited"), ("old", "limited")]),
     (9, "limited", "limited", [("old", "limited")]),
+    (10, None, "limited", [("new", "limited")]),  # the line itself names the address
+    (11, "limited", "limited", [("new", "limited"), ("old", "limited")]),
 ]
 """Position, visibility before and after, and that of each side."""
 

@@ -30,19 +30,26 @@ update orcid.changes c
          (select s.visibility from orcid.change_sides s where s.orcid = c.orcid and s.seq = c.seq and s.side = 'old'), c.visibility)
  where c.op <> 'added';
 
--- The contents move behind the visibility that the item has now, where it has less of it (fault F61).
-with present as (
-  select distinct on (c.orcid, c.section, c.key) c.orcid, c.section, c.key, c.visibility
-    from orcid.changes c
-   order by c.orcid, c.section, c.key, c.seq desc
-)
+-- What was said moves behind the visibility that the item has now, where it has less of it (fault F61), and so do the
+-- lines about e-mails, whose keys are addresses. Nobody has read this feed as anything but the owner until now.
+create temporary table restricted on commit drop as
+  select p.orcid, p.section, p.key, p.visibility, case p.visibility when 'limited' then '{public}' else '{public,limited}' end::text[] as wider
+    from (
+      select distinct on (c.orcid, c.section, c.key) c.orcid, c.section, c.key, c.visibility
+        from orcid.changes c
+       order by c.orcid, c.section, c.key, c.seq desc
+    ) p
+   where p.visibility is distinct from 'public';
 update orcid.change_sides s
-   set visibility = p.visibility
-  from orcid.changes c
-  join present p on p.orcid = c.orcid and p.section = c.section and p.key = c.key
- where s.orcid = c.orcid and s.seq = c.seq
-   and (s.visibility = 'public' and p.visibility is distinct from 'public'
-        or s.visibility = 'limited' and (p.visibility is null or p.visibility not in ('public', 'limited')));
+   set visibility = r.visibility
+  from restricted r
+  join orcid.changes c on c.orcid = r.orcid and c.section = r.section and c.key = r.key
+ where s.orcid = c.orcid and s.seq = c.seq and s.visibility = any (r.wider);
+update orcid.changes c
+   set visibility = r.visibility, visibility_before = case when c.op <> 'added' then r.visibility end
+  from restricted r
+ where c.section = 'email' and r.section = c.section and r.orcid = c.orcid and r.key = c.key
+   and (c.visibility = any (r.wider) or c.visibility_before = any (r.wider));
 
 drop function orcid.record_as_of;
 drop view orcid.change_feed;
