@@ -13,8 +13,11 @@ from registry_view import ItemKey, Json, RegistryView, items_of, own_part
 SPOILT = {"truncated", "wrong-length", "wrong-shape", "wrong-record", "html", "lost-answer", "reset", "timeout"}
 """Faults after which the reader has learnt nothing."""
 
+FORGETTING = {"access-lost", "record-deactivated", "record-deprecated", "erased"}
+"""Reasons for which history forgets what it said of an iD until then; only the tombstone is told."""
+
 FEED = """
-select seq, orcid, section, key, op, at, old::text as old, new::text as new,
+select seq, orcid, section, key, op, reason, at, old::text as old, new::text as new,
        md5(old::text) as before, md5(new::text) as after
   from orcid.change_feed order by seq
 """
@@ -27,6 +30,7 @@ class Line:
     seq: int
     key: Key
     op: str
+    reason: str | None
     at: Any
     new: Json | None
     before: str | None
@@ -41,6 +45,7 @@ async def read_feed(connection: asyncpg.Connection) -> list[Line]:
             row["seq"],
             (row["orcid"], row["section"], row["key"]),
             row["op"],
+            row["reason"],
             row["at"],
             json.loads(row["new"]) if row["new"] else None,
             row["before"],
@@ -48,6 +53,11 @@ async def read_feed(connection: asyncpg.Connection) -> list[Line]:
         )
         for row in rows
     ]
+
+
+def horizons(feed: list[Line]) -> dict[str, Line]:
+    """Of each iD whose past was forgotten, the last line that says so: everything before it has lost its contents."""
+    return {line.key[0]: line for line in feed if line.reason in FORGETTING}
 
 
 def unannounced(requests: list[Json], notifications: list[Json], *, after_seconds: float = 0.0) -> list[str]:
@@ -72,7 +82,11 @@ def broken_chains(feed: list[Line], last: int) -> Iterator[str]:
     if [line.seq for line in feed] != list(range(1, last + 1)):
         yield f"positions are not 1 to {last}"
     held: dict[Key, str | None] = {}
+    past = horizons(feed)
     for line in feed:
+        if line.key[0] in past and line.seq <= past[line.key[0]].seq:
+            held[line.key] = line.after
+            continue
         before = held.get(line.key)
         if line.before != before:
             yield f"{line.seq}: {line.op} {line.key} begins elsewhere than its last line ended"
@@ -89,6 +103,7 @@ def broken_chains(feed: list[Line], last: int) -> Iterator[str]:
 def torn_snapshots(feed: list[Line], snapshots: Iterable[Snapshot]) -> Iterator[str]:
     """S5, S6: what the mirror held at any moment is what the feed up to its head at that moment tells."""
     lines, held = iter(feed), dict[Key, str]()
+    past = horizons(feed)
     done = 0
     for snapshot in sorted(snapshots, key=lambda one: one.last):
         while done < snapshot.last:
@@ -98,15 +113,17 @@ def torn_snapshots(feed: list[Line], snapshots: Iterable[Snapshot]) -> Iterator[
                 held.pop(line.key, None)
             else:
                 held[line.key] = line.after
-        if held != snapshot.said:
-            wrong = [key for key in held.keys() | snapshot.said.keys() if held.get(key) != snapshot.said.get(key)]
+        wrong = [key for key in held.keys() | snapshot.said.keys() if held.get(key) != snapshot.said.get(key)]
+        if wrong := [key for key in wrong if key[0] not in past or past[key[0]].seq <= snapshot.last]:
             yield f"at position {snapshot.last} mirror and feed differ in {len(wrong)} items, as {wrong[0]}"
 
 
 def misread(feed: list[Line], lines: list[Seen]) -> Iterator[str]:
     """S6: who followed the feed saw every line once, in order, and as it still is."""
-    truth = [(line.seq, line.key, line.op, line.after) for line in feed]
-    seen = [(line.seq, line.key, line.op, line.said) for line in lines]
+    past = horizons(feed)
+    kept = {line.seq for line in feed if line.key[0] not in past or line.seq > past[line.key[0]].seq}
+    truth = [(line.seq, line.key, line.op, line.after) if line.seq in kept else (line.seq, line.op) for line in feed]
+    seen = [(line.seq, line.key, line.op, line.said) if line.seq in kept else (line.seq, line.op) for line in lines]
     if truth != seen:
         wrong = next((a, b) for a, b in zip([*truth, None], [*seen, None], strict=False) if a != b)
         yield f"the online reader saw {len(seen)} of {len(truth)} lines; the first difference: {wrong}"
@@ -117,11 +134,12 @@ async def forgotten_past(
 ) -> list[str]:
     """record_as_of agrees with what was seen at the time."""
     wrong = []
+    past = horizons(feed)
     for snapshot in snapshots:
         if snapshot.last == 0:
             continue
         at = feed[snapshot.last - 1].at
-        for orcid in orcids:
+        for orcid in (one for one in orcids if one not in past or past[one].seq <= snapshot.last):
             rows = await connection.fetch(
                 "select section, key, md5(content::text) as said from orcid.record_as_of($1, $2)", orcid, at
             )
@@ -158,7 +176,9 @@ async def impossible_states(feed: list[Line], histories: Histories, stale: set[s
     Where the Registry itself served old content (`stale`), each section by itself is as it was at some time.
     """
     wrong = []
-    ordered = sorted(feed, key=lambda line: (line.key[0], line.seq))
+    past = horizons(feed)
+    told = [line for line in feed if line.key[0] not in past or line.at >= past[line.key[0]].at]
+    ordered = sorted(told, key=lambda line: (line.key[0], line.seq))
     for orcid, lines in groupby(ordered, key=lambda line: line.key[0]):
         versions = await histories.versions(orcid)
         held: dict[ItemKey, str] = {}
