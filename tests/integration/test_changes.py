@@ -1,7 +1,6 @@
 """The change feed: whatever happens in whatever order, replaying it gives the mirror, and a reader misses nothing."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -9,20 +8,17 @@ from typing import Any
 
 import asyncpg
 import pytest
+from feed_rig import Reader, State, decoded, mirror_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mirroring import apply_record, changeset_of, skeleton, write
-from sample_record import encode, full_forms, keyword, rich_record
+from sample_record import encode, keyword
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.removals import FORGOTTEN
 from orcid_sync.model.sections import ItemKey
-from orcid_sync.store import forgetting
 from orcid_sync.store.database import Database, open_database, transaction
 
-Content = Any
-State = dict[tuple[str, str, str], Content]
-"""What is known of each item: by iD, section and key."""
 Witness = tuple[datetime, str, State]
 """At this moment the mirror held this of that iD."""
 
@@ -67,47 +63,6 @@ def record_of(orcid: str, version: Any) -> tuple[bytes, dict[ItemKey, bytes], st
             record["activities-summary"]["works"]["group"].append({"work-summary": works})
         forms |= {("work", str(one["put-code"])): encode({**one, "short-description": "full"}) for one in works if full}
     return encode(record), forms, access
-
-
-class Reader:
-    """A consumer that asks again and again for what comes after the last position it has seen."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.last = 0
-        self.seen: list[asyncpg.Record] = []
-
-    async def read(self) -> None:
-        """One look at the feed."""
-        async with transaction(self.database.reader) as connection:
-            rows = await connection.fetch("select * from orcid.change_feed where seq > $1 order by seq", self.last)
-        self.seen += rows
-        self.last = rows[-1]["seq"] if rows else self.last
-
-    async def follow(self, done: asyncio.Event) -> None:
-        """Look at the feed all the time until the writers are done, and once more."""
-        while not done.is_set():
-            await self.read()
-            await asyncio.sleep(0)
-        await self.read()
-
-
-def decoded(document: bytes | None) -> Content:
-    return None if document is None else json.loads(document)
-
-
-async def mirror_of(connection: Any) -> State:
-    """The mirror, as the feed speaks of it."""
-    rows = await connection.fetch(
-        """
-        select orcid, section, key, jsonb_build_object('doc', doc, 'detail', detail, 'group_put_code', group_put_code,
-               'group_position', group_position) as content from orcid.items
-        union all
-        select orcid, 'record', '', jsonb_build_object('state', state, 'access', access, 'primary_orcid', primary_orcid,
-               'doc', doc) from orcid.records
-        """
-    )
-    return {(row["orcid"], row["section"], row["key"]): decoded(row["content"]) for row in rows}
 
 
 async def write_all(database: Database, orcid: str, versions: list[Any], witness: list[Witness]) -> None:
@@ -292,53 +247,3 @@ async def test_a_transaction_that_fails_leaves_no_gap(database: Database, sample
     reader = Reader(database)
     await reader.read()
     assert [(change["seq"], change["orcid"]) for change in reader.seen] == [(1, second)]
-
-
-async def test_what_stands_in_a_line_of_the_feed(database: Database) -> None:
-    record, forms = rich_record(), full_forms()
-    await apply_record(database.worker, encode(record), forms, access="read-limited", cause="first-load")
-    reader = Reader(database)
-    await reader.read()
-    first = reader.last
-    record["person"]["keywords"]["keyword"][0]["content"] = "other"
-    record["person"]["keywords"]["keyword"][0]["last-modified-date"]["value"] = 1700000009000
-    record["activities-summary"]["works"]["group"].pop()
-    await apply_record(database.worker, encode(record), access="read-limited", cause="notification")
-    await reader.read()
-    removed, updated = reader.seen[first:]
-    plain = ("section", "key", "op", "reason", "fields", "minor", "visibility", "cause")
-    assert [removed[name] for name in plain] == [
-        *["work", "203", "removed", "removed", [], False, "limited", "notification"]
-    ]
-    assert [updated[name] for name in plain] == [
-        *["keyword", "13", "updated", None, ["modified_at", "content"], False, "public", "notification"]
-    ]
-    assert updated["source_modified_at"].timestamp() == 1700000009.0
-    assert removed["source_modified_at"].timestamp() == 1700000000.999  # the record's: the item has none any more
-    assert (decoded(updated["old"])["doc"]["content"], decoded(updated["new"])["doc"]["content"]) == (
-        *("made-up results", "other"),
-    )
-    assert decoded(removed["old"])["detail"] == json.loads(forms["work", "203"])
-    assert removed["new"] is None
-    assert {change["cause"] for change in reader.seen[:first]} == {"first-load"}
-    assert all(change["epoch"] == removed["epoch"] for change in reader.seen)
-
-
-async def test_a_forgotten_content_is_missing_and_the_history_stays(database: Database, sample_orcids: Any) -> None:
-    (orcid,) = sample_orcids(1)
-    record = skeleton(orcid)
-    record["person"]["keywords"]["keyword"] = [keyword(1, "one")]
-    await apply_record(database.worker, encode(record))
-    async with transaction(database.worker) as connection:
-        then = await connection.fetchval("select max(at) from orcid.changes")
-    record["person"]["keywords"]["keyword"] = [keyword(1, "two"), keyword(2, "one")]
-    await apply_record(database.worker, encode(record))
-    async with transaction(database.worker) as connection:
-        assert await forgetting.forget_all(connection, orcid) == 5
-    reader = Reader(database)
-    await reader.read()
-    assert [change["op"] for change in reader.seen] == ["added", "added", "updated", "added"]
-    assert {change["old"] or change["new"] for change in reader.seen} == {None}
-    async with transaction(database.reader) as connection:
-        rows = await connection.fetch("select section, key from orcid.record_as_of($1, $2)", orcid, then)
-    assert [tuple(row) for row in rows] == [("record", "")]
