@@ -386,4 +386,43 @@ MUTANTS = [
             "  or 'public' in (visibility, visibility_before)\n",
         ),
     ),
+    mutant(
+        "erase-without-fence",
+        "a worker that had read before an erasure writes the person down again after it",
+        "tests/integration/test_erasure.py -k has_read",
+        ("orcid_sync/store/erasure.sql", "set lease_no = lease_no + 1, lease_until", "set lease_until"),
+        (
+            "orcid_sync/service/reconcile.py",
+            "            for effect in finding.effects:\n                await effect(connection, lease.orcid)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "erase-without-waiting",
+        "an erasure does not wait for a worker that is writing, and misses what that writes",
+        "tests/integration/test_erasure.py -k is_writing",
+        ("orcid_sync/store/erasure.sql", "where orcid = :orcid for update;", "where orcid = :orcid;"),
+    ),
+    mutant(
+        "erased-but-in-history",
+        "an erasure takes the record, but not what the feed says of its past",
+        "tests/integration/test_erasure.py -k left_in_any_table",
+        (
+            "orcid_sync/store/erasure.py",
+            'deleted["orcid.change_contents"] = await forgetting.forget_all(connection, orcid)',
+            'deleted["orcid.change_contents"] = 0 * await forgetting.forget_limited(connection, orcid)',
+        ),
+    ),
+    mutant(
+        "erased-come-back",
+        "who was never erased in the restored backup is not erased again",
+        "tests/integration/test_erasure_log.py -k nobody_back",
+        ("orcid_sync/store/erasure.sql", "coalesce(erased_at < :at, true)", "erased_at < :at"),
+    ),
+    mutant(
+        "chain-without-links",
+        "an entry's hash does not cover the one before it, so that the past can be rewritten entry by entry",
+        "tests/unit/test_chain.py",
+        ("orcid_sync/model/chain.py", "sha256(previous + canonical(content))", "sha256(canonical(content))"),
+    ),
 ]
