@@ -29,7 +29,7 @@ _ADDRESS: Final = re.compile(r"/connect/([A-Za-z0-9._-]{1,128})(?:/([a-z]{1,20})
 
 _WAYS: Final[Mapping[str, Mapping[str, str]]] = {
     "sign-in": {"show_login": "true"},
-    "register": {"show_login": "false"},
+    "register": {"show_login": "false", "orcid": ""},
     "other": {"show_login": "true", "prompt": "login"},  # whoever is signed in at ORCID is not the one who was meant
 }
 """The buttons, and how each of them has ORCID begin (contract section 2.4)."""
@@ -119,20 +119,23 @@ class Connecting:
                 expires_at=datetime.fromtimestamp(link.expires, UTC),
                 lasts=timedelta(seconds=BROWSER_SECONDS),
             )
-        wishes = {name: getattr(invitation, name) or "" for name in ("lang", "given_names", "family_names", "email")}
         response = desk.lead(
             authorize_url(
                 desk.web_url,
                 client_id=desk.client_id,
                 redirect_uri=desk.redirect_uri,
                 state=state,
-                orcid=invitation.granted_orcid or invitation.orcid or "",
-                **wishes,
-                **way,
+                **(_wishes(invitation) | way),
             )
         )
         desk.cookies.keep(response, desk.cookies.browser, browser, BROWSER_SECONDS)
         return response
+
+
+def _wishes(invitation: Invitation) -> dict[str, str]:
+    """What ORCID's forms are filled with, and their language."""
+    wishes = {name: getattr(invitation, name) for name in ("lang", "given_names", "family_names", "email")}
+    return wishes | {"orcid": invitation.granted_orcid or invitation.orcid}
 
 
 def _is_used(invitation: Invitation) -> bool:
