@@ -33,6 +33,7 @@ from orcid_sync.service.finding import Finding
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.listeners import allow_connections, internal_listener
 from orcid_sync.service.metrics import Metrics
+from orcid_sync.service.nets import make_net_jobs
 from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
@@ -189,6 +190,12 @@ async def _working(
             key_version=settings.webhook_key_version if settings.webhooks else None,
             check_interval=check_interval,
             log_of_erasures=settings.erasure_log,
+        )
+        jobs += make_net_jobs(
+            registry,
+            search_every=timedelta(hours=settings.search_interval_hours),
+            file=settings.modified_file,
+            file_every=timedelta(hours=settings.modified_file_interval_hours),
         )
         scheduler = schedule(jobs, Sweeper(database, heartbeats))
         scheduler.start()

@@ -47,7 +47,9 @@ class Means(Struct, frozen=True, kw_only=True):
     second_look: bool = True
     search_every: float | None = None
     search_size: int = 250
-    """iDs that one search asks for."""
+    """iDs that one search asks for with a common date."""
+    search_each_size: int = 60
+    """iDs that one search asks for with a date of their own."""
     search_lag: float = 10 * MINUTE
     """How far ORCID's index is behind (contract section 6)."""
     search_overlap: float = 2 * HOUR
@@ -122,16 +124,17 @@ def _requests(population: Population, means: Means) -> Iterator[tuple[str, float
     yield "notifications", notices
     yield "second looks", notices * means.second_look
     yield "full forms", changes
+    unnoticed = changes * population.notices_per_change * (means.lost if means.webhooks else 1.0)
     yield "routine reads", _routine_reads(population, means)
     if means.search_every:
-        public = population.connected * (1 - population.limited_share)
-        found = changes * population.notices_per_change * (1 - population.limited_share)
-        yield "searches", math.ceil(public / means.search_size) / means.search_every if public else 0.0
-        # Each change is found by every sweep whose window still reaches back to it.
-        yield "reads after searches", found * (1 + means.search_overlap / means.search_every)
-    if means.file_every:
-        unnoticed = means.lost if means.webhooks else 1.0
-        yield "reads after the file", changes * population.notices_per_change * unnoticed
+        # One search tells whether the index is alive; each change is found by every sweep whose window still reaches
+        # back to it, and asked for again with its own date.
+        found = changes * population.notices_per_change * (1 + means.search_overlap / means.search_every)
+        sweep = 1 + math.ceil(population.connected / means.search_size)
+        yield "searches", sweep / means.search_every + found / means.search_each_size
+        yield "reads after searches", unnoticed
+    elif means.file_every:
+        yield "reads after the file", unnoticed
 
 
 def _routine_reads(population: Population, means: Means) -> float:

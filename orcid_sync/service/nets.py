@@ -17,7 +17,9 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.registry import searching
 from orcid_sync.registry.client import Registry
+from orcid_sync.registry.lanes import in_lane
 from orcid_sync.registry.modified_file import open_modified
+from orcid_sync.service.scheduler import Job
 from orcid_sync.store import nets, queue
 from orcid_sync.store.database import Database, transaction
 from orcid_sync.store.nets import NetLost, Sweep
@@ -40,6 +42,16 @@ MARGIN = timedelta(hours=1)
 """How far the list is read behind where the last run began, for it is not written in an instant."""
 
 log = structlog.get_logger(__name__)
+
+
+def make_net_jobs(registry: Registry, *, search_every: timedelta, file: str | None, file_every: timedelta) -> list[Job]:
+    """The nets that are switched on: search unless its interval is nothing, the list if it is somewhere."""
+    jobs = []
+    if search_every:
+        jobs.append(Job("search-net", search_every, partial(sweep_search, registry=registry), brief=False))
+    if file is not None:
+        jobs.append(Job("file-net", file_every, partial(sweep_file, source=file), brief=False))
+    return jobs
 
 
 async def sweep_search(database: Database, registry: Registry) -> Counts:
@@ -123,11 +135,15 @@ async def sweep_file(database: Database, source: str) -> Counts:
 
 @asynccontextmanager
 async def _leased(database: Database, name: str) -> AsyncIterator[Sweep | None]:
-    """The net for this replica, given back if the sweep is cut short; None if another replica has it."""
+    """The net for this replica, given back if the sweep is cut short; None if another replica has it.
+
+    What is asked inside is asked in the lowest lane: nets can wait.
+    """
     async with transaction(database.worker) as connection:
         sweep = await nets.lease(connection, name)
     try:
-        yield sweep
+        with in_lane(Lane.SWEEP):
+            yield sweep
     except NetLost:
         log.info("net taken over by another replica", net=name)
     except BaseException:

@@ -1,4 +1,4 @@
-"""The scheduled sweeps. When an iD is checked again is its queue row's `due_at`; what is left to schedule is little.
+"""The scheduled jobs. When an iD is checked again is its queue row's `due_at`; what is left to schedule is little.
 
 APScheduler drops a run that starts more than a second late unless it is told not to (fault F22); and a run is believed
 only if its row in `runs` says so.
@@ -7,11 +7,14 @@ only if its row in `runs` says so.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from orcid_sync.registry.errors import Paused, RegistryError
+from orcid_sync.registry.modified_file import ModifiedFileUnusable
 from orcid_sync.service import erasure_log
 from orcid_sync.service.erasure_log import ErasureLogUnusable
 from orcid_sync.service.health import Heartbeats
@@ -29,40 +32,64 @@ from orcid_sync.store.database import (
 KEEP_RUNS = timedelta(days=30)
 
 Sweep = Callable[[AnyConnection], Awaitable[int]]
+"""Returns how many rows it touched."""
 
-FAILURES = (DatabaseUnavailable, DatabaseRefused, ErasureLogUnusable)
-"""What can keep a sweep from its work."""
+Work = Callable[[Database], Awaitable[Mapping[str, int]]]
+"""Returns what it counted."""
+
+FAILURES = (DatabaseUnavailable, DatabaseRefused, ErasureLogUnusable, ModifiedFileUnusable, RegistryError, Paused)
+"""What can keep a job from its work."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A sweep and how often it runs."""
+    """Something to do, and how often."""
 
     name: str
     every: timedelta
-    sweep: Sweep
-    in_transaction: bool = True
-    """False of what cannot be in one, or needs longer than a statement may: it gets a connection of its own."""
+    work: Work
+    brief: bool = True
+    """Whether it hangs if it takes longer than its interval."""
+
+
+def sweeping(sweep: Sweep) -> Work:
+    """A sweep in a transaction of its own."""
+
+    async def work(database: Database) -> Mapping[str, int]:
+        async with transaction(database.worker) as connection:
+            return {"rows": await sweep(connection)}
+
+    return work
+
+
+def maintaining(sweep: Sweep) -> Work:
+    """A sweep that cannot be in a transaction, or needs longer than a statement may: on a connection of its own."""
+
+    async def work(database: Database) -> Mapping[str, int]:
+        async with connect(database.dsn, MAINTENANCE) as connection:
+            return {"rows": await sweep(connection)}
+
+    return work
 
 
 def make_jobs(*, key_version: int | None, check_interval: timedelta, log_of_erasures: Path | None = None) -> list[Job]:
-    """The sweeps of this installation; `key_version` is None if webhooks are switched off."""
+    """The jobs of every installation; `key_version` is None if webhooks are switched off."""
     jobs = [
-        Job("overdue-checks", timedelta(hours=1), lambda c: sweeps.bring_checks_nearer(c, interval=check_interval)),
-        Job("left-behind", timedelta(minutes=5), sweeps.mark_left_behind),
-        Job(residue.JOB, timedelta(hours=1), residue.clear, in_transaction=False),
-        Job("old-runs", timedelta(days=1), lambda c: sweeps.forget_runs(c, keep=KEEP_RUNS)),
+        Job(
+            "overdue-checks", timedelta(hours=1), sweeping(partial(sweeps.bring_checks_nearer, interval=check_interval))
+        ),
+        Job("left-behind", timedelta(minutes=5), sweeping(sweeps.mark_left_behind)),
+        Job(residue.JOB, timedelta(hours=1), maintaining(residue.clear), brief=False),
+        Job("old-runs", timedelta(days=1), sweeping(partial(sweeps.forget_runs, keep=KEEP_RUNS))),
     ]
     if key_version is not None:
-        version = key_version
-        jobs.append(
-            Job("missing-webhooks", timedelta(minutes=5), lambda c: sweeps.mark_without_webhook(c, key_version=version))
-        )
+        missing = partial(sweeps.mark_without_webhook, key_version=key_version)
+        jobs.append(Job("missing-webhooks", timedelta(minutes=5), sweeping(missing)))
     if log_of_erasures is not None:
-        path = log_of_erasures
-        jobs.append(Job("erasure-log", timedelta(minutes=5), lambda c: erasure_log.write_missing(c, path)))
+        missing = partial(erasure_log.write_missing, path=log_of_erasures)
+        jobs.append(Job("erasure-log", timedelta(minutes=5), sweeping(missing)))
     return jobs
 
 
@@ -75,21 +102,21 @@ class Sweeper:
 
     async def run(self, job: Job) -> Mapping[str, int]:
         """One run; a failure is written down, and the next run comes as planned."""
-        self._heartbeats.beat(job.name, period=job.every.total_seconds())
-        outcome: dict[str, int] = {}
+        if job.brief:
+            self._heartbeats.beat(job.name, period=job.every.total_seconds())
+        outcome: Mapping[str, int] = {}
         try:
             async with transaction(self._database.worker) as connection:
                 number = await runs.begin(connection, job.name)
-            outcome = await self._sweep(job, number)
+            outcome = await self._work(job, number)
         except FAILURES as error:
-            log.warning("sweep failed", job=job.name, reason=str(error))
+            log.warning("job failed", job=job.name, reason=str(error))
         return outcome
 
-    async def _sweep(self, job: Job, number: int) -> dict[str, int]:
-        opened = transaction(self._database.worker) if job.in_transaction else connect(self._database.dsn, MAINTENANCE)
+    async def _work(self, job: Job, number: int) -> Mapping[str, int]:
         try:
-            async with opened as connection:
-                outcome = {"rows": await job.sweep(connection)}
+            outcome = await job.work(self._database)
+            async with transaction(self._database.worker) as connection:
                 await runs.finish(connection, number, outcome=outcome)
         except FAILURES as error:
             async with transaction(self._database.worker) as connection:
