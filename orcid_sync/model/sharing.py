@@ -6,6 +6,7 @@ use goes to the others, the better lanes first. Nothing of this makes more of wh
 """
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
@@ -83,15 +84,16 @@ class Turns(Struct, frozen=True):
 
     def order(self) -> tuple[Lane, ...]:
         """The lanes, the next one first; of equals, the better one."""
-        return tuple(sorted(Lane, key=lambda lane: (max(self.clocks[lane], self.served), lane)))
+        return tuple(sorted(Lane, key=lambda lane: (self._start(lane), lane)))
 
     def after(self, leased: Iterable[Lane]) -> "Turns":
-        """When these got places, one after the other."""
-        served, clocks = self.served, list(self.clocks)
-        for lane in leased:
-            served = max(clocks[lane], served)
-            clocks[lane] = served + 1 / SHARES[lane].weight
-        return Turns(served, tuple(clocks))
+        """When these got places in one go. Whoever got many at once, because many were free, pays for all of them."""
+        counts = Counter(leased)
+        clocks = [self._start(lane) + counts[lane] / SHARES[lane].weight for lane in Lane]
+        return Turns(max(map(self._start, counts), default=self.served), tuple(clocks))
+
+    def _start(self, lane: Lane) -> float:
+        return max(self.clocks[lane], self.served)
 
 
 def kept(capacity: int) -> int:

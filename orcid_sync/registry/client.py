@@ -293,7 +293,7 @@ class Registry:
 def _may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed in a moment (contract section 4.3)."""
     if isinstance(error, Busy):
-        return not isinstance(error, UsedUp) and (error.retry_after or 0.0) <= LONGEST_PAUSE
+        return (error.retry_after or 0.0) <= LONGEST_PAUSE
     return isinstance(error, Unavailable)
 
 

@@ -16,10 +16,10 @@
     ├── about the request
     │   └── BadRequest      our own mistake, mostly the base address: tell a person
     ├── about ourselves
-    │   └── Paused          not sent: the pace lets nothing pass for a while
+    │   └── Paused          not sent: the pace lets nothing pass for a while; try when it does
+    │       └── UsedUp      sent, but the day's quota was used up: the same
     └── about the answer
         ├── Busy            slow down
-        │   └── UsedUp      wait until the Registry counts another day
         ├── Unavailable     no trustworthy answer: try again later
         ├── Malformed       ORCID's answer has another shape than the contract says
         ├── WrongRecord     the answer is about another record
@@ -148,12 +148,12 @@ class Busy(RegistryError):
         self.retry_after = retry_after
 
 
-class UsedUp(Busy):
-    """The Registry says that our daily quota is used up."""
-
-
 class Paused(RegistryError):
     """Requests to the Registry are paused: it is away, asked for silence, or the day's budget is used up."""
+
+
+class UsedUp(Paused):
+    """The Registry says that our daily quota is used up."""
 
 
 class Unavailable(RegistryError):

@@ -75,7 +75,7 @@ def _refusal(
     facts: dict[str, Any] = {"status": status, "error_code": code, "oauth_error": word}
     kind = error_class(status, code, word)
     if kind is Busy:
-        return (UsedUp if _is_used_up(status, body) else Busy)(retry_after=retry_after(headers), **facts)
+        return UsedUp(**facts) if _is_used_up(status, body) else Busy(retry_after=retry_after(headers), **facts)
     if members is None and status >= 400:
         return Unavailable("the answer is not the Registry's own JSON", **facts)
     if request.endpoint in _OAUTH_ENDPOINTS:

@@ -72,14 +72,13 @@ class SharedPace:
 
     async def _moment(self, lane: Lane, waiting: "_Waiting", clock: Callable[[], float]) -> float:
         while (moment := waiting.take(clock())) is None:
+            await asyncio.sleep(waiting.ask_at - clock())
             async with statements(self._pool) as connection:
                 booking = await pace.reserve(connection, self._client_id, self._terms, lane=lane, wanted=waiting.number)
-            waiting.booked.extend(clock() + seconds for seconds in booking.waits())
             self._tell_of_the_budget(booking)
             if booking.pause > LONGEST_PAUSE:
                 raise Paused
-            if not booking.given:
-                await asyncio.sleep(booking.pause or max(booking.again, ASK_AGAIN))
+            waiting.keep(booking, clock())
         return moment
 
     async def admission(self) -> Admission:
@@ -144,6 +143,7 @@ class _Waiting:
     def __init__(self) -> None:
         self.number = 0
         self.booked: deque[float] = deque()
+        self.ask_at = 0.0
         self.door = asyncio.Lock()
 
     def __enter__(self) -> None:
@@ -151,6 +151,11 @@ class _Waiting:
 
     def __exit__(self, *_: object) -> None:
         self.number -= 1
+
+    def keep(self, booking: Booking, now: float) -> None:
+        """Keep the moments that were given, and when to ask for more if they were fewer than wanted."""
+        self.booked.extend(now + seconds for seconds in booking.waits())
+        self.ask_at = now + (booking.pause or max(booking.again, ASK_AGAIN)) if booking.given < self.number else 0.0
 
     def take(self, now: float) -> float | None:
         """A moment that was booked and not taken; what has lapsed is forgotten, or it would be a burst later."""

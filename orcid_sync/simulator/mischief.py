@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -27,16 +28,21 @@ async def before(faults: Mapping[str, Fault]) -> Answer | None:
         raise ConnectionTornDown
     if "error" in faults:
         options = faults["error"].options
-        return _error(int(options.get("status", 503)), html=bool(options.get("html", False)))
+        return _error(int(options.get("status", 503)), options)
     return answers.page(200) if "html" in faults else None
 
 
-def _error(status: int, *, html: bool) -> Answer:
+def _error(status: int, options: Mapping[str, Any]) -> Answer:
     if status == 429:
-        return answers.plain(429, "Too Many Requests. You have exceeded the daily quota of the public API.")
-    if status == 500 and not html:
+        return over_quota() if options.get("daily") else answers.plain(429, "Too Many Requests")
+    if status == 500 and not options.get("html"):
         return answers.json_answer(500, error_body(9008))
     return answers.page(status)
+
+
+def over_quota() -> Answer:
+    """What a caller hears whose daily quota is used up (contract section 5)."""
+    return answers.plain(429, "Too Many Requests. You have exceeded the daily quota of the public API.")
 
 
 def spoil(answer: Answer, faults: Mapping[str, Fault]) -> Answer:

@@ -56,7 +56,7 @@ class FrontDoor:
             await asyncio.sleep(wait)
         over = call.on_public_host and token is None and world.quota is not None
         if over and world.quota is not None and not world.quota.take(anonymous, world.clock.now()):
-            return answers.plain(429, "Too Many Requests. You have exceeded the daily quota of the public API.")
+            return mischief.over_quota()
         return None
 
     def _note(self, call: Call, route: Route, status: int, faults: dict[str, Fault], began_ms: int) -> None:

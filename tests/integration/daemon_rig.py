@@ -87,13 +87,19 @@ async def all_admitted() -> Admission:
 
 @asynccontextmanager
 async def working(
-    bench: Bench, *, lease: float = 60, poll: float = 0.2, capacity: int = 4, reconcile: Any = None
+    bench: Bench,
+    *,
+    lease: float = 60,
+    poll: float = 0.2,
+    capacity: int = 4,
+    reconcile: Any = None,
+    admission: Any = all_admitted,
 ) -> AsyncIterator[Worker]:
     """A worker that runs, as the daemon has it."""
     worker = Worker(
         bench.database,
         reconcile or bench.reconciler.reconcile,
-        all_admitted,
+        admission,
         capacity=capacity,
         lease=timedelta(seconds=lease),
         poll_seconds=poll,

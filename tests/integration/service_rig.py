@@ -296,7 +296,13 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """The service's parts as the daemon composes them, but without its loops."""
     metrics, vault = Metrics(), Vault(settings.key_ring)
-    pace = SharedPace(database.worker, CLIENT_ID, rate=settings.requests_per_second, burst=settings.burst)
+    pace = SharedPace(
+        database.worker,
+        CLIENT_ID,
+        rate=settings.requests_per_second,
+        burst=settings.burst,
+        waited=metrics.count_slot,
+    )
     account = Account(
         api_url=registry.api_url, web_url=registry.web_url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET
     )

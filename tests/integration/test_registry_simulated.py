@@ -24,6 +24,7 @@ from orcid_sync.registry.errors import (
     ScopeNotGranted,
     Unauthorized,
     Unavailable,
+    UsedUp,
     Unclaimed,
     WrongRecord,
 )
@@ -221,6 +222,7 @@ FAULTS: list[tuple[str, dict[str, Any], type[RegistryError]]] = [
     ("slow-drip", {"seconds": 30}, Unavailable),
     ("timeout", {}, Unavailable),
     ("error", {"status": 429}, Busy),
+    ("error", {"status": 429, "daily": True}, UsedUp),
     ("error", {"status": 500}, Unavailable),
     ("error", {"status": 500, "html": True}, Unavailable),
     ("error", {"status": 502}, Unavailable),

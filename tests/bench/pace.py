@@ -1,0 +1,160 @@
+"""How exactly replicas keep to one pace: rate used, worst window, share of each lane, waits; as ratios to the settings.
+
+    python tests/bench/pace.py [--seconds 20]
+
+Each replica is a process of its own in which requests of several lanes wait for their moment all the time (a backlog).
+Wanted with one replica and with three: at least 95 % of the rate used, and in no window of w seconds more than
+rate * w + burst; every lane with work gets its weight or more; somebody's only notification hardly waits.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import uvloop
+from rig import fresh_database, show
+
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sharing import SHARES
+from orcid_sync.service.shared import SharedPace
+from orcid_sync.store.database import open_database
+
+CLIENT = "APP-MADEUPCLIENT0000"
+BURST = 8
+WINDOWS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
+LATE = 0.02
+"""Sent so much later than it was booked (an event loop's turn), a request falls into the window of later ones."""
+
+Sent = list[tuple[float, Lane, float]]
+"""When it was sent, in which lane, after which wait."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """So many processes, in each of which so many requests of each lane wait at any time."""
+
+    name: str
+    replicas: int
+    rate: float
+    waiting: Mapping[Lane, int]
+    rare: bool = False
+    """A single notification now and then besides, from one of the processes."""
+
+
+ALL = dict.fromkeys(Lane, 6)
+BULK = {Lane.FIRST_LOAD: 12, Lane.SWEEP: 12}
+
+SCENARIOS = [
+    Scenario("sweep alone, 1 replica", 1, 24, {Lane.SWEEP: 8}),
+    Scenario("sweep alone, 3 replicas", 3, 24, {Lane.SWEEP: 8}),
+    Scenario("all lanes, 1 replica", 1, 24, ALL),
+    Scenario("all lanes, 3 replicas", 3, 24, ALL),
+    Scenario("storm and checks, 3 replicas", 3, 24, {Lane.NOTIFICATION: 40, Lane.CHECK: 8}),
+    Scenario("first load, sweep, rare notifications", 3, 24, BULK, rare=True),
+    Scenario("200 requests/s, 3 replicas", 3, 200, dict.fromkeys(Lane, 40)),
+]
+
+
+async def _ask(dsn: str, scenario: Scenario, seconds: float, *, first: bool) -> Sent:
+    sent: Sent = []
+    async with open_database(dsn, workers=4) as database:
+        pace = SharedPace(database.worker, CLIENT, rate=scenario.rate, burst=BURST)
+        end = time.monotonic() + seconds
+
+        async def request(lane: Lane, every: float = 0.0) -> None:
+            while (began := time.monotonic()) < end:
+                await pace.slot(lane)
+                sent.append((time.time(), lane, time.monotonic() - began))
+                await asyncio.sleep(every)
+
+        async with asyncio.TaskGroup() as group:
+            for lane, number in scenario.waiting.items():
+                for _ in range(number):
+                    group.create_task(request(lane))
+            if scenario.rare and first:
+                group.create_task(request(Lane.NOTIFICATION, every=0.7))
+    return sent
+
+
+def _replica(dsn: str, scenario: Scenario, seconds: float, first: bool, answers: "multiprocessing.Queue[Sent]") -> None:  # noqa: FBT001 - a process's arguments
+    answers.put(uvloop.run(_ask(dsn, scenario, seconds, first=first)))
+
+
+def run(dsn: str, scenario: Scenario, seconds: float) -> Sent:
+    """What the replicas sent, in order, while all of them were at it."""
+    context = multiprocessing.get_context("spawn")
+    answers: multiprocessing.Queue[Sent] = context.Queue()
+    replicas = [
+        context.Process(target=_replica, args=(dsn, scenario, seconds, number == 0, answers), daemon=True)
+        for number in range(scenario.replicas)
+    ]
+    for replica in replicas:
+        replica.start()
+    each = [answers.get() for _ in replicas]
+    for replica in replicas:
+        replica.join()
+    begin = max(min(at for at, _, _ in sent) for sent in each)
+    end = min(max(at for at, _, _ in sent) for sent in each)
+    return sorted(one for sent in each for one in sent if begin + 1 <= one[0] <= end - 1)
+
+
+def worst_window(moments: Sequence[float], rate: float) -> float:
+    """The most that was sent in any window, as a ratio to what may be sent in it."""
+    worst = 0.0
+    for window in WINDOWS:
+        start = 0
+        for end, moment in enumerate(moments):
+            while moments[start] <= moment - window:
+                start += 1
+            worst = max(worst, (end - start + 1) / (rate * (window + LATE) + BURST))
+    return worst
+
+
+def judge(scenario: Scenario, sent: Sent) -> tuple[list[str], bool]:
+    """A line of the table, and whether it is as wanted."""
+    moments = [at for at, _, _ in sent]
+    used = (len(sent) - 1) / (moments[-1] - moments[0]) / scenario.rate
+    worst = worst_window(moments, scenario.rate)
+    counts = Counter(lane for _, lane, _ in sent)
+    shares = {lane: counts[lane] / len(sent) for lane in sorted(counts)}
+    fair = all(shares[lane] >= 0.9 * SHARES[lane].weight for lane in scenario.waiting)
+    waits = sorted(wait for _, lane, wait in sent if lane is Lane.NOTIFICATION)
+    waited = f"{statistics.median(waits):.2f} / {waits[-1]:.2f}" if waits else ""
+    line = [
+        scenario.name,
+        f"{used:.3f}",
+        f"{worst:.3f}",
+        " ".join(f"{share:.0%}" for share in shares.values()),
+        "/".join(lane.name.lower()[0] for lane in shares),
+        waited,
+    ]
+    return line, 0.95 <= used <= 1.02 and worst <= 1.0 and fair
+
+
+def main() -> int:
+    """Run the benchmark; 0 if everything is as wanted."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--seconds", type=float, default=20.0)
+    chosen = options.parse_args()
+    lines, well = [], True
+    for scenario in SCENARIOS:
+        with fresh_database() as dsn:
+            line, good = judge(scenario, run(dsn, scenario, chosen.seconds))
+        lines.append([*line, "yes" if good else "NO"])
+        well &= good
+    show(
+        "The pace (ratios: 1 is what is configured)",
+        ["", "used", "worst window", "shares", "of lanes", "notification waits, s: median / worst", "as wanted"],
+        lines,
+    )
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
