@@ -90,12 +90,18 @@ async def connect_orcids(
     queries = load_queries("connections")
     orcids = [entry.orcid for entry in given]
     async with connection.transaction():
-        new = [row["orcid"] async for row in queries.make_known(connection, orcids=orcids)]
+        new = await make_known(connection, orcids)
         await queries.lock_rows(connection, orcids=orcids)
         connected = queries.connect_orcids(connection, orcids=orcids, new=new, **_columns(given))
         rows = [row async for row in connected]
         await ledger.record_all(connection, [_granted(row, by, learnt) for row in rows if _is_news(row)])
     return {row["orcid"]: Outcome(row["outcome"]) for row in rows}
+
+
+async def make_known(connection: AnyConnection, orcids: Collection[Orcid]) -> list[Orcid]:
+    """Rows for iDs that have none, as if they had been disconnected; returns those. Part of something greater."""
+    rows = load_queries("connections").make_known(connection, orcids=sorted(orcids))
+    return [row["orcid"] async for row in rows]
 
 
 async def sealed_tokens(connection: AnyConnection, orcids: Collection[Orcid]) -> dict[Orcid, str]:
@@ -130,7 +136,7 @@ async def retire_unwanted(connection: AnyConnection, orcid: Orcid, access_token:
     """
     queries = load_queries("connections")
     async with connection.transaction():
-        _ = [row async for row in queries.make_known(connection, orcids=[orcid])]
+        await make_known(connection, [orcid])
         await queries.lock_rows(connection, orcids=[orcid])
         await queries.retire_unwanted(connection, orcid=orcid, access_token=access_token)
         await queue.mark_due(connection, [orcid], lane=Lane.OPERATOR, delay=timedelta())
@@ -144,7 +150,7 @@ async def adopt_orphans(connection: AnyConnection, orcids: Collection[Orcid], *,
     """
     queries = load_queries("connections")
     async with connection.transaction():
-        new = [row["orcid"] async for row in queries.make_known(connection, orcids=sorted(orcids))]
+        new = await make_known(connection, orcids)
         await queries.adopt_orphans(connection, orcids=new, key_version=key_version)
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from orcid_sync.model.erasure import farewell
+from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sections import SECTIONS
-from orcid_sync.store import certificates, changes, forgetting, invitations, ledger, mirror
+from orcid_sync.store import certificates, changes, connections, forgetting, invitations, ledger, mirror
 from orcid_sync.store.certificates import Certificate
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.ledger import Note
@@ -23,7 +24,7 @@ _queries = load_queries("erasure")
 
 
 class NotKnown(Exception):
-    """The iD was never connected, so nothing is known of it."""
+    """The iD was neither connected nor invited, so nothing is known of it."""
 
     def __init__(self, orcid: str) -> None:
         super().__init__(f"{orcid} was never connected: there is nothing to erase.")
@@ -36,6 +37,8 @@ async def erase(connection: AnyConnection, orcid: str, *, by: str, learnt: str) 
     Raises NotKnown.
     """
     async with connection.transaction():
+        if await _queries.invited(connection, orcid=orcid):
+            await connections.make_known(connection, [Orcid(orcid)])
         if not await _lock(connection, orcid):
             raise NotKnown(orcid)
         return await _erase(connection, orcid, by, learnt)

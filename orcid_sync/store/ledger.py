@@ -16,7 +16,7 @@ from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.queries import load_queries
 
 PAGE = 1_000
-"""Entries read at a time."""
+"""Entries read or written at a time."""
 
 _queries = load_queries("ledger")
 
@@ -71,10 +71,18 @@ async def record_all(connection: AnyConnection, notes: Sequence[Note]) -> Head:
     if not notes:
         return await noted_head(connection, "consents")
     head = await lock_head(connection, "consents")
-    links = list(_chained(head, notes))
+    end = head.end
+    for start in range(0, len(notes), PAGE):
+        # Not all at once: hashing 100,000 takes seconds, in which the transaction would lie idle.
+        end = await _append(connection, end, head.at, notes[start : start + PAGE])
+    return end
+
+
+async def _append(connection: AnyConnection, end: Head, at: datetime, notes: Sequence[Note]) -> Head:
+    links = list(_chained(end, at, notes))
     await _queries.append(
         connection,
-        at=head.at,
+        at=at,
         numbers=[link.number for link in links],
         hashes=[link.hash for link in links],
         orcids=[note.orcid for note in notes],
@@ -130,10 +138,9 @@ def content_of(entry: Entry) -> dict[str, Value]:
     return {name: value for name, value in msgspec.structs.asdict(entry).items() if name != "hash"}
 
 
-def _chained(head: LockedHead, notes: Sequence[Note]) -> Iterator[Link]:
-    end = head.end
+def _chained(end: Head, at: datetime, notes: Sequence[Note]) -> Iterator[Link]:
     for note in notes:
-        content = {**msgspec.structs.asdict(note), "number": end.number + 1, "at": head.at}
+        content = {**msgspec.structs.asdict(note), "number": end.number + 1, "at": at}
         link = extend(end, content)
         yield link
         end = Head(link.number, link.hash)

@@ -227,6 +227,21 @@ async def test_who_was_never_connected_cannot_be_erased(connection: asyncpg.Conn
     assert await certificates.read(connection) == []
 
 
+async def test_who_was_only_invited_can_be_erased(connection: asyncpg.Connection) -> None:
+    """They are named in the invitation, and need never have answered it."""
+    await connection.execute(
+        "insert into orcid_sync.invitations (person_id, given_names, email, orcid, expires_at)"
+        " values ('p1', $1, $1, $2, now())",
+        MARKER,
+        HERE,
+    )
+
+    certificate = await erase_here(connection)
+
+    assert certificate.deleted == {"orcid_sync.invitations": 1}
+    assert await places(connection) == []
+
+
 async def test_who_left_long_ago_can_be_erased_later(person: asyncpg.Connection) -> None:
     await disconnect_orcids(person, [HERE])
     await person.execute("delete from orcid_sync.retired_tokens")
