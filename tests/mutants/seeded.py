@@ -16,6 +16,7 @@ RECONCILE = "tests/integration/test_reconcile"
 QUEUE = "orcid_sync/store/queue.sql"
 RECONCILER = "orcid_sync/service/reconcile.py"
 LIFECYCLE = "orcid_sync/model/lifecycle.py"
+PACE = "orcid_sync/store/pace.sql"
 VISIBILITY = "orcid_sync/store/migrations/0007_visibility.sql"
 
 
@@ -424,5 +425,33 @@ MUTANTS = [
         "an entry's hash does not cover the one before it, so that the past can be rewritten entry by entry",
         "tests/unit/test_chain.py",
         ("orcid_sync/model/chain.py", "sha256(previous + canonical(content))", "sha256(canonical(content))"),
+    ),
+    mutant(
+        "pace-without-shares",
+        "a storm in a better lane starves the others",
+        "tests/integration/test_pace.py -k TestLanes",
+        (PACE, "floor(extract(epoch from at - lane_from) * lane_speed)::bigint as shared", "0::bigint as shared"),
+    ),
+    mutant(
+        "pace-of-ones-own",
+        "each replica keeps to the rate by itself: three send three times as much",
+        "tests/integration/test_pace_replicas.py -k together",
+        (
+            "orcid_sync/service/shared.py",
+            "        self._client_id = client_id\n        self._terms",
+            "        self._client_id = f'{client_id} {id(self)}'\n        self._terms",
+        ),
+    ),
+    mutant(
+        "herd-after-a-pause",
+        "when the circuit's pause is over, all try at once",
+        "tests/integration/test_pace_circuit.py",
+        (PACE, "failures >= 5 and free_at = at as probing", "false as probing"),
+    ),
+    mutant(
+        "lanes-in-their-order",
+        "places always go to the best lane that has work",
+        "tests/integration/test_worker_lanes.py -k storm",
+        ("orcid_sync/model/sharing.py", "key=lambda lane: (self._start(lane), lane)", "key=lambda lane: lane"),
     ),
 ]
