@@ -17,6 +17,7 @@ from orcid_sync.cli.invite import invitations, invite
 from orcid_sync.cli.keys import keys
 from orcid_sync.cli.leaving import disconnect
 from orcid_sync.cli.people import connect, sync
+from orcid_sync.cli.plan import plan
 from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
 from orcid_sync.cli.serving import serve, simulate
@@ -41,6 +42,7 @@ for function in (
         disconnect,
         sync,
         status,
+        plan,
         show,
         changes,
         consents,
