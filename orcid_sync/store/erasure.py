@@ -37,11 +37,12 @@ async def erase(connection: AnyConnection, orcid: str, *, by: str, learnt: str) 
     Raises NotKnown.
     """
     async with connection.transaction():
-        if await _queries.invited(connection, orcid=orcid):
+        # The invitation before the queue row, as the connect pages lock them.
+        if invited := await invitations.forget_person(connection, orcid):
             await connections.make_known(connection, [Orcid(orcid)])
         if not await _lock(connection, orcid):
             raise NotKnown(orcid)
-        return await _erase(connection, orcid, by, learnt)
+        return await _erase(connection, orcid, by, learnt, invited)
 
 
 async def erase_again(connection: AnyConnection, orcid: str, *, at: datetime, by: str) -> Certificate | None:
@@ -51,7 +52,8 @@ async def erase_again(connection: AnyConnection, orcid: str, *, at: datetime, by
     """
     async with connection.transaction():
         if await _lock(connection, orcid) and await is_back(connection, orcid, at):
-            return await _erase(connection, orcid, by, "erasure-log")
+            invited = await invitations.forget_person(connection, orcid)
+            return await _erase(connection, orcid, by, "erasure-log", invited)
     return None
 
 
@@ -71,10 +73,11 @@ async def _lock(connection: AnyConnection, orcid: str) -> bool:
     return bool(await _queries.lock(connection, orcid=orcid))
 
 
-async def _erase(connection: AnyConnection, orcid: str, by: str, learnt: str) -> Certificate:
+async def _erase(connection: AnyConnection, orcid: str, by: str, learnt: str, invited: int) -> Certificate:
     await _queries.fence(connection, orcid=orcid)
     held = await mirror.load(connection, orcid)
     deleted = await _delete(connection, orcid)
+    deleted |= {"orcid_sync.invitations": invited} if invited else {}
     await _queries.close_connection(connection, orcid=orcid)
     consents = await ledger.record_all(connection, [Note(event="erased", orcid=orcid, by=by, learnt=learnt)])
     certificate = await certificates.issue(
@@ -89,7 +92,6 @@ async def _delete(connection: AnyConnection, orcid: str) -> dict[str, int]:
     deleted = {f"orcid.{table}": await _delete_from(connection, table, orcid) for table in tables()}
     deleted["orcid.changes (e-mail addresses)"] = await _queries.addresses(connection, orcid=orcid)
     deleted["orcid.change_contents"] = await forgetting.forget_all(connection, orcid)
-    deleted["orcid_sync.invitations"] = await invitations.forget_person(connection, orcid)
     deleted["orcid_sync.tokens"] = await _queries.retire_token(connection, orcid=orcid)
     return {table: number for table, number in deleted.items() if number}
 

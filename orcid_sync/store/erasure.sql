@@ -8,10 +8,6 @@ select set_config('lock_timeout', '30s', true);
 -- Waits for a reconciliation that holds the row (FOR KEY SHARE), and keeps out the next one.
 select true from orcid_sync.queue where orcid = :orcid for update;
 
--- name: invited$
--- Somebody who never connected may still have been named in an invitation.
-select exists (select from orcid_sync.invitations where orcid = :orcid or granted_orcid = :orcid);
-
 -- name: is_back$
 -- Whether what was erased at that moment is here: not erased since, and not connected since, with a new consent.
 -- A statement of its own after `lock`, so that it sees what was committed while that waited.
