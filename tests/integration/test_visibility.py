@@ -1,14 +1,17 @@
 """Who sees what is decided by the database: nobody reads, by whatever way, what is not for them (invariant S13)."""
 
+import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from readers import LIVES, PLANTED, Sessions, World, build, logins, relations, search
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store.database import Database
+from orcid_sync.store.database import connect, open_database
 
 pytestmark = [pytest.mark.invariant("S13"), pytest.mark.fault("F68")]
 
@@ -18,10 +21,35 @@ MAY_SEE = {"anybody": ("public",), "insider": ("public", "limited"), "stranger":
 READERS = ("anybody", "insider")
 
 
+@pytest.fixture(scope="module")
+def planted(server: str, template: str, sample_orcids: Callable[[int], list[Orcid]]) -> Iterator[tuple[str, World]]:
+    """Name of a database with texts planted everywhere, to be copied, and what is in it."""
+    name = f"{template}_planted"
+
+    async def on_server(statement: str) -> None:
+        async with connect(server) as connection:
+            await connection.execute(statement)
+
+    async def plant() -> World:
+        await on_server(f"create database {name} template {template}")
+        async with open_database(urlsplit(server)._replace(path=f"/{name}").geturl(), workers=2) as database:
+            return await build(database, sample_orcids(len(LIVES)))
+
+    with ThreadPoolExecutor(1) as thread:  # the loop of the tests is another thread's
+        yield name, thread.submit(asyncio.run, plant()).result()
+        thread.submit(asyncio.run, on_server(f"drop database {name}")).result()
+
+
 @pytest.fixture
-async def world(database: Database, sample_orcids: Callable[[int], list[Orcid]]) -> World:
-    """A mirror with texts planted everywhere."""
-    return await build(database, sample_orcids(len(LIVES)))
+def dsn(new_database: Callable[[str], str], planted: tuple[str, World]) -> str:
+    """A copy for this test alone."""
+    return new_database(planted[0])
+
+
+@pytest.fixture
+def world(planted: tuple[str, World]) -> World:
+    """What is in it."""
+    return planted[1]
 
 
 @pytest.fixture
