@@ -15,6 +15,8 @@ RECONCILE = "tests/integration/test_reconcile"
 
 QUEUE = "orcid_sync/store/queue.sql"
 RECONCILER = "orcid_sync/service/reconcile.py"
+CLOSING = "orcid_sync/service/closing.py"
+PERMISSION = "orcid_sync/service/permission.py"
 LIFECYCLE = "orcid_sync/model/lifecycle.py"
 PACE = "orcid_sync/store/pace.sql"
 VISIBILITY = "orcid_sync/store/migrations/0007_visibility.sql"
@@ -48,14 +50,17 @@ def mutant(name: str, breaks: str, tests: str, *edits: tuple[str, str, str], tri
     return Mutant(name, breaks, tuple(Edit(*edit) for edit in edits), tuple(tests.split()), tries)
 
 
-_COMMIT = """            await queue.hold(connection, lease)
-            await mirror.apply(connection, lease.orcid, finding.changeset.writing)
-            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
-            # Last, because it keeps everybody else's commits waiting for this one's.
-            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=turn.cause.value)
+_HOLD = "            await queue.hold(connection, lease, alone=bool(finding.effects))\n"
+_APPLY = """            if finding.changeset is not NOTHING:
+                await mirror.apply(connection, lease.orcid, finding.changeset.writing)
+            for effect in finding.effects:
+                await effect(connection, lease.orcid)
 """
+_SETTLE = "            await queue.settle(connection, lease, finding.settlement, grace=self.grace)\n"
+_WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
+_APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
+_COMMIT = _HOLD + _APPLY + _SETTLE + _WHY + _APPEND
 _NEXT = "        async with transaction(self.database.worker) as connection:\n"
-_HOLD, _APPLY, _SETTLE, _WHY, _APPEND = (f"{line}\n" for line in _COMMIT.splitlines())
 
 _FENCE_IN_HOLD = "where orcid = :orcid and lease_no = :lease_no and applied_lease_no < :lease_no\n   for key share"
 _FENCE_IN_SETTLE = " where q.orcid = :orcid and q.lease_no = :lease_no\nreturning true;"
@@ -90,16 +95,14 @@ _COMPARE_WHAT_BULK_ANSWERED = """
 """
 
 _SUBSCRIBE_AND_READ = """
-        if self.subscription:
-            await self.subscription.ensure(lease.orcid)
-        try:
+            if self.subscription and not merged:
+                await self.subscription.ensure(job.orcid)
             finding = await self._read(job)
 """
 _READ_AND_SUBSCRIBE = """
-        try:
             finding = await self._read(job)
-            if self.subscription:
-                await self.subscription.ensure(lease.orcid)
+            if self.subscription and not merged:
+                await self.subscription.ensure(job.orcid)
 """
 
 MUTANTS = [
@@ -113,7 +116,7 @@ MUTANTS = [
         "ack-on-failure",
         "204 is sent although PostgreSQL could not take the mark",
         f"{DURABILITY} -k postgresql",
-        ("orcid_sync/service/intake.py", "self._answer(UNAVAILABLE,", "self._answer(ACKNOWLEDGED,"),
+        ("orcid_sync/service/intake.py", "            answer = UNAVAILABLE\n", "            answer = ACKNOWLEDGED\n"),
     ),
     mutant(
         "done-is-gen",
@@ -235,7 +238,7 @@ MUTANTS = [
         "wrong-record-filed",
         "another person's record is stored under the iD that was asked for",
         f"{RECONCILE}_faults.py -k filed",
-        ("orcid_sync/registry/answers.py", "if _decode(body, _Record).orcid_identifier.path != orcid:", "if False:"),
+        ("orcid_sync/registry/answers.py", "if decode(body, _Record).orcid_identifier.path != orcid:", "if False:"),
     ),
     mutant(
         "redirect-followed",
@@ -248,21 +251,57 @@ MUTANTS = [
         "one 404 is taken for the record's end",
         f"{RECONCILE}_states.py -k 404",
         (
-            RECONCILER,
-            "if fate.state is State.NOT_FOUND and not lifecycle",
-            "if False and fate.state is State.NOT_FOUND and not lifecycle",
+            CLOSING,
+            "if fate.confirm and not _is_confirmed(policy, job, fate):",
+            "if False:",
         ),
+    ),
+    mutant(
+        "end-not-forgotten",
+        "the history still says what a deactivated record said",
+        f"{RECONCILE}_states.py -k ends",
+        (CLOSING, "[_forget] if changeset.changes else []", "[]"),
+    ),
+    mutant(
+        "lost-sight-is-deletion",
+        "what a narrower grant does not show is taken for deleted",
+        f"{RECONCILE}_removals.py {RECONCILE}_access.py",
+        ("orcid_sync/model/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
+    ),
+    mutant(
+        "frozen-items-read-again",
+        "items that stayed while a record was locked are taken for read with the access of that day",
+        f"{RECONCILE}_refused.py -k locked",
+        (CLOSING, "job.lease.body_access or job.access.text", "job.access.text"),
+    ),
+    mutant(
+        "outage-revokes-everybody",
+        "tokens that are refused all at once count as revoked",
+        f"{RECONCILE}_refused.py -k numbers",
+        (PERMISSION, "if not lifecycle.outage(", "if True or not lifecycle.outage("),
+    ),
+    mutant(
+        "verdict-on-another-token",
+        "what was heard of a token is written down for the one that has replaced it",
+        f"{RECONCILE}_refused.py -k void",
+        (PERMISSION, "    return (demand(job), _following(fate))\n", "    return (_following(fate),)\n"),
+    ),
+    mutant(
+        "hidden-for-ever",
+        "an equal body is skipped although readers are shown nothing of the record",
+        f"{RECONCILE}_refused.py {RECONCILE}_states.py",
+        (RECONCILER, "if same and job.known.withheld is None:", "if same:"),
     ),
     mutant(
         "shrink-guard-off",
         "a read that lost most of a section is believed at once",
-        f"{RECONCILE}_states.py -k section",
+        f"{RECONCILE}_holds.py -k section",
         (RECONCILER, "if not diff.shrinks(held.items, removed):", "if True:"),
     ),
     mutant(
         "missing-section-is-empty",
         "a section that the answer leaves out is taken for an empty one",
-        f"{RECONCILE}_states.py -k section",
+        f"{RECONCILE}_holds.py -k section",
         ("orcid_sync/model/diff.py", "if key[0] in spoken_of and key not in seen", "if key not in seen"),
     ),
     mutant(
@@ -297,15 +336,15 @@ MUTANTS = [
         f"{RECONCILE}_access.py",
         (
             RECONCILER,
-            "if (digest, job.access) == (job.lease.body_digest, job.lease.body_access):",
-            "if digest == job.lease.body_digest:",
+            "same = (digest, job.access.text) == (job.lease.body_digest, job.lease.body_access)",
+            "same = digest == job.lease.body_digest",
         ),
     ),
     mutant(
         "read-without-grace",
         "a notification's record is read while ORCID still writes down our answer",
         f"{PROCESSES} -k grace",
-        ("orcid_sync/daemon.py", "lane=Lane.NOTIFICATION, delay=grace)", "lane=Lane.NOTIFICATION, delay=timedelta())"),
+        ("orcid_sync/public.py", "lane=Lane.NOTIFICATION, delay=grace)", "lane=Lane.NOTIFICATION, delay=timedelta())"),
     ),
     mutant(
         "webhook-after-the-read",
