@@ -8,6 +8,7 @@ import sys
 import typer
 
 from orcid_sync.cli.about import config, version
+from orcid_sync.cli.audit import audit
 from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
@@ -43,6 +44,7 @@ for function in (
         sync,
         status,
         plan,
+        audit,
         show,
         changes,
         consents,

@@ -1,13 +1,13 @@
 """check: is everything that the service needs there, and what is to be done if not."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 import typer
 
+from orcid_sync.cli.asking import asking
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import console, print_json, table, text
 from orcid_sync.cli.session import Failure, Session
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from asyncpg import Connection
 
     from orcid_sync.config import Settings
-    from orcid_sync.registry.client import Registry
 
 OLDEST_POSTGRES = 15
 
@@ -148,38 +147,8 @@ async def _credentials(session: Session, dsn: str) -> list[Checked]:
     if not (settings.client_id and settings.client_secret and settings.encryption_key):
         return [Checked("credentials", "skipped", "client_id, client_secret and encryption_key are needed for it")]
     scopes = [READ_PUBLIC, *([WEBHOOK] if settings.webhooks else [])]
-    async with _registry(session, dsn) as registry:
-        return [await _scope(settings, scope, registry.authorize) for scope in scopes]
-
-
-@asynccontextmanager
-async def _registry(session: Session, dsn: str) -> "AsyncIterator[Registry]":
-    """The Registry, asked as the service asks it: at the shared pace, the tokens kept for the service."""
-    from orcid_sync.registry.client import Account, open_registry  # noqa: PLC0415 - heavy
-    from orcid_sync.service.shared import SealedTokens, SharedPace  # noqa: PLC0415 - heavy
-    from orcid_sync.store.database import open_database  # noqa: PLC0415 - heavy
-    from orcid_sync.store.vault import Vault  # noqa: PLC0415 - heavy
-
-    settings = session.settings
-    client_id, secret = settings.client_id or "", settings.client_secret
-    account = Account(
-        api_url=settings.api_url,
-        web_url=settings.web_url,
-        client_id=client_id,
-        client_secret=secret.get_secret_value() if secret else "",
-    )
-    vault = Vault(settings.key_ring)
-    async with session.connect(dsn), open_database(dsn, workers=1) as database:
-        pace = SharedPace(
-            database.worker,
-            client_id,
-            rate=settings.requests_per_second,
-            burst=settings.burst,
-            daily=settings.daily_requests,
-        )
-        tokens = SealedTokens(database.worker, vault, client_id)
-        async with open_registry(account, pace=pace, tokens=tokens, observe=lambda *_: None) as registry:
-            yield registry
+    async with asking(session, dsn) as means:
+        return [await _scope(settings, scope, means.registry.authorize) for scope in scopes]
 
 
 async def _scope(settings: "Settings", scope: str, authorize: Callable[[str], Awaitable[None]]) -> Checked:

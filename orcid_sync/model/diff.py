@@ -253,7 +253,7 @@ def update(orcid: str, item: Item, old: Content, detail: bytes | None) -> tuple[
     new = with_detail(item.content, detail or old.detail)
     before, after = section.entry(orcid, old), section.entry(orcid, new)
     fields = fields_of(before, after)
-    if not fields and not (_same_json(old.doc, new.doc) and _same_json(old.detail, new.detail)):
+    if not fields and not (same_json(old.doc, new.doc) and same_json(old.detail, new.detail)):
         fields = ("doc",)
     row = after.row
     change = Change(
@@ -263,7 +263,8 @@ def update(orcid: str, item: Item, old: Content, detail: bytes | None) -> tuple[
     return Update(section, after, fields), change if fields else None
 
 
-def _same_json(old: bytes | None, new: bytes | None) -> bool:
+def same_json(old: bytes | None, new: bytes | None) -> bool:
+    """Whether two documents say the same, however they are written; numbers are compared exactly."""
     if old is None or new is None:
         return old is new
     try:
@@ -278,7 +279,7 @@ def record_change(orcid: str, old: RecordContent | None, new: RecordContent, at:
         return Change(RECORD, "", "added", "public", source_modified_at=at, new=new)
     fields = tuple(_columns(old.row(orcid), new.row(orcid)))
     if not fields:
-        if _same_json(old.doc, new.doc):
+        if same_json(old.doc, new.doc):
             return None
         fields = ("doc",)
     return Change(RECORD, "", "updated", "public", None, fields, at, old, new, visibility_before="public")

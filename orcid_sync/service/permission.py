@@ -9,19 +9,28 @@ import asyncpg
 import structlog
 
 from orcid_sync.model import lifecycle
-from orcid_sync.model.access import PUBLIC
+from orcid_sync.model.access import PUBLIC, Access, access_with
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Policy
-from orcid_sync.model.transitions import ACCESS_TRANSITIONS, AccessFate, AccessState, Heard, withheld
+from orcid_sync.model.transitions import ACCESS_TRANSITIONS, USABLE, AccessFate, AccessState, Heard, withheld
 from orcid_sync.service.changeset import Changeset, withholding
 from orcid_sync.service.finding import Effect, Finding, Job, Superseded
 from orcid_sync.store import access, forgetting, ledger, mirror
+from orcid_sync.store.access import Known
 from orcid_sync.store.database import AnyConnection, statements
+from orcid_sync.store.vault import Vault
 
 REFUSED = "unauthorized: ORCID refuses the holder's token"
 OUTAGE = "unauthorized: ORCID refuses this holder's token and many others; none counts as revoked"
 
 log = structlog.get_logger(__name__)
+
+
+def means(vault: Vault, orcid: Orcid, known: Known) -> tuple[str | None, Access]:
+    """The token to read with (None: our own), and what it shows (contract section 3.4). Raises VaultError."""
+    if known.access_token is None or known.access_state not in USABLE:
+        return None, PUBLIC
+    return vault.open(known.access_token, orcid=orcid, column="access_token"), access_with(known.scopes)
 
 
 async def foresee(pool: asyncpg.Pool, job: Job) -> Finding | None:

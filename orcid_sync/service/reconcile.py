@@ -17,7 +17,7 @@ from hashlib import blake2b
 import structlog
 
 from orcid_sync.model import diff, lifecycle
-from orcid_sync.model.access import PUBLIC, access_with
+from orcid_sync.model.access import PUBLIC
 from orcid_sync.model.diff import Held, RecordContent
 from orcid_sync.model.extract import moment
 from orcid_sync.model.intervals import Watch, jittered, routine_interval
@@ -25,7 +25,7 @@ from orcid_sync.model.lifecycle import Applied, Cause, Policy, Settlement, Turn
 from orcid_sync.model.malformed import MalformedRecord
 from orcid_sync.model.removals import REMOVED, reason_gone
 from orcid_sync.model.sections import SECTIONS, ItemKey
-from orcid_sync.model.transitions import TRANSITIONS, USABLE, Heard, Outcome, State, withheld
+from orcid_sync.model.transitions import TRANSITIONS, Heard, Outcome, State, withheld
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
@@ -114,10 +114,8 @@ class Reconciler:
 
     def _job(self, lease: Lease, turn: Turn, known: Known) -> Job:
         """With the token to read with and what it shows (contract section 3.4). Raises VaultError."""
-        if known.access_token is None or known.access_state not in USABLE:
-            return Job(lease=lease, turn=turn, known=known, token=None, access=PUBLIC)
-        token = self.vault.open(known.access_token, orcid=lease.orcid, column="access_token")
-        return Job(lease=lease, turn=turn, known=known, token=token, access=access_with(known.scopes))
+        token, shows = permission.means(self.vault, lease.orcid, known)
+        return Job(lease=lease, turn=turn, known=known, token=token, access=shows)
 
     async def _look(self, job: Job) -> Finding:
         """See to the webhook, then read. One who was merged needs none (contract section 1.9), until they are back."""

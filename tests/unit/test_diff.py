@@ -116,7 +116,7 @@ def test_the_same_content_written_otherwise_is_no_change() -> None:
     ids=str,
 )
 def test_odd_numbers_are_compared_exactly_or_taken_for_different(old: bytes, new: bytes, *, equal: bool) -> None:
-    assert diff._same_json(old, new) == equal
+    assert diff.same_json(old, new) == equal
 
 
 WORK = ("activities-summary", "works", "group", 0, "work-summary", 0)
