@@ -24,6 +24,8 @@ _SECRET_TEXTS = [
     (r"(webhooks?(?:/|%2F)[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X](?:/|%2F))[^\s\"'?#&]+", rf"\1{MASK}"),
     # The token of a callback address: key version and HMAC.
     (r"(?<![\w.-])[0-9]{1,5}\.[A-Za-z0-9_-]{43}(?![\w-])", MASK),
+    # Invitation links, and the cookies of sessions: what they say, and its HMAC.
+    (r"(?<![\w.-])[0-9]{1,18}\.(?:[0-9X-]{19}\.)?[0-9]{1,11}\.[A-Za-z0-9_-]{43}(?![\w-])", MASK),
     # 32 bytes in base64: an encryption key.
     (r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?!=)", MASK),
     # Access tokens and client secrets of ORCID are UUIDs.
@@ -33,6 +35,8 @@ _SECRET_TEXTS = [
     # Password in an address.
     (r"(://[^\s/@:\"']*:)[^\s/@\"']+@", rf"\1{MASK}@"),
     (r"\b(code=)[^\s\"'&]+", rf"\1{MASK}"),
+    # The state of a way to ORCID and back; a shorter one is a word.
+    (r"\b(state=)[A-Za-z0-9_-]{43}(?![\w-])", rf"\1{MASK}"),
     # name=value and "name": "value", in queries, forms, DSNs and JSON; name: value too, unless it is a word of prose.
     (
         (

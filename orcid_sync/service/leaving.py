@@ -64,7 +64,7 @@ class Leaving:
             "connected",
             invitation,
             name=invitation.name,
-            uri=f"{self._desk.web_url}/{session.orcid}",
+            orcid=session.orcid,
             action=self._desk.at("/connected"),
             guard=self._desk.tickets.guard(request.cookies[self._desk.cookies.session]),
         )

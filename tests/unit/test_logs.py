@@ -20,7 +20,14 @@ TOKEN = str(uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF))
 HMAC = "3." + "aB-_" * 10 + "xyz"
 KEY = "aB+/" * 10 + "xyz="
 PLAIN = "canary without any pattern"
-SECRETS = {"uuid": TOKEN, "callback token": HMAC, "encryption key": KEY, "known": PLAIN}
+SECRETS = {
+    "uuid": TOKEN,
+    "callback token": HMAC,
+    "invitation": f"17.1800000000.{HMAC[2:]}",
+    "session": f"17.0000-0002-1694-233X.1800000000.{HMAC[2:]}",
+    "encryption key": KEY,
+    "known": PLAIN,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -203,10 +210,18 @@ def test_ordinary_names_are_shown(name: str) -> None:
         "/usr/lib/python3/site-packages/orcid_sync/registry/protocol",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "token: none was found"[:6],
+        "state=disconnected",
+        "17.1800000000.txt",
     ],
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert redact(text) == text
+
+
+def test_the_state_of_a_consent_is_hidden() -> None:
+    state = HMAC[2:]
+
+    assert state not in redact(f"https://orcid.org/oauth/authorize?state={state}&lang=de")
 
 
 def test_counts_and_flags_of_secrets_are_shown() -> None:

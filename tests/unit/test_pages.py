@@ -27,9 +27,9 @@ FACTS = Facts(
 )
 WORDS: dict[str, dict[str, Any]] = {
     "invitation": {"action": "https://x/connect/1", "name": f"Erika {MARKUP}", "returning": False},
-    "connected": {"action": "https://x/connected", "name": MARKUP, "uri": "https://orcid.org/0", "guard": "g"},
+    "connected": {"action": "https://x/connected", "name": MARKUP, "orcid": "0000-0002-1825-0097", "guard": "g"},
 }
-VOID = {"meta", "input", "br"}
+VOID = {"meta", "input", "br", "wbr"}
 
 
 class Outline(HTMLParser):
