@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,16 +63,15 @@ async def _audit(session: Session, dsn: str, sample: int) -> "tuple[list[Finding
 
     async with asking(session, dsn, workers=session.settings.workers) as means:
         async with statements(means.database.worker) as connection:
-            began: datetime = await connection.fetchval("select now()")
             drawn = await audits.draw(connection, sample)
         if not drawn:
             raise Failure("There is nothing to audit: no connected record has been read yet.")
-        findings = await _compare(means, drawn, at_once=session.settings.workers)
+        findings = await _compare(means, list(drawn), at_once=session.settings.workers)
         verdicts = count(findings)
         async with statements(means.database.worker) as connection:
             await audits.add(
                 connection,
-                started_at=began,
+                started_at=next(iter(drawn.values())),
                 verdicts=verdicts,
                 share=identical_share(verdicts),
                 findings=[one for one in findings if one.verdict is not Verdict.IDENTICAL],

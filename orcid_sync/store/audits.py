@@ -36,9 +36,9 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """Its 95 % confidence interval."""
 
 
-async def draw(connection: AnyConnection, size: int) -> list[Orcid]:
-    """At most so many connected iDs by chance."""
-    return [row["orcid"] async for row in load_queries("audits").sample(connection, size=size)]
+async def draw(connection: AnyConnection, size: int) -> dict[Orcid, datetime]:
+    """At most so many connected iDs by chance, with the moment at which they were drawn."""
+    return {row["orcid"]: row["drawn_at"] async for row in load_queries("audits").sample(connection, size=size)}
 
 
 async def standing(connection: AnyConnection, orcid: Orcid) -> Standing | None:

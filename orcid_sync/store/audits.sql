@@ -2,7 +2,7 @@
 
 -- name: sample
 -- Connected iDs that were read at least once, in no order.
-select q.orcid
+select q.orcid, now() as drawn_at
   from orcid_sync.queue as q
   join orcid_sync.connections as c using (orcid)
  where c.state = 'connected' and q.verified_at is not null

@@ -18,7 +18,7 @@ FIRST_WORDS = {"select", "with", "insert", "update", "delete"}
 IN_STATEMENTS = re.compile(
     r"""pg_(try_)?advisory_(lock|unlock)      # session locks; those with _xact_ end with the transaction
       | \b with \s+ hold \b                   # cursors that outlive it
-      | \b (create|into) \s+ (local\s+|global\s+)? temp
+      | \b (create|into) \s+ (local\s+|global\s+)? temp (?! [^;]*? \s on \s+ commit \s+ drop \b)
       | \b pg_temp \b
       | \b (currval|lastval) \s* \(
       | set_config \s* \( [^()]* , \s* false \s* \)""",
