@@ -66,7 +66,7 @@ async def _end(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held: H
     if fate.state is State.DEACTIVATED and job.usable:
         effects += permission.effects(job, Heard.CLOSED)
     settlement = lifecycle.settle_state(job.turn, policy, fate, PUBLIC.text)
-    return Finding(outcome=fate.state, settlement=settlement, changeset=changeset, effects=tuple(effects))
+    return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=tuple(effects))
 
 
 async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held: Held, *, refused: bool) -> Finding:
@@ -79,7 +79,7 @@ async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held:
     changeset = await make_changeset(pool, job.orcid, held, answer)
     settlement = lifecycle.settle_state(job.turn, policy, fate, job.lease.body_access or job.access.text)
     effects = permission.effects(job, Heard.REFUSED if refused else Heard.ANSWERED)
-    return Finding(outcome=fate.state, settlement=settlement, changeset=changeset, effects=effects)
+    return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=effects)
 
 
 def _without_past(changeset: Changeset) -> Changeset:

@@ -58,7 +58,10 @@ async def refused(pool: asyncpg.Pool, policy: Policy, chance: float, job: Job) -
     settlement = lifecycle.settle_failure(job.turn, "unauthorized", chance, error)
     changeset = await _hidden(pool, job, Heard.REFUSED)
     return Finding(
-        outcome=AccessState.SUSPECT, settlement=settlement, changeset=changeset, effects=effects(job, Heard.REFUSED)
+        outcome=AccessState.SUSPECT.value,
+        settlement=settlement,
+        changeset=changeset,
+        effects=effects(job, Heard.REFUSED),
     )
 
 
@@ -111,7 +114,7 @@ async def _step(pool: asyncpg.Pool, job: Job, heard: Heard) -> Finding:
     """Hide, and write down what is over; the read that follows finds out what is left."""
     fate = ACCESS_TRANSITIONS[job.known.access_state, heard]
     return Finding(
-        outcome=fate.standing if fate.entry else heard,
+        outcome=(fate.standing if fate.entry else heard).value,
         settlement=lifecycle.settle_step(job.turn),
         changeset=await _hidden(pool, job, heard),
         effects=effects(job, heard),

@@ -32,8 +32,8 @@ from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
 from orcid_sync.service import permission
 from orcid_sync.service.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.closing import OUTCOMES, close
-from orcid_sync.service.finding import Finding, Job, Superseded
 from orcid_sync.service.disconnecting import WebhookLeft, leave, revoke_in_passing
+from orcid_sync.service.finding import Finding, Job, Superseded
 from orcid_sync.service.reading import Reading, digest_of, read_details, take_apart
 from orcid_sync.service.subscription import Subscription
 from orcid_sync.store import access, changes, mirror, queue

@@ -86,9 +86,7 @@ NARROWER: dict[str, tuple[str, ...]] = {
 @pytest.mark.fault("F59", "F60")
 @pytest.mark.invariant("S8", "S11")
 @pytest.mark.parametrize("scopes", NARROWER.values(), ids=NARROWER)
-async def test_a_narrower_grant_hides_at_once_then_withdraws_and_forgets(
-    bench: Bench, scopes: tuple[str, ...]
-) -> None:
+async def test_a_narrower_grant_hides_at_once_then_withdraws_and_forgets(bench: Bench, scopes: tuple[str, ...]) -> None:
     await bench.connect(scopes=LIMITED)
     await bench.turn()
     limited, head = await bench.number("limited"), await bench.head()

@@ -10,6 +10,7 @@ from service_rig import OTHER, SECOND_LOOK, Bench, O
 
 from orcid_sync.simulator.profiles import Effect
 
+
 def _keep(bench: Bench, section: str, number: int) -> dict[int, Any]:
     """All but so many items of a section disappear; returns what was there."""
     state = bench.registry.profiles.state(O)

@@ -126,7 +126,7 @@ async def test_a_revocation_is_noticed_by_the_next_check_though_nobody_tells(ben
     revoke(bench)
     await bench.registry.run_delivery(after=3600)
     probe = await bench.due_in()
-    assert probe <= 1.1 * bench.reconciler.policy.check_interval
+    assert probe <= 1.1 * bench.reconciler.policy.interval.longest
 
     assert await bench.when_due() == "suspect"
     assert await bench.withheld() == "limited"

@@ -217,12 +217,11 @@ CHAIN = [Orcid(numbered_orcid(5_000_100 + number)) for number in range(4)]
         ({0: 1, 1: 2, 2: 1}, {0: 2}),
     ],
 )
-async def test_merged_ids_lead_to_what_they_became(
-    bench: Bench, mergers: dict[int, int], ends: dict[int, int]
-) -> None:
+async def test_merged_ids_lead_to_what_they_became(bench: Bench, mergers: dict[int, int], ends: dict[int, int]) -> None:
     for old, primary in mergers.items():
         await bench.connection.execute(
-            "insert into orcid.records (orcid, state, access, primary_orcid) values ($1, 'deprecated', 'read-public', $2)",
+            "insert into orcid.records (orcid, state, access, primary_orcid)"
+            " values ($1, 'deprecated', 'read-public', $2)",
             *(CHAIN[old], CHAIN[primary]),
         )
     for old, end in ends.items():

@@ -12,8 +12,8 @@ from sample_record import ORCID, encode, full_forms, keyword, rich_record, set_i
 
 from orcid_sync.model import diff
 from orcid_sync.model.diff import MINOR, Change, Known, RecordContent
-from orcid_sync.model.removals import removal
 from orcid_sync.model.record import parse_record
+from orcid_sync.model.removals import removal
 from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey
 
 FORMS = full_forms()
