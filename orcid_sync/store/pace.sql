@@ -8,7 +8,7 @@ on conflict (client_id) do nothing;
 
 -- name: reserve^
 -- ahead: in how many seconds the next moment comes; below 0 it is one of a burst. Within its share a lane books it
--- however far ahead that is, beyond its share only up to its horizon. Whoever is given nothing writes nothing.
+-- however far ahead that is, beyond its share only up to its horizon. Whoever is given nothing leaves no dead row.
 with held as materialized (
   select * from orcid_sync.pace where client_id = :client_id for update
 ), clock as materialized (

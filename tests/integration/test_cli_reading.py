@@ -16,7 +16,10 @@ from cli_rig import Cli, bare_environment
 from mirroring import apply_record, skeleton
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.store import pace
 from orcid_sync.store.database import Database
+from orcid_sync.store.pace import Terms
 
 A, B = Orcid("0000-0002-1825-0097"), Orcid("0000-0002-1694-233X")
 NASTY = "Evil \x1b]0;owned\x07 [bold]title[/bold]\nsecond line"
@@ -75,6 +78,22 @@ async def test_status_says_first_what_needs_somebody(mirrored: Cli, connection: 
     assert seen["overview"]["freshness"] == {"within 7 days": 1, "never": 1}
     assert seen["overview"]["failures"] == [{"error": "locked", "number": 1, "example": A}]
     assert seen["overview"]["feed"]["last"] == await connection.fetchval("select last from orcid_sync.feed_head")
+
+
+async def test_status_tells_the_pace(mirrored: Cli, connection: asyncpg.Connection) -> None:
+    client, terms = "APP-0123456789ABCDEF", Terms(20, 8, daily=10)
+    await pace.reserve(connection, client, terms, lane=Lane.NOTIFICATION, wanted=8)
+    for _ in range(2):
+        await pace.reserve(connection, client, terms, lane=Lane.NOTIFICATION)
+    await pace.slow_down(connection, client, rate=20)
+
+    text = (await mirrored.apart("status")).stdout
+    seen = await asyncio.to_thread(mirrored.json, "status")
+
+    assert "10.0 requests per second instead of 20" in text
+    assert "The day's budget is used up (10 of 10 requests)" in text
+    assert "slowed since" in text
+    assert [(known["rate"], known["used"]) for known in seen["overview"]["paces"]] == [(pytest.approx(10, abs=0.1), 10)]
 
 
 async def test_show_tells_who_what_and_how_it_stands(mirrored: Cli, connection: asyncpg.Connection) -> None:

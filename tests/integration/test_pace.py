@@ -1,4 +1,4 @@
-"""One limit for all processes, shares for the lanes, and a brake. The circuit and the budget have tests of their own."""
+"""One limit for all processes, shares for the lanes, and a brake; circuit and budget have tests of their own."""
 
 import asyncio
 from collections import Counter

@@ -135,7 +135,7 @@ async def test_while_the_registry_is_away_one_is_let_in_to_try(
     for _ in range(2):
         for replica in replicas:
             await replica.failed()
-    assert all([(await replica.admission()).seconds > 4 for replica in replicas])  # noqa: C419 - asynchronous
+    assert all([(await replica.admission()).seconds > 4 for replica in replicas])
     async with databases[0].reader.acquire() as connection:
         await Timeline(connection).passes(5.1)
 

@@ -1,9 +1,11 @@
 """The metrics of one process: their own registry, and labels that are few."""
 
+import msgspec
 import pytest
 
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.service.metrics import Metrics
+from orcid_sync.store.pace import Pace
 from orcid_sync.store.queue import LaneDepth
 
 
@@ -19,7 +21,8 @@ def test_no_label_can_tell_people_apart() -> None:
     metrics = Metrics()
     names = {name for metric in vars(metrics).values() for name in getattr(metric, "_labelnames", ())}
     names |= {name for gauge in metrics.queue.values() for name in gauge._labelnames}
-    assert names == {"outcome", "lane", "endpoint", "status", "section", "op"}
+    names |= {name for gauge in metrics.pace.values() for name in gauge._labelnames}
+    assert names == {"outcome", "lane", "endpoint", "status", "section", "op", "client"}
 
 
 def test_a_queue_that_cannot_be_asked_is_not_shown() -> None:
@@ -29,3 +32,35 @@ def test_a_queue_that_cannot_be_asked_is_not_shown() -> None:
     assert b'orcid_sync_queue_oldest_seconds{lane="check"} 4.5' in metrics.render()
     metrics.forget_queue()
     assert b"orcid_sync_queue_due{" not in metrics.render()
+
+
+def test_the_pace_is_shown_and_what_there_is_none_of_is_not() -> None:
+    metrics = Metrics()
+    pace = Pace(
+        client_id="APP-1",
+        ceiling=20,
+        rate=7.5,
+        slowed_at=None,
+        failures=0,
+        failing_since=None,
+        paused_seconds=3,
+        silent_seconds=12,
+        used_up_seconds=0,
+        used=70,
+        daily_requests=None,
+        day_ends_seconds=3600,
+    )
+    metrics.show_pace([pace])
+    assert b'orcid_sync_pace_rate{client="APP-1"} 7.5' in metrics.render()
+    assert b'orcid_sync_pace_pause{client="APP-1"} 12.0' in metrics.render()
+    assert b"orcid_sync_pace_left{" not in metrics.render()
+    metrics.show_pace([msgspec.structs.replace(pace, daily_requests=100)])
+    assert b'orcid_sync_pace_left{client="APP-1"} 30.0' in metrics.render()
+    metrics.forget_queue()
+    assert b"orcid_sync_pace_rate{" not in metrics.render()
+
+
+def test_waits_are_counted_by_lane() -> None:
+    metrics = Metrics()
+    metrics.count_slot(Lane.SWEEP, 0.3)
+    assert b'orcid_sync_pace_wait_seconds_count{lane="sweep"} 1.0' in metrics.render()
