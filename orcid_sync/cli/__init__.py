@@ -9,6 +9,7 @@ import typer
 
 from orcid_sync.cli.about import config, version
 from orcid_sync.cli.audit import audit
+from orcid_sync.cli.bootstrap import bootstrap
 from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
@@ -40,6 +41,7 @@ for function in (
         invite,
         invitations,
         connect,
+        bootstrap,
         disconnect,
         sync,
         status,

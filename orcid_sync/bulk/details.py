@@ -1,0 +1,148 @@
+"""Loading a batch of full activities: what the record's summary of them does not say (contract section 3.7).
+
+They are given to items that are mirrored already, and only if they are of the same edit; so the summaries come first.
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from orcid_sync.bulk import documents
+from orcid_sync.bulk.deciding import Verdict, judge_details
+from orcid_sync.bulk.documents import Unreadable
+from orcid_sync.bulk.full_forms import FULL
+from orcid_sync.bulk.parsing import PROBLEMS, Closed, Unit
+from orcid_sync.bulk.tally import Tally
+from orcid_sync.bulk.writing import Plan, Written, write_or_split, write_under_leases
+from orcid_sync.model import diff
+from orcid_sync.model.diff import Change, Held, Update, Writing
+from orcid_sync.model.extract import moment
+from orcid_sync.model.malformed import MalformedRecord
+from orcid_sync.model.sections import SECTIONS, Item, ItemKey
+from orcid_sync.model.wire import Timestamp
+from orcid_sync.store import loading, mirror
+from orcid_sync.store.database import AnyConnection, guarded
+
+
+class Person(Struct, frozen=True):
+    """The full forms of one person's activities."""
+
+    orcid: str
+    file: str
+    """The first of them, for people."""
+    items: dict[ItemKey, Item]
+    """Each in place of its summary."""
+
+
+async def load_details(connection: AnyConnection, plan: Plan, units: Sequence[Unit]) -> Tally:
+    """Load what belongs to items that are mirrored. Raises DatabaseUnavailable; what was written until then stays."""
+    tally = Tally()
+    people = _people(units, tally)
+    async with guarded(connection):
+        standings = await loading.standings(connection, list(people))
+    chosen = []
+    for orcid, person in people.items():
+        verdict = judge_details(standings[orcid], everything=plan.everything)
+        if verdict is Verdict.UPDATE:
+            chosen.append(person)
+        else:
+            tally.count(verdict, len(person.items))
+    followed = {orcid for orcid, standing in standings.items() if standing.connection is not None}
+    written, refused = await write_or_split(connection, chosen, lambda some: _write(connection, plan, some, followed))
+    tally.add(written)
+    for person, refusal in refused:
+        tally.complain(person.file, refusal)
+    return tally
+
+
+def _people(units: Sequence[Unit], tally: Tally) -> dict[str, Person]:
+    people: dict[str, Person] = {}
+    for unit in units:
+        try:
+            item = _full_item(unit)
+        except Closed:
+            tally.count("closed")
+        except PROBLEMS as problem:
+            tally.complain(unit.file, problem)
+        else:
+            orcid = unit.name.orcid if unit.name else ""
+            people.setdefault(orcid, Person(orcid, unit.file, {})).items[item.id] = item
+    return people
+
+
+def _full_item(unit: Unit) -> Item:
+    """The full form as an item. Raises Closed, Unreadable, MalformedRecord."""
+    wanted = unit.name.activity if unit.name else None
+    name, root = documents.parse_document(unit.content)
+    if name == "error":
+        raise Closed
+    if wanted is None or name != wanted[0]:
+        raise Unreadable(f"it is {f'a {name}' if name else 'not of ORCID'}, not what its name says")
+    doc = documents.encode(root, FULL[name])
+    item = next(SECTIONS[name].items_of([[doc]]))
+    if item.id != wanted:
+        raise Unreadable("it is another item than its name says")
+    return item
+
+
+async def _write(connection: AnyConnection, plan: Plan, batch: Sequence[Person], followed: AbstractSet[str]) -> Tally:
+    tally = Tally()
+
+    async def write(held: AbstractSet[str]) -> Written:
+        written = Written()
+        for person in batch:
+            if plan.dry:
+                tally.count("detailed", len(await _differences(connection, person)))
+            elif person.orcid in followed and person.orcid not in held:
+                tally.count(Verdict.BUSY, len(person.items))
+            else:
+                await _add(connection, person, written, tally)
+        return written
+
+    leased = [] if plan.dry else [person.orcid for person in batch if person.orcid in followed]
+    await write_under_leases(connection, plan, leased, write)
+    return tally
+
+
+async def _add(connection: AnyConnection, person: Person, written: Written, tally: Tally) -> None:
+    """Give the full forms to the items of one person; of what turns out to be broken nothing is written."""
+    try:
+        async with connection.transaction():
+            await loading.lock_records(connection, [person.orcid])
+            found = await _differences(connection, person)
+            if found:
+                held = await mirror.load(connection, person.orcid)
+                writing = Writing(held.modified_at, updated=[update for update, _ in found])
+                await mirror.apply(connection, person.orcid, writing)
+    except MalformedRecord as problem:
+        tally.complain(person.file, problem)
+        return
+    tally.count("detailed", len(found))
+    tally.count(Verdict.CURRENT, len(person.items) - len(found))
+    if found:
+        written.note(person.orcid, None, [change for _, change in found if change])
+
+
+async def _differences(connection: AnyConnection, person: Person) -> list[tuple[Update, Change | None]]:
+    """What changes by the full forms that are missing, or are of an older edit. Raises MalformedRecord."""
+    held = await mirror.load(connection, person.orcid)
+    wanted = [key for key, full in person.items.items() if _misses(held, key, full)]
+    contents = await mirror.load_contents(connection, person.orcid, wanted) if wanted else {}
+    found = []
+    for key, old in contents.items():
+        full = person.items[key]
+        summary = next(SECTIONS[full.section].items_of([[old.doc]]))
+        if summary.modified_ms == full.modified_ms:
+            item = replace(summary, content=replace(old, detail=None), digest=old.digest())
+            found.append(diff.update(person.orcid, item, old, full.content.doc))
+    return found
+
+
+def _misses(held: Held, key: ItemKey, full: Item) -> bool:
+    """Whether the mirror holds the item, without this full form; what is not public no file should have."""
+    known = held.items.get(key)
+    if known is None or {known.visibility, full.visibility} != {"public"}:
+        return False
+    return known.detail_modified_at != moment(Timestamp(full.modified_ms))

@@ -1,0 +1,111 @@
+"""The table, part three: the full forms of activities (contract section 3.7). They have no display-index."""
+
+from collections.abc import Mapping
+
+from orcid_sync.bulk.shapes import (
+    ASSERTED,
+    EXTERNAL_ID,
+    EXTERNAL_IDS,
+    FUZZY_DATE,
+    HOSTS,
+    ORGANIZATION,
+    PATH,
+    PROPOSAL,
+    PUT_CODE,
+    TEXT,
+    TEXT_ATTRIBUTE,
+    TITLE,
+    VISIBILITY,
+    WORK_TITLE,
+    WRAPPED,
+    Content,
+    Many,
+    Object,
+    contributors,
+)
+
+WORK = Object(
+    {
+        **ASSERTED,
+        "put-code": PUT_CODE,
+        "path": PATH,
+        "title": WORK_TITLE,
+        "journal-title": WRAPPED,
+        "short-description": TEXT,
+        "citation": Object({"citation-type": TEXT, "citation-value": TEXT}),
+        "type": TEXT,
+        "publication-date": FUZZY_DATE,
+        "external-ids": EXTERNAL_IDS,
+        "url": WRAPPED,
+        "contributors": contributors("contributor-sequence", "contributor-role"),
+        "language-code": TEXT,
+        "country": WRAPPED,
+        "visibility": VISIBILITY,
+    }
+)
+FUNDING = Object(
+    {
+        **ASSERTED,
+        "put-code": PUT_CODE,
+        "path": PATH,
+        "type": TEXT,
+        "organization-defined-type": WRAPPED,
+        "title": TITLE,
+        "short-description": TEXT,
+        "amount": Object({"value": Content(), "currency-code": TEXT_ATTRIBUTE}),
+        "url": WRAPPED,
+        "start-date": FUZZY_DATE,
+        "end-date": FUZZY_DATE,
+        "external-ids": EXTERNAL_IDS,
+        "contributors": contributors("contributor-role"),
+        "organization": ORGANIZATION,
+        "visibility": VISIBILITY,
+    }
+)
+PEER_REVIEW = Object(
+    {
+        **ASSERTED,
+        "put-code": PUT_CODE,
+        "path": PATH,
+        "reviewer-role": TEXT,
+        "review-identifiers": EXTERNAL_IDS,
+        "review-url": WRAPPED,
+        "review-type": TEXT,
+        "review-completion-date": FUZZY_DATE,
+        "review-group-id": TEXT,
+        "subject-external-identifier": EXTERNAL_ID,
+        "subject-container-name": WRAPPED,
+        "subject-type": TEXT,
+        "subject-name": WORK_TITLE,
+        "subject-url": WRAPPED,
+        "convening-organization": ORGANIZATION,
+        "visibility": VISIBILITY,
+    }
+)
+RESOURCE = Object(
+    {
+        "resource-name": TEXT,
+        "resource-type": TEXT,
+        "hosts": HOSTS,
+        "external-ids": EXTERNAL_IDS,
+        "url": WRAPPED,
+    }
+)
+RESEARCH_RESOURCE = Object(
+    {
+        **ASSERTED,
+        "put-code": PUT_CODE,
+        "path": PATH,
+        "proposal": PROPOSAL,
+        "resource-item": Many(RESOURCE, inside="resource-items"),
+        "visibility": VISIBILITY,
+    }
+)
+
+FULL: Mapping[str, Object] = {
+    "work": WORK,
+    "funding": FUNDING,
+    "peer-review": PEER_REVIEW,
+    "research-resource": RESEARCH_RESOURCE,
+}
+"""The sections of which there are full forms."""

@@ -1,0 +1,145 @@
+"""Loading a batch of records."""
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from orcid_sync.bulk.deciding import Verdict, judge
+from orcid_sync.bulk.parsing import PROBLEMS, Closed, New, Parsed, Unit, make_new, parse_unit
+from orcid_sync.bulk.tally import Tally
+from orcid_sync.bulk.updating import find_difference
+from orcid_sync.bulk.writing import Plan, Written, write_or_split, write_under_leases
+from orcid_sync.model.malformed import MalformedRecord
+from orcid_sync.store import loading, mirror
+from orcid_sync.store.database import AnyConnection, guarded
+
+
+class Chosen(Struct, frozen=True):
+    """A record that is to be written."""
+
+    parsed: Parsed
+    new: New | None
+    """As rows, if nothing of it is mirrored."""
+    followed: bool
+    """The iD is in the queue."""
+
+    @property
+    def orcid(self) -> str:
+        """Whose record it is."""
+        return self.parsed.orcid
+
+
+async def load_records(connection: AnyConnection, plan: Plan, units: Sequence[Unit]) -> Tally:
+    """Load what may be loaded. Raises DatabaseUnavailable; what was written until then stays."""
+    tally = Tally()
+    batch = _newest(_parsed(units, tally), tally)
+    async with guarded(connection):
+        standings = await loading.standings(connection, [one.orcid for one in batch])
+    chosen = []
+    for one in batch:
+        standing = standings[one.orcid]
+        verdict = judge(standing, one.modified_at, everything=plan.everything)
+        if plan.dry or verdict not in {Verdict.LOAD, Verdict.UPDATE}:
+            tally.count(verdict)
+            continue
+        try:
+            new = make_new(one) if verdict is Verdict.LOAD else None
+        except MalformedRecord as problem:
+            tally.complain(one.file, problem)
+        else:
+            chosen.append(Chosen(one, new, followed=standing.connection is not None))
+    written, refused = await write_or_split(connection, chosen, lambda some: _write(connection, plan, some))
+    tally.add(written)
+    for victim, refusal in refused:
+        tally.complain(victim.parsed.file, refusal)
+    return tally
+
+
+def _parsed(units: Sequence[Unit], tally: Tally) -> Iterator[Parsed]:
+    for unit in units:
+        try:
+            yield parse_unit(unit)
+        except Closed:
+            tally.count("closed")
+        except PROBLEMS as problem:
+            tally.complain(unit.file, problem)
+
+
+def _newest(batch: Iterator[Parsed], tally: Tally) -> list[Parsed]:
+    """Of several records of the same iD the newest."""
+    found: dict[str, Parsed] = {}
+    for one in batch:
+        other = found.get(one.orcid)
+        if other is not None:
+            tally.count(Verdict.CURRENT)
+        if other is None or (other.modified_ms or 0) < (one.modified_ms or 0):
+            found[one.orcid] = one
+    return list(found.values())
+
+
+async def _write(connection: AnyConnection, plan: Plan, batch: Sequence[Chosen]) -> Tally:
+    writer = _Writer(connection, plan, batch)
+    await write_under_leases(connection, plan, [one.orcid for one in batch if one.followed], writer.write)
+    return writer.tally
+
+
+class _Writer:
+    """One batch in its transaction."""
+
+    def __init__(self, connection: AnyConnection, plan: Plan, batch: Sequence[Chosen]) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._batch = batch
+        self._written = Written()
+        self.tally = Tally()
+
+    async def write(self, held: AbstractSet[str]) -> Written:
+        """Judge again, now that nobody else writes to what is held or locked, and write."""
+        free = [one for one in self._batch if one.orcid in held or not one.followed]
+        self.tally.count(Verdict.BUSY, len(self._batch) - len(free))
+        if older := [one.orcid for one in free if not one.followed and one.new is None]:
+            await loading.lock_records(self._connection, older)
+        standings = await loading.standings(self._connection, [one.orcid for one in free])
+        new = []
+        for one in free:
+            standing = standings[one.orcid]
+            if one.orcid in held:
+                standing = replace(standing, leased=False)  # the lease is ours
+            verdict = judge(standing, one.parsed.modified_at, everything=self._plan.everything)
+            if verdict is Verdict.LOAD and one.new is not None:
+                new.append(one.new)
+            elif verdict is Verdict.UPDATE:
+                await self._update(one.parsed)
+            else:
+                self.tally.count(verdict)
+        await self._insert(new)
+        return self._written
+
+    async def _insert(self, new: Sequence[New]) -> None:
+        """Write records of which nothing is mirrored."""
+        if new:
+            entries = [entry for one in new for entry in one.entries]
+            await mirror.insert(self._connection, [one.record for one in new], entries)
+            self.tally.count(Verdict.LOAD, len(new))
+            self.tally.items += len(entries)
+        for one in new:
+            self._written.note(one.parsed.orcid, one.parsed.modified_ms, one.changes)
+
+    async def _update(self, parsed: Parsed) -> None:
+        """Write what differs from an older state; of what turns out to be broken nothing is written."""
+        try:
+            async with self._connection.transaction():
+                held = await mirror.load(self._connection, parsed.orcid)
+                difference = await find_difference(self._connection, held, parsed)
+                if difference is None:
+                    self.tally.count(Verdict.LEFT)
+                    return
+                await mirror.apply(self._connection, parsed.orcid, difference.writing)
+        except MalformedRecord as problem:
+            self.tally.complain(parsed.file, problem)
+            return
+        self._written.note(parsed.orcid, parsed.modified_ms, difference.changes)
+        self.tally.count(Verdict.UPDATE)
+        self.tally.items += len(difference.writing.added) + len(difference.writing.updated)
