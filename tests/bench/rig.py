@@ -115,6 +115,7 @@ async def reconciling(dsn: str, url: str) -> AsyncIterator[tuple[Database, Regis
                 policy=Policy(),
                 grace=timedelta(0),
                 subscription=None,
+                swept=False,
                 chance=lambda: 0.5,
                 on_commit=lambda *_: None,
             )
