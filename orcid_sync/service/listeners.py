@@ -30,12 +30,12 @@ FINISH_SECONDS = 3.0
 
 LIMITS: dict[str, Any] = {
     "access_log": None,  # it prints paths, and ours are secrets (fault F86)
-    "auto_decompress": False,  # no body is ever read
+    "auto_decompress": False,  # no body is read but forms of a few fields
     "lingering_time": 1.0,  # seconds for which an unread body is thrown away, so that the answer is not lost in a reset
     "max_line_size": 4096,
     "max_field_size": 4096,
     "max_headers": 64,
-    "read_bufsize": 4096,  # what memory holds of a body that nobody reads
+    "read_bufsize": 4096,  # what memory holds of a body
 }
 
 type_of_handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -13,6 +13,8 @@ PROCESSES = "tests/acceptance/test_processes.py"
 RECONCILE = "tests/integration/test_reconcile"
 """And the rest of the file's name."""
 
+ATTACKS = "tests/integration/test_connect_attacks.py"
+INVITATIONS = "orcid_sync/store/invitations.sql"
 QUEUE = "orcid_sync/store/queue.sql"
 RECONCILER = "orcid_sync/service/reconcile.py"
 CLOSING = "orcid_sync/service/closing.py"
@@ -492,5 +494,109 @@ MUTANTS = [
         "places always go to the best lane that has work",
         "tests/integration/test_worker_lanes.py -k storm",
         ("orcid_sync/model/sharing.py", "key=lambda lane: (self._start(lane), lane)", "key=lambda lane: lane"),
+    ),
+    mutant(
+        "state-of-any-browser",
+        "whoever knows a state can come back with it: login CSRF",
+        f"{ATTACKS} -k belongs_to_the_browser",
+        (
+            "orcid_sync/service/returning.py",
+            "or not hmac.compare_digest(flow.browser_hash, hashed(browser))",
+            "or not hmac.compare_digest(flow.browser_hash, flow.browser_hash)",
+        ),
+    ),
+    mutant(
+        "state-without-an-end",
+        "a state is good for ever",
+        f"{ATTACKS} -k ten_minutes",
+        ("orcid_sync/service/returning.py", "flow is None or not flow.in_time or", "flow is None or"),
+    ),
+    mutant(
+        "state-used-twice",
+        "a state stays when it was used: a reload sends the code again, which costs the holder the token",
+        f"{ATTACKS} -k two_returns",
+        (
+            INVITATIONS,
+            "delete from orcid_sync.consent_flows\n where state_hash = :state_hash\nreturning",
+            "update orcid_sync.consent_flows set state_hash = state_hash\n where state_hash = :state_hash\nreturning",
+        ),
+    ),
+    mutant(
+        "code-sent-again",
+        "a code whose answer was lost is sent once more",
+        "tests/unit/test_registry_consent.py -k once",
+        (
+            "orcid_sync/registry/client.py",
+            "            return await self._try(request, None, held)\n\n    async def revoke_token",
+            "            return await self._repeat(request, None, held)\n\n    async def revoke_token",
+        ),
+    ),
+    mutant(
+        "grants-at-once",
+        "grants of one iD do not wait for each other: two people are its holder, or one of them an error",
+        f"{ATTACKS} -k two_grants",
+        (
+            INVITATIONS,
+            "select pg_advisory_xact_lock(hashtextextended('orcid_sync|' || :orcid::text, 0))",
+            "select :orcid::text",
+        ),
+    ),
+    mutant(
+        "invitation-of-two",
+        "two grants by one invitation do not wait for each other: the second takes the first one's place",
+        f"{ATTACKS} -k two_ids",
+        (
+            INVITATIONS,
+            "select from orcid_sync.invitations where number = :number for no key update",
+            "select from orcid_sync.invitations where number = :number",
+        ),
+    ),
+    mutant(
+        "anybodys-id",
+        "the iD that the institution expects is not compared with the one that came",
+        "tests/integration/test_connect_pages.py -k another_id",
+        ("orcid_sync/model/invitation.py", "        return Outcome.DIFFERENT\n", "        pass\n"),
+    ),
+    mutant(
+        "unwanted-token-kept",
+        "the token of who was not meant is not revoked",
+        "tests/integration/test_connect_pages.py -k another_id",
+        (
+            "orcid_sync/service/granting.py",
+            "            await connections.retire_unwanted(connection, orcid, sealed)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "form-of-any-page",
+        "a form of another site can end the connection",
+        f"{ATTACKS} -k only_the_page",
+        (
+            "orcid_sync/service/leaving.py",
+            'if not self._desk.tickets.guards(cookie, form.get("guard", "")):',
+            "if not cookie:",
+        ),
+    ),
+    mutant(
+        "names-as-markup",
+        "what is in a name is HTML",
+        f"{ATTACKS} -k stay_text",
+        ("orcid_sync/service/pages.py", "autoescape=True", "autoescape=False"),
+    ),
+    mutant(
+        "signature-of-any-purpose",
+        "links, sessions and guards are signed with one key: one can be passed off as another",
+        "tests/unit/test_tickets.py",
+        ("orcid_sync/service/tickets.py", 'derive(f"connect pages: {purpose}")', 'derive("connect pages")'),
+    ),
+    mutant(
+        "host-of-the-request",
+        "where we lead is decided by what a request says",
+        f"{ATTACKS} -k decides_where",
+        (
+            "orcid_sync/service/returning.py",
+            'response = desk.lead(desk.at("/connected"))',
+            'response = desk.lead("https://evil.example/connected")',
+        ),
     ),
 ]
