@@ -33,7 +33,8 @@ PARTS = 5
 BATCH = 8
 """Rows leased at once: what a worker with its usual capacity asks for."""
 SIZES = """
-    select pg_table_size('orcid_sync.queue') / 1e6::float as table_mb, pg_indexes_size('orcid_sync.queue') / 1e6::float as indexes_mb,
+    select pg_table_size('orcid_sync.queue') / 1e6::float as table_mb,
+           pg_indexes_size('orcid_sync.queue') / 1e6::float as indexes_mb,
            n_dead_tup as dead, autovacuum_count as vacuums, n_tup_hot_upd::float / nullif(n_tup_upd, 0) as hot
       from pg_stat_user_tables where relid = 'orcid_sync.queue'::regclass
     """
