@@ -47,6 +47,8 @@ SHORTEST = 8
 MOST_ROWS = 2_000
 """Rows of one table that are read at the end of a test: what leaks there leaks in every row."""
 
+EXAMPLES = (Path(__file__).parents[1] / "config.example.toml").read_text("utf-8")
+
 # Secrets that are known by their look are looked up instead of searched for: there are thousands of them.
 _LOOKS = [
     re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # tokens of ORCID
@@ -70,7 +72,9 @@ class Secrets:
         self._phrases: dict[str, str] = {}
 
     def add(self, what: str, secret: str) -> None:
-        """Know a secret from now on, also as it stands in addresses."""
+        """Know a secret from now on, also as it stands in addresses. What our own examples say is none."""
+        if secret in EXAMPLES:
+            return
         if any(look.fullmatch(secret) for look in _LOOKS[:2]):
             self._looks[secret] = what
         elif len(secret) >= SHORTEST:
