@@ -154,6 +154,7 @@ async def test_no_more_is_leased_of_a_lane_than_its_requests_move(
     databases: list[Database], wait_until: WaitUntil
 ) -> None:
     replica = shared_pace(databases[0], Terms(2, 1))
+    await replica.slot(Lane.CHECK)
     waiting = [asyncio.create_task(replica.slot(Lane.CHECK)) for _ in range(6)]
     await wait_until(lambda: replica._lanes[Lane.CHECK].number >= 3)
 

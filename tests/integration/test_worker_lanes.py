@@ -127,20 +127,20 @@ async def test_an_outage_costs_a_few_requests_and_no_id_a_try_that_it_did_not_ha
 
     async with working(bench, capacity=8, poll=0.1, admission=mine.admission):
         await wait_until(lambda: opened(bench), 10)
-        await wait_until(lambda: nothing_leased(bench), 10)
+        await wait_until(lambda: nothing_leased(bench), 20)
         before = len(bench.registry.journal.requests)
         assert before <= 16, "the first ones were on their way together"
         for _ in range(4):
             await timeline.passes(61)
             await wait_until(lambda: tried(bench), 10)
-            await wait_until(lambda: nothing_leased(bench), 10)
+            await wait_until(lambda: nothing_leased(bench), 20)
         assert len(bench.registry.journal.requests) == before + 4, "one for each pause"
         tries = await bench.connection.fetchval("select sum(attempts) from orcid_sync.queue")
         assert tries <= len(bench.registry.journal.requests)
         bench.registry.faults.clear()
         await bench.connection.execute("update orcid_sync.queue set due_at = now()")
         await timeline.passes(61)
-        await wait_until(lambda: verified_both(bench), 15)
+        await wait_until(lambda: verified_both(bench), 20)
 
 
 async def state(bench: Bench) -> pace.Pace:
