@@ -24,6 +24,7 @@ from orcid_sync.config_values import (
     PositiveSeconds,
     PostgresAddress,
     Seconds,
+    Secrets,
     WebPage,
     decode_key,
 )
@@ -77,6 +78,12 @@ class Settings(BaseSettings):
     )
     webhook_key_version: int = Field(
         1, ge=1, le=32_767, description="Number of the present webhook_secret; add 1 whenever you replace the secret."
+    )
+    old_webhook_secrets: Secrets | None = Field(
+        None,
+        description="Earlier webhook secrets by their webhook_key_version, until orcid-sync webhooks rotate says that "
+        'ORCID has forgotten their addresses. As an environment variable or in a file: JSON, {"1": "…"}.',
+        examples=[{"0": "the secret that was replaced"}],
     )
     encryption_key: Key | None = Field(
         None,
@@ -222,8 +229,8 @@ class Settings(BaseSettings):
     daily_requests: int | None = Field(
         None,
         ge=1,
-        description="Most requests to ORCID per day (UTC), all processes together. Absent: any number, right for members; "
-        "a public client has a daily quota. What is urgent keeps a part of it.",
+        description="Most requests to ORCID per day (UTC), all processes together. Absent: any number, right for "
+        "members; a public client has a daily quota. What is urgent keeps a part of it.",
         examples=[95_000],
     )
     request_timeout_seconds: PositiveSeconds = Field(120, description="Bound of one request to ORCID, seconds.")
@@ -284,15 +291,3 @@ class Settings(BaseSettings):
         self.require("encryption_key")
         present = {self.encryption_key_id: self.encryption_key or SecretStr("")}
         return {key_id: decode_key(key) for key_id, key in (present | (self.old_encryption_keys or {})).items()}
-
-
-def secret_settings() -> list[str]:
-    """Names of the settings whose values are never shown."""
-    return [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
-
-
-def secret_values(settings: Settings) -> list[str]:
-    """Every secret that is set, as it was given."""
-    given = [getattr(settings, name) for name in secret_settings()]
-    secrets = [one for value in given for one in (value.values() if isinstance(value, dict) else [value]) if one]
-    return [secret.get_secret_value() for secret in secrets]

@@ -44,6 +44,7 @@ def _demands(settings: "Settings") -> list[tuple[bool, str]]:
     custom = settings.environment == "custom"
     silent = [name for name in CONNECT_PAGES if not getattr(settings, name)] if settings.institution else []
     repeated = settings.encryption_key_id in (settings.old_encryption_keys or {})
+    outdated = settings.webhook_key_version in (settings.old_webhook_secrets or {})
     return [
         (
             custom and not settings.api_url,
@@ -56,6 +57,10 @@ def _demands(settings: "Settings") -> list[tuple[bool, str]]:
         (
             repeated,
             "old_encryption_keys: must not contain the present encryption_key_id; give the new key another one.",
+        ),
+        (
+            outdated,
+            "old_webhook_secrets: must not contain the present webhook_key_version; raise that by 1.",
         ),
         *(
             (True, f"{name}: is missing; researchers are asked in the name of {settings.institution}.")

@@ -12,7 +12,8 @@ import msgspec
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orcid_sync.config import ConfigurationError, Settings, secret_settings
+from orcid_sync.config import ConfigurationError, Settings
+from orcid_sync.config_secrets import secret_settings
 
 PREFIX = "ORCID_SYNC_"
 CONFIG_VARIABLE = "ORCID_SYNC_CONFIG"

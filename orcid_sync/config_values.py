@@ -78,6 +78,19 @@ def _keys_by_id(value: Any) -> Any:
     return keys
 
 
+def _secrets_by_version(value: Any) -> Any:
+    """The secrets as a mapping; environment variables and files hold it as JSON. The error quotes nothing of it."""
+    try:
+        secrets = msgspec.json.decode(value) if isinstance(value, str) else value
+    except msgspec.DecodeError:
+        secrets = None
+    if secrets is None or not isinstance(secrets, Mapping):
+        raise ValueError('must be a table of versions and secrets; in JSON: {"1": "the secret"}')
+    if not all(re.fullmatch(r"[0-9]{1,5}", str(version)) for version in secrets):
+        raise ValueError("must have versions that are whole numbers")
+    return secrets
+
+
 def _long_enough(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < 32:
         raise ValueError("must have at least 32 characters; make one with: openssl rand -hex 32")
@@ -106,6 +119,8 @@ KeyId = Annotated[str, Field(pattern=_KEY_ID)]
 Keys = Annotated[dict[str, Key], BeforeValidator(_keys_by_id)]
 """By their ids."""
 LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
+Secrets = Annotated[dict[Annotated[int, Field(le=32_767)], LongSecret], BeforeValidator(_secrets_by_version)]
+"""By their versions."""
 PostgresAddress = Annotated[SecretStr, AfterValidator(_postgres_address)]
 WebPage = Annotated[str, AfterValidator(_web_page)]
 """http or https; shown as a link."""

@@ -20,11 +20,9 @@ import structlog
 
 from orcid_sync import __version__
 from orcid_sync.config import Settings
-from orcid_sync.model.ids import Orcid
 from orcid_sync.model.intervals import Interval
 from orcid_sync.model.lifecycle import Cause, Policy, Turn
-from orcid_sync.public import public_side, webhook_secret
-from orcid_sync.registry.callbacks import callback_url
+from orcid_sync.public import desired_of, public_side
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
@@ -37,10 +35,11 @@ from orcid_sync.service.nets import make_net_jobs
 from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
-from orcid_sync.service.subscription import Subscription
+from orcid_sync.service.subscription import Subscription, announce
 from orcid_sync.service.worker import Worker
 from orcid_sync.store import keys
 from orcid_sync.store.database import Database, open_database, statements
+from orcid_sync.store.generations import WrongSecret
 from orcid_sync.store.migrate import SchemaState, status
 from orcid_sync.store.queue import Lease
 from orcid_sync.store.vault import Vault, VaultError
@@ -68,6 +67,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         database = await stack.enter_async_context(open_database(dsn, workers=settings.workers))
         await _demand_current_schema(database)
         await _demand_right_key(database, settings)
+        await _say_which_webhooks(database, settings)
         await _bring_nobody_back(database, settings)
         stack.enter_context(measured_loop_lag(metrics.loop_lag))
         console = Console(draining=draining, heartbeats=heartbeats, database=database, metrics=metrics)
@@ -109,6 +109,15 @@ async def _demand_right_key(database: Database, settings: Settings) -> None:
                 log.warning("encryption keys", advice=sentence)
         except VaultError as error:
             raise CannotServe(str(error)) from None
+
+
+async def _say_which_webhooks(database: Database, settings: Settings) -> None:
+    """The settings of the process that starts last count for all; a wrong secret would cut us off from ORCID."""
+    try:
+        async with statements(database.worker) as connection:
+            await announce(connection, desired_of(settings))
+    except WrongSecret as error:
+        raise CannotServe(str(error)) from None
 
 
 async def _bring_nobody_back(database: Database, settings: Settings) -> None:
@@ -187,8 +196,8 @@ async def _working(
         )
         check_interval = timedelta(hours=settings.check_interval_hours)
         jobs = make_jobs(
-            key_version=settings.webhook_key_version if settings.webhooks else None,
             check_interval=check_interval,
+            overlap=desired_of(settings).overlap,
             log_of_erasures=settings.erasure_log,
         )
         jobs += make_net_jobs(
@@ -245,16 +254,6 @@ def _registry(
 def _reconciler(
     settings: Settings, database: Database, registry: Registry, vault: Vault, metrics: Metrics
 ) -> Reconciler:
-    subscription = None
-    if settings.webhooks:
-        callback = partial(
-            _callback,
-            settings.public_url or "",
-            webhook_secret(settings),
-            settings.webhook_key_version,
-            settings.environment,
-        )
-        subscription = Subscription(database.worker, registry, callback, key_version=settings.webhook_key_version)
     return Reconciler(
         database=database,
         registry=registry,
@@ -268,15 +267,11 @@ def _reconciler(
             hide_locked=settings.locked_records == "hide",
         ),
         grace=timedelta(seconds=settings.grace_seconds),
-        subscription=subscription,
+        subscription=Subscription(database.worker, registry, desired_of(settings)),
         swept=bool(settings.search_interval_hours or settings.modified_file),
         chance=random.random,
         on_commit=partial(_count, metrics),
     )
-
-
-def _callback(public_url: str, secret: bytes, key_version: int, environment: str, orcid: Orcid) -> str:
-    return callback_url(public_url, secret=secret, key_version=key_version, environment=environment, orcid=orcid)
 
 
 def _count(metrics: Metrics, lease: Lease, turn: Turn, finding: Finding) -> None:

@@ -15,6 +15,7 @@ from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.invitation import Outcome
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.registry.callbacks import Callbacks
 from orcid_sync.registry.client import Registry
 from orcid_sync.service.browsers import Cookies
 from orcid_sync.service.desk import Desk
@@ -26,6 +27,7 @@ from orcid_sync.service.listeners import public_listener
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.pages import Facts, Pages
 from orcid_sync.service.routes import page_routes
+from orcid_sync.service.subscription import Desired
 from orcid_sync.service.tickets import Tickets
 from orcid_sync.service.wakeup import WakeUp
 from orcid_sync.store import connections, queue
@@ -55,8 +57,7 @@ async def public_side(
             pages = _pages(settings, database, metrics, await stack.enter_async_context(registry))
         intake = Intake(
             mark,
-            secrets={settings.webhook_key_version: webhook_secret(settings)},
-            environment=settings.environment,
+            callbacks=callbacks_of(settings),
             metrics=metrics,
             draining=draining,
             pages=pages,
@@ -77,7 +78,7 @@ async def _marking(
     async def mark(connection: asyncpg.Connection, orcids: list[Orcid]) -> list[Orcid]:
         known = await queue.mark_due(connection, orcids, lane=Lane.NOTIFICATION, delay=grace)
         if orphans := set(orcids).difference(known):
-            await connections.adopt_orphans(connection, orphans, key_version=settings.webhook_key_version)
+            await connections.adopt_orphans(connection, orphans)
         return known
 
     waking = WakeUp(wake, database.intake, grace=settings.grace_seconds)
@@ -123,6 +124,20 @@ def facts_of(settings: Settings) -> Facts:
     )
 
 
-def webhook_secret(settings: Settings) -> bytes:
-    """The secret of the callback addresses; empty if there is none."""
-    return settings.webhook_secret.get_secret_value().encode() if settings.webhook_secret else b""
+def callbacks_of(settings: Settings) -> Callbacks:
+    """The addresses at which ORCID calls, under the present secret and earlier ones."""
+    given = dict(settings.old_webhook_secrets or {})
+    if settings.webhook_secret:
+        given[settings.webhook_key_version] = settings.webhook_secret
+    secrets = {version: secret.get_secret_value().encode() for version, secret in given.items()}
+    return Callbacks(settings.environment, secrets)
+
+
+def desired_of(settings: Settings) -> Desired:
+    """Which webhooks there should be."""
+    return Desired(
+        callbacks=callbacks_of(settings),
+        public_url=settings.public_url or "",
+        key_version=settings.webhook_key_version if settings.webhooks else None,
+        overlap=timedelta(seconds=settings.second_look_seconds),
+    )

@@ -29,7 +29,8 @@ from aiohttp import web
 from hypothesis import currently_in_test_context
 from pydantic import SecretStr
 
-from orcid_sync.config import Settings, secret_settings, secret_values
+from orcid_sync.config import Settings
+from orcid_sync.config_secrets import secret_settings, secret_values
 from orcid_sync.config_values import decode_key
 from orcid_sync.registry import callbacks
 from orcid_sync.service import listeners

@@ -43,7 +43,7 @@ def show(session: Session, *, json: Json = False) -> None:
 
 
 def _shown(session: Session) -> dict[str, Any]:
-    from orcid_sync.config import secret_settings  # noqa: PLC0415 - heavy
+    from orcid_sync.config_secrets import secret_settings  # noqa: PLC0415 - heavy
 
     values = session.settings.model_dump(mode="json")
     secrets = {name: "[redacted]" for name in secret_settings() if values[name] is not None}

@@ -61,7 +61,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _assigned(assignments: list[str]) -> dict[str, str]:
-    from orcid_sync.config import Settings, secret_settings  # noqa: PLC0415 - heavy
+    from orcid_sync.config import Settings  # noqa: PLC0415 - heavy
+    from orcid_sync.config_secrets import secret_settings  # noqa: PLC0415 - heavy
 
     given = {}
     for assignment in assignments:
@@ -79,7 +80,7 @@ def _assigned(assignments: list[str]) -> dict[str, str]:
 
 
 def _open(config: Path | None, flags: dict[str, Any]) -> Session:
-    from orcid_sync.config import secret_values  # noqa: PLC0415 - heavy
+    from orcid_sync.config_secrets import secret_values  # noqa: PLC0415 - heavy
     from orcid_sync.config_sources import load_settings  # noqa: PLC0415 - heavy
     from orcid_sync.logs import configure_logging  # noqa: PLC0415 - heavy
 

@@ -84,7 +84,7 @@ def _facts(person: "Person", hooks: list["Webhook"], now: datetime) -> list[tupl
         ("record", _record(person)),
         ("connection", _connection(person)),
         ("access", f"{person.access or 'not read yet'} (token: {person.access_state})"),
-        ("webhook", ", ".join(f"{hook.state} (key {hook.key_version})" for hook in hooks) or "none"),
+        ("webhook", ", ".join(f"{hook.state} (key {hook.key_version}, {hook.public_url})" for hook in hooks) or "none"),
         ("verified", _when(person.verified_at, now)),
         ("changed", _when(person.changed_at, now)),
         ("notified", _when(person.notified_at, now)),

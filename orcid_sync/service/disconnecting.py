@@ -85,8 +85,7 @@ async def leave(
     if subscription:
         await subscription.remove(lease.orcid, even_if_unknown=turn.cause is Cause.NOTIFICATION)
     await revoke_retired(pool, registry, vault, lease.orcid)
-    if going:
-        await _demand_no_webhook(pool, lease.orcid)
+    await _demand_no_webhook(pool, lease.orcid)
     # Nothing of the past is known to be as it was when whoever left comes back.
     settlement = Settlement(done=True, due_in=NEVER, applied=Applied(None, PUBLIC.text, None))
     return Finding(outcome="disconnected", settlement=settlement, effects=(_finish,) if going else ())
@@ -120,7 +119,7 @@ async def _demand_disconnecting(connection: AnyConnection, orcid: Orcid) -> None
 async def _demand_no_webhook(pool: asyncpg.Pool, orcid: Orcid) -> None:
     async with statements(pool) as connection:
         if await webhooks.load(connection, orcid):
-            raise WebhookLeft("a webhook is left that cannot be removed: webhooks are off, or its key was replaced")
+            raise WebhookLeft("a webhook is left that cannot be removed: its secret is not in old_webhook_secrets")
 
 
 async def _finish(connection: AnyConnection, orcid: Orcid) -> None:

@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from orcid_sync.model.ids import Orcid, check_character
-from orcid_sync.registry.callbacks import verify_callback
+from orcid_sync.registry.callbacks import Callbacks
 from orcid_sync.service.health import Draining
 from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
@@ -74,20 +74,18 @@ class Intake:
         self,
         mark: Callable[[Orcid], Awaitable[bool]] | None,
         *,
-        secrets: Mapping[int, bytes],
-        environment: str,
+        callbacks: Callbacks,
         metrics: Metrics,
         draining: Draining,
         pages: Mapping[str, Route] | None = None,
     ) -> None:
-        """Accept callbacks made with any of `secrets` (by key version) for `environment`, and `mark` their iDs due.
+        """Accept calls at any of `callbacks`, and `mark` their iDs due.
 
         `mark` returns once the mark is durable, False for an iD that is not connected; raises DatabaseUnavailable.
         None: there are no webhooks. `pages` are the routes for people, by the first segment of their paths.
         """
         self._mark = mark
-        self._secrets = secrets
-        self._environment = environment
+        self._callbacks = callbacks
         self._draining = draining
         self._counters = {outcome: metrics.intake_requests.labels(outcome.name) for outcome in OUTCOMES}
         webhook = Route("webhook", {"POST": self._receive_notification})
@@ -125,13 +123,9 @@ class Intake:
         if address is None:
             return None
         orcid, token, version = address.groups()
-        secret = self._secrets.get(int(version))
-        if secret is None or check_character(orcid.replace("-", "")[:15]) != orcid[-1]:
+        if check_character(orcid.replace("-", "")[:15]) != orcid[-1]:
             return None
-        genuine = verify_callback(
-            token, secret=secret, key_version=int(version), environment=self._environment, orcid=Orcid(orcid)
-        )
-        return Orcid(orcid) if genuine else None
+        return Orcid(orcid) if self._callbacks.verify(token, int(version), Orcid(orcid)) else None
 
     def _answer(self, outcome: Outcome, route: str, **headers: str) -> web.StreamResponse:
         self._counters[outcome].inc()

@@ -74,19 +74,19 @@ def maintaining(sweep: Sweep) -> Work:
     return work
 
 
-def make_jobs(*, key_version: int | None, check_interval: timedelta, log_of_erasures: Path | None = None) -> list[Job]:
-    """The jobs of every installation; `key_version` is None if webhooks are switched off."""
+def make_jobs(
+    *, check_interval: timedelta, overlap: timedelta = timedelta(), log_of_erasures: Path | None = None
+) -> list[Job]:
+    """The jobs of every installation; `overlap` is how long a new webhook stands before the one it replaces goes."""
     jobs = [
         Job(
             "overdue-checks", timedelta(hours=1), sweeping(partial(sweeps.bring_checks_nearer, interval=check_interval))
         ),
         Job("left-behind", timedelta(minutes=5), sweeping(sweeps.mark_left_behind)),
+        Job("webhooks", timedelta(minutes=5), sweeping(partial(sweeps.mark_for_webhooks, overlap=overlap))),
         Job(residue.JOB, timedelta(hours=1), maintaining(residue.clear), brief=False),
         Job("old-runs", timedelta(days=1), sweeping(partial(sweeps.forget_runs, keep=KEEP_RUNS))),
     ]
-    if key_version is not None:
-        missing = partial(sweeps.mark_without_webhook, key_version=key_version)
-        jobs.append(Job("missing-webhooks", timedelta(minutes=5), sweeping(missing)))
     if log_of_erasures is not None:
         missing = partial(erasure_log.write_missing, path=log_of_erasures)
         jobs.append(Job("erasure-log", timedelta(minutes=5), sweeping(missing)))

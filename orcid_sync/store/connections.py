@@ -142,7 +142,7 @@ async def retire_unwanted(connection: AnyConnection, orcid: Orcid, access_token:
         await queue.mark_due(connection, [orcid], lane=Lane.OPERATOR, delay=timedelta())
 
 
-async def adopt_orphans(connection: AnyConnection, orcids: Collection[Orcid], *, key_version: int) -> None:
+async def adopt_orphans(connection: AnyConnection, orcids: Collection[Orcid]) -> None:
     """Take over webhooks of which nothing is known, although only we can have registered them (fault F11).
 
     A restored backup is older than they are. Their iDs become such as are being disconnected, so that the queue removes
@@ -151,7 +151,7 @@ async def adopt_orphans(connection: AnyConnection, orcids: Collection[Orcid], *,
     queries = load_queries("connections")
     async with connection.transaction():
         new = await make_known(connection, orcids)
-        await queries.adopt_orphans(connection, orcids=new, key_version=key_version)
+        await queries.adopt_orphans(connection, orcids=new)
 
 
 async def finish_disconnecting(connection: AnyConnection, orcid: Orcid) -> bool:
@@ -160,11 +160,6 @@ async def finish_disconnecting(connection: AnyConnection, orcid: Orcid) -> bool:
     Does nothing if something is left, or if the iD was connected again meanwhile.
     """
     return bool(await load_queries("connections").finish_disconnecting(connection, orcid=orcid))
-
-
-async def set_access_state(connection: AnyConnection, orcid: Orcid, access_state: str) -> None:
-    """Remember what the Registry said about the token: granted, suspect, revoked, expired or public."""
-    await load_queries("connections").set_access_state(connection, orcid=orcid, access_state=access_state)
 
 
 async def load(connection: AnyConnection, orcid: Orcid) -> Connection | None:

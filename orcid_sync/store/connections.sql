@@ -126,15 +126,18 @@ with leaving as (
 insert into orcid_sync.retired_tokens (orcid, access_token, reason) values (:orcid, :access_token, 'unwanted');
 
 -- name: adopt_orphans!
--- Made known before by make_known; only those.
+-- Made known before by make_known; only those. Which of our addresses ORCID has of them is not known: any of them.
 with leaving as (
   update orcid_sync.connections set state = 'disconnecting' where orcid = any(:orcids::text[])
 ), due as (
   update orcid_sync.queue set lane = 0, due_at = now() where orcid = any(:orcids::text[])
 )
-insert into orcid_sync.webhooks (orcid, key_version, state)
-select orphan, :key_version, 'removing' from unnest(:orcids::text[]) as orphan
-on conflict (orcid, key_version) do nothing;
+insert into orcid_sync.webhooks (orcid, generation, state)
+select orphan, g.number, 'removing'
+  from unnest(:orcids::text[]) as orphan
+ cross join orcid_sync.callback_generations as g
+ where g.derivable
+on conflict (orcid, generation) do nothing;
 
 -- name: finish_disconnecting$
 update orcid_sync.connections as c
@@ -143,11 +146,6 @@ update orcid_sync.connections as c
    and not exists (select from orcid_sync.retired_tokens as t where t.orcid = c.orcid)
    and not exists (select from orcid_sync.webhooks as w where w.orcid = c.orcid)
 returning true;
-
--- name: set_access_state!
-update orcid_sync.connections
-   set access_state = :access_state
- where orcid = :orcid and access_state <> :access_state;
 
 -- name: load^
 select c.orcid, c.state, c.access_state, c.connected_at, c.disconnected_at, t.access_token, t.refresh_token,

@@ -8,10 +8,17 @@ from orcid_sync.store.queries import load_queries
 AT_ONCE = 1000
 """Rows that one sweep touches at most; the next one goes on."""
 
+WEBHOOKS_AT_ONCE = 5_000
+"""iDs that wait for work on their webhooks, at most: with their reads some ten minutes of ORCID's limit."""
 
-async def mark_without_webhook(connection: AnyConnection, *, key_version: int) -> int:
-    """Make due those connected iDs for which ORCID was never asked for a webhook under this key."""
-    number: int = await load_queries("sweeps").mark_without_webhook(connection, key_version=key_version, limit=AT_ONCE)
+
+async def mark_for_webhooks(connection: AnyConnection, *, overlap: timedelta) -> int:
+    """Make due those whose webhooks at ORCID are not what they should be; few enough that others keep their pace.
+
+    `overlap` is how long an iD's new webhook stands before its older one goes.
+    """
+    marked = load_queries("sweeps").mark_for_webhooks(connection, overlap=overlap, limit=WEBHOOKS_AT_ONCE)
+    number: int = await marked
     return number
 
 

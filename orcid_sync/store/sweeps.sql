@@ -1,21 +1,28 @@
 -- The scheduled sweeps: each one idempotent statement, so that it does no harm if two replicas run it at once.
 
--- name: mark_without_webhook$
--- Connected iDs of which ORCID was never asked for a webhook under this key: webhooks were switched on, or the key is new.
-with missing as (
+-- name: mark_for_webhooks$
+-- iDs whose webhooks are not what they should be and of whom nobody thinks: so many that the lane never holds more. What
+-- ORCID refused to register is tried again with the record's next routine read, anything else that was begun after a day.
+with candidates as materialized (
+  select distinct work.orcid
+    from orcid_sync.webhook_work(:overlap::interval) as work
+   where work.act in ('register', 'verify', 'revive', 'remove')
+     and (work.state is null or work.state = 'active'
+          or work.state <> 'registering' and work.requested_at < now() - interval '1 day'
+          or work.state = 'registering' and work.act = 'remove')
+), waiting as materialized (
+  select count(*) as number from orcid_sync.queue where lane = 4 and due_at <= now()
+), chosen as (
   select q.orcid
     from orcid_sync.queue as q
-    join orcid_sync.connections as c using (orcid)
-   where c.state = 'connected' and q.gen = q.leased_gen and q.lease_until <= now()
-     and not exists (select from orcid_sync.webhooks as w where w.orcid = q.orcid and w.key_version = :key_version)
-     -- Whoever was merged into another record has none on purpose.
-     and not exists (select from orcid.records as r where r.orcid = q.orcid and r.state = 'deprecated')
-   limit :limit
+    join candidates using (orcid)
+   where q.gen = q.leased_gen and q.attempts = 0 and q.lease_until <= now()
+   limit (select greatest(:limit::bigint - waiting.number, 0) from waiting)
      for update of q skip locked
 ), marked as (
   update orcid_sync.queue as q
      set gen = q.gen + 1, due_at = least(q.due_at, now()), lane = least(q.lane, 4)
-    from missing where q.orcid = missing.orcid
+    from chosen where q.orcid = chosen.orcid
   returning 1
 )
 select count(*)::integer from marked;

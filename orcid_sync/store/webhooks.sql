@@ -1,32 +1,82 @@
 -- The inventory of webhooks: ORCID has no list call (contract section 1.1).
 
--- name: begin_registration!
-insert into orcid_sync.webhooks (orcid, key_version, state)
-values (:orcid, :key_version, 'registering')
-on conflict (orcid, key_version) do update
-   set state = 'registering', requested_at = now();
+-- name: begin!
+-- Written before ORCID is told. If there is no row, there was no webhook that we know of.
+insert into orcid_sync.webhooks as w (orcid, generation, state, requested_at)
+select c.orcid, :generation, :state, clock_timestamp() from orcid_sync.connections as c where c.orcid = :orcid
+on conflict (orcid, generation) do update
+   set state = excluded.state, requested_at = excluded.requested_at;
+
+-- name: begin_removal$
+-- The moment is what the confirmation must name: if somebody registered meanwhile, the row stays.
+insert into orcid_sync.webhooks as w (orcid, generation, state, requested_at)
+select c.orcid, :generation, 'removing', clock_timestamp() from orcid_sync.connections as c where c.orcid = :orcid
+on conflict (orcid, generation) do update
+   set state = excluded.state, requested_at = excluded.requested_at
+returning requested_at;
 
 -- name: confirm_registration!
-update orcid_sync.webhooks
-   set state = 'active', registered_at = now()
- where orcid = :orcid and key_version = :key_version and state = 'registering';
-
--- name: begin_removal!
-update orcid_sync.webhooks
-   set state = 'removing', requested_at = now()
- where orcid = :orcid and key_version = :key_version;
+-- Whoever is removing it at this moment may have been before us at ORCID: their row then stays, and so does their work.
+insert into orcid_sync.webhooks as w (orcid, generation, state, registered_at)
+select c.orcid, :generation, 'active', now() from orcid_sync.connections as c where c.orcid = :orcid
+on conflict (orcid, generation) do update
+   set state = case when w.state = 'removing' then 'removing' else 'active' end,
+       requested_at = clock_timestamp(),
+       registered_at = case when :created then now() else coalesce(w.registered_at, now()) end,
+       verified_at = case when w.state = 'verifying' then now() else w.verified_at end,
+       missed = case when :created then 0 else w.missed end,
+       suspect_since = case when :created then null else w.suspect_since end;
 
 -- name: confirm_removal!
 delete from orcid_sync.webhooks
- where orcid = :orcid and key_version = :key_version and state = 'removing';
+ where orcid = :orcid and generation = :generation and state = 'removing' and requested_at = :begun_at;
 
 -- name: load
-select orcid, key_version, state, requested_at, registered_at
-  from orcid_sync.webhooks
- where orcid = :orcid
- order by key_version;
+-- What an iD has of each generation: a row for each of these, in their order.
+select g.number, g.key_version, g.public_url, g.derivable, g.present_since, g.first_used_at, g.first_called_at,
+       g.last_called_at, w.state, now() - w.registered_at as age
+  from orcid_sync.callback_generations as g
+  left join orcid_sync.webhooks as w on w.generation = g.number and w.orcid = :orcid
+ order by g.number;
+
+-- name: of_orcid
+select w.orcid, w.generation, g.key_version, g.public_url, w.state, w.requested_at, w.registered_at, w.last_called_at,
+       w.verified_at, w.missed, w.suspect_since
+  from orcid_sync.webhooks as w
+  join orcid_sync.callback_generations as g on g.number = w.generation
+ where w.orcid = :orcid
+ order by w.generation;
 
 -- name: counts
-select key_version, state, count(*) as number
+select generation, state, count(*) as number
   from orcid_sync.webhooks
- group by key_version, state;
+ group by generation, state;
+
+-- name: revive
+-- The queue's rows are locked first, as everywhere. The reconciliation that follows does DELETE, PUT and a read.
+with chosen as (
+  select w.orcid, w.generation
+    from orcid_sync.webhooks as w
+    join orcid_sync.callback_generations as g on g.number = w.generation and g.present_since is not null
+    join orcid_sync.connections as c on c.orcid = w.orcid and c.state = 'connected'
+    join orcid_sync.queue as q on q.orcid = w.orcid
+   where w.state in ('active', 'verifying')
+     and (:orcids::text[] is null or w.orcid = any(:orcids::text[]))
+     and (not :suspect::boolean or w.suspect_since is not null)
+     and (:not_alive_since::timestamptz is null
+          or coalesce(greatest(w.registered_at, w.last_called_at), '-infinity') < :not_alive_since::timestamptz)
+   limit :limit::bigint
+     for no key update of q skip locked
+), reviving as (
+  update orcid_sync.webhooks as w
+     set state = 'reviving', requested_at = clock_timestamp()
+    from chosen
+   where w.orcid = chosen.orcid and w.generation = chosen.generation and w.state in ('active', 'verifying')
+  returning w.orcid
+), due as (
+  update orcid_sync.queue as q
+     set gen = q.gen + 1, due_at = least(q.due_at, now()), lane = least(q.lane, 4)
+    from reviving
+   where q.orcid = reviving.orcid
+)
+select orcid from reviving;

@@ -20,8 +20,11 @@ FILL = (
     "insert into orcid_sync.connections (orcid) select unnest($1::text[])",
     """insert into orcid_sync.queue (orcid, due_at, lane, gen, leased_gen, done_gen, verified_at)
        select unnest($1::text[]), now() + interval '1 day' + random() * interval '6 days', 3, 1, 1, 1, now()""",
-    """insert into orcid_sync.webhooks (orcid, key_version, state, registered_at)
-       select unnest($1::text[]), 1, 'active', now()""",
+    """with present as (
+         insert into orcid_sync.callback_generations (key_version, public_url) values (1, '') returning number
+       )
+       insert into orcid_sync.webhooks (orcid, generation, state, registered_at)
+       select orcid, present.number, 'active', now() from unnest($1::text[]) as orcid, present""",
 )
 
 

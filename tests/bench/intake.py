@@ -31,7 +31,7 @@ from rich.table import Table
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.registry.callbacks import callback_url
+from orcid_sync.registry.callbacks import Callbacks, callback_url
 from orcid_sync.service.groupcommit import GroupCommit
 from orcid_sync.service.health import Draining
 from orcid_sync.service.intake import Intake
@@ -82,7 +82,7 @@ async def serve_durable_intake(dsn: str, ready: Callable[[int], None]) -> None:
             metrics=metrics,
             wake=WakeUp(lambda: None, database.intake, grace=GRACE.total_seconds()),
         )
-        intake = Intake(commit.mark, secrets={1: SECRET}, environment="sandbox", metrics=metrics, draining=Draining())
+        intake = Intake(commit.mark, callbacks=Callbacks("sandbox", {1: SECRET}), metrics=metrics, draining=Draining())
         async with public_listener(intake, host="127.0.0.1", port=0, on_error=intake.count_error) as port:
             ready(port)
             await asyncio.Event().wait()

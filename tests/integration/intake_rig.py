@@ -14,7 +14,7 @@ import asyncpg
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.registry.callbacks import callback_url
+from orcid_sync.registry.callbacks import Callbacks, callback_url
 from orcid_sync.service.groupcommit import GroupCommit
 from orcid_sync.service.health import Draining
 from orcid_sync.service.intake import Intake
@@ -65,7 +65,9 @@ async def running_intake(
     commit = GroupCommit(
         connect, partial(mark_due, lane=Lane.NOTIFICATION, delay=grace), metrics=rig.metrics, wake=wake_up
     )
-    intake = Intake(commit.mark, secrets={1: SECRET}, environment="sandbox", metrics=rig.metrics, draining=rig.draining)
+    intake = Intake(
+        commit.mark, callbacks=Callbacks("sandbox", {1: SECRET}), metrics=rig.metrics, draining=rig.draining
+    )
     try:
         async with public_listener(
             intake, host="127.0.0.1", port=0, on_error=intake.count_error, keepalive_seconds=keepalive_seconds

@@ -28,7 +28,8 @@ from service_rig import LIMITED, OTHER, Bench, O
 from typer.testing import CliRunner
 
 from orcid_sync.cli import app
-from orcid_sync.config import ConfigurationError, secret_settings
+from orcid_sync.config import ConfigurationError
+from orcid_sync.config_secrets import secret_settings
 from orcid_sync.config_sources import load_settings
 from orcid_sync.model.ids import Orcid
 from orcid_sync.redaction import describe, format_exception
@@ -217,6 +218,7 @@ def test_no_secret_setting_is_shown(cli: Cli, arguments: tuple[str, ...]) -> Non
     secrets = {
         "client_secret": CANARY,
         "webhook_secret": CANARY * 2,
+        "old_webhook_secrets": f'{{"0": "{CANARY * 4}"}}',
         "internal_token": CANARY * 3,
         "encryption_key": "Y2FuYXJ5IGthbmFyaWUgY2FuYXJpIGthbmFyZWsgMTI=",
         "old_encryption_keys": '{"0": "a2FuYXJlayBjYW5hcmkga2FuYXJpZSBjYW5hcnkgMTI="}',

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from cli_rig import Cli, bare_environment
 from mirroring import apply_record, skeleton
+from webhook_rig import present, registered
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
@@ -98,12 +99,12 @@ async def test_status_tells_the_pace(mirrored: Cli, connection: asyncpg.Connecti
 
 async def test_show_tells_who_what_and_how_it_stands(mirrored: Cli, connection: asyncpg.Connection) -> None:
     await connection.execute("update orcid_sync.queue set verified_at = now() - interval '5 minutes'")
-    await connection.execute("insert into orcid_sync.webhooks (orcid, key_version, state) values ($1, 1, 'active')", A)
+    await registered(connection, A, await present(connection))
 
     text = (await mirrored.apart("show", A)).stdout
 
     assert "Ada Example" in text
-    assert "active (key 1)" in text
+    assert "active (key 1, https://orcid.example.edu)" in text
     assert "5 min ago" in text
     assert "work: 2" in text
     assert "First" in text

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import msgspec
 import pytest
+from webhook_rig import present, registered
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane, Settlement
+from orcid_sync.model.webhooks import HookState
 from orcid_sync.store import client_tokens, connections, ledger, queue, runs, webhooks
 from orcid_sync.store.connections import Entry, Outcome, connect_orcids, disconnect_orcids
 from orcid_sync.store.database import Database, transaction
@@ -129,7 +131,7 @@ class TestConnecting:
         """It was not granted anew: whether it is good is for the Registry to say."""
         await connect_orcids(connection, [with_token(orcid)])
         await settle_all(connection)
-        await connections.set_access_state(connection, orcid, state)
+        await connection.execute("update orcid_sync.connections set access_state = $1", state)
         again = msgspec.structs.replace(with_token(orcid), same_as="sealed")
         assert await connect_orcids(connection, [again]) == {orcid: Outcome.ALREADY_CONNECTED}
         assert await connections.counts(connection) == {("connected", "suspect"): 1}
@@ -176,7 +178,7 @@ class TestConnecting:
         self, connection: asyncpg.Connection, orcid: Orcid
     ) -> None:
         await connect_orcids(connection, [with_token(orcid)])
-        await connections.set_access_state(connection, orcid, "revoked")
+        await connection.execute("update orcid_sync.connections set access_state = 'revoked'")
         await connect_orcids(connection, [Entry(orcid=orcid)])
         assert await connections.counts(connection) == {("connected", "revoked"): 1}
         await connect_orcids(connection, [with_token(orcid)])
@@ -229,11 +231,12 @@ class TestDisconnecting:
 
     async def test_it_ends_when_nothing_is_left_at_orcid(self, connection: asyncpg.Connection, orcid: Orcid) -> None:
         await connect_orcids(connection, [with_token(orcid)])
-        await webhooks.begin_registration(connection, orcid, 1)
+        number = await present(connection)
+        await registered(connection, orcid, number)
         await disconnect_orcids(connection, [orcid])
         assert not await connections.finish_disconnecting(connection, orcid), "a webhook and a token are left"
-        await webhooks.begin_removal(connection, orcid, 1)
-        await webhooks.confirm_removal(connection, orcid, 1)
+        begun_at = await webhooks.begin_removal(connection, orcid, number)
+        await webhooks.confirm_removal(connection, orcid, number, begun_at)
         assert not await connections.finish_disconnecting(connection, orcid), "a token is left"
         await connection.execute("delete from orcid_sync.retired_tokens")
         assert await connections.counts(connection) == {("disconnecting", "public"): 1}
@@ -320,23 +323,43 @@ async def test_every_webhook_that_may_exist_has_a_row(connection: asyncpg.Connec
     async def states() -> list[tuple[int, str]]:
         return [(webhook.key_version, webhook.state) for webhook in await webhooks.load(connection, orcid)]
 
-    await webhooks.begin_registration(connection, orcid, 1)
+    one, two = await present(connection, 1), await present(connection, 2)
+    await webhooks.begin(connection, orcid, one, HookState.REGISTERING)
     assert await states() == [(1, "registering")]
-    await webhooks.confirm_registration(connection, orcid, 1)
-    await webhooks.begin_registration(connection, orcid, 2)
+    await webhooks.confirm_registration(connection, orcid, one, created=True)
+    await webhooks.begin(connection, orcid, two, HookState.REGISTERING)
     assert await states() == [(1, "active"), (2, "registering")]
-    await webhooks.begin_removal(connection, orcid, 1)
-    await webhooks.confirm_removal(connection, orcid, 2)
+    begun_at = await webhooks.begin_removal(connection, orcid, one)
+    await webhooks.confirm_removal(connection, orcid, two, begun_at)
     assert await states() == [(1, "removing"), (2, "registering")], "only what was being removed goes"
-    await webhooks.confirm_registration(connection, orcid, 1)
-    await webhooks.confirm_registration(connection, orcid, 2)
-    assert await webhooks.counts(connection) == {(1, "removing"): 1, (2, "active"): 1}
-    await webhooks.confirm_removal(connection, orcid, 1)
+    await webhooks.confirm_registration(connection, orcid, two, created=True)
+    assert await webhooks.counts(connection) == {(one, "removing"): 1, (two, "active"): 1}
+    await webhooks.confirm_removal(connection, orcid, one, begun_at)
     assert await states() == [(2, "active")]
-    await webhooks.begin_registration(connection, orcid, 2)
+    await webhooks.begin(connection, orcid, two, HookState.REVIVING)
     [again] = await webhooks.load(connection, orcid)
-    assert again.state == "registering"
+    assert again.state == "reviving"
     assert again.registered_at is not None
+
+
+@pytest.mark.fault("F100")
+@pytest.mark.invariant("S16")
+async def test_whoever_registered_while_another_removed_leaves_a_row(
+    connection: asyncpg.Connection, orcid: Orcid
+) -> None:
+    """Which of the two ORCID heard last is not known; so the webhook may be there, and somebody has to look again."""
+    await connect_orcids(connection, [Entry(orcid=orcid)])
+    number = await present(connection)
+    await webhooks.begin(connection, orcid, number, HookState.REGISTERING)
+    begun_at = await webhooks.begin_removal(connection, orcid, number)
+    await webhooks.confirm_registration(connection, orcid, number, created=True)
+    await webhooks.confirm_removal(connection, orcid, number, begun_at)
+    assert [hook.state for hook in await webhooks.load(connection, orcid)] == ["removing"]
+
+    begun_at = await webhooks.begin_removal(connection, orcid, number)
+    await webhooks.confirm_removal(connection, orcid, number, begun_at)
+    await webhooks.confirm_registration(connection, orcid, number, created=True)
+    assert [hook.state for hook in await webhooks.load(connection, orcid)] == ["active"]
 
 
 @pytest.mark.invariant("S12", "S19")

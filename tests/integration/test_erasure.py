@@ -12,6 +12,7 @@ from markers import MARKER, marked_forms, marked_record, places
 from mirroring import apply_record, skeleton
 from sample_record import ORCID, encode
 from service_rig import LIMITED, Bench, O
+from webhook_rig import present, registered
 
 from orcid_sync.model.chain import ChainBroken, Head
 from orcid_sync.model.ids import Orcid
@@ -41,8 +42,7 @@ async def person(database: Database, connection: asyncpg.Connection) -> asyncpg.
     other = skeleton(OTHER)
     other["person"]["name"] = {"given-names": {"value": "Ada"}, "visibility": "public", "path": OTHER}
     await apply_record(database.worker, encode(other))
-    await webhooks.begin_registration(connection, HERE, 1)
-    await webhooks.confirm_registration(connection, HERE, 1)
+    await registered(connection, HERE, await present(connection))
     await connection.execute("update orcid_sync.queue set last_error = $1 where orcid = $2", MARKER, HERE)
     await connection.execute(
         "insert into orcid_sync.invitations (person_id, given_names, family_names, email, orcid, granted_orcid, name,"

@@ -42,7 +42,7 @@ async def test_an_orphan_of_a_restored_database_is_removed_at_orcid(
 async def test_who_is_known_is_not_adopted(connection: asyncpg.Connection) -> None:
     await connect_orcids(connection, [Entry(orcid=A)])
 
-    await connections.adopt_orphans(connection, [A], key_version=1)
+    await connections.adopt_orphans(connection, [A])
 
     assert await connections.counts(connection) == {("connected", "public"): 1}
     assert await webhooks.load(connection, A) == []
@@ -76,4 +76,4 @@ async def test_what_fails_and_is_tried_again_is_left_to_its_own_time(bench: Benc
     assert await bench.turn() == "failed"
 
     assert await sweeps.mark_left_behind(bench.connection) == 0
-    assert "left-behind" in {job.name for job in make_jobs(key_version=None, check_interval=bench.reconciler.grace)}
+    assert "left-behind" in {job.name for job in make_jobs(check_interval=bench.reconciler.grace)}

@@ -186,7 +186,7 @@ async def test_webhooks_that_cannot_be_removed_are_said_to_be_left(bench: Bench)
     """Its secret was replaced, so nobody knows its address any more."""
     await bench.connect(scopes=LIMITED)
     await bench.turn()
-    await bench.connection.execute("update orcid_sync.webhooks set key_version = 99 where orcid = $1", O)
+    await bench.connection.execute("update orcid_sync.callback_generations set key_version = 99")
     await bench.disconnect()
 
     assert await bench.turn() == "failed"

@@ -164,7 +164,7 @@ async def test_a_merged_record_names_its_primary_and_is_never_followed(bench: Be
     assert await bench.number(orcid=Orcid(OTHER)) == 0
     # Nobody is to be called for it any more, and the sweep that looks for missing webhooks knows.
     assert (bench.registry.webhooks.of(O), await bench.webhook_rows()) == ([], [])
-    assert await sweeps.mark_without_webhook(bench.connection, key_version=1) == 0
+    assert await sweeps.mark_for_webhooks(bench.connection, overlap=SECOND_LOOK) == 0
     # What the holder granted is not taken back by a merger, nor carried over.
     known = await load(bench.connection, O)
     assert known is not None

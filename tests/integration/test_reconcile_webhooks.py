@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from service_rig import OTHER, Bench, O
+from service_rig import OTHER, SECOND_LOOK, Bench, O
 
+from orcid_sync.public import desired_of
 from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.service.health import Heartbeats
 from orcid_sync.service.scheduler import Sweeper, make_jobs
+from orcid_sync.service.subscription import announce
 from orcid_sync.store import connections, runs, sweeps
 
 
@@ -202,13 +204,14 @@ async def test_webhooks_switched_on_later_are_registered_by_the_sweep(bench: Ben
     await bench.turn()
     assert registered(bench) == []
     bench.reconciler = switched_on
+    await announce(bench.connection, desired_of(bench.settings))  # as a process does when it starts
 
-    assert await sweeps.mark_without_webhook(bench.connection, key_version=1) == 1
-    assert await sweeps.mark_without_webhook(bench.connection, key_version=1) == 0  # marked already
+    assert await sweeps.mark_for_webhooks(bench.connection, overlap=SECOND_LOOK) == 1
+    assert await sweeps.mark_for_webhooks(bench.connection, overlap=SECOND_LOOK) == 0  # marked already
 
     assert await bench.turn() == "unchanged"
     assert registered(bench) == [callback(bench)]
-    assert await sweeps.mark_without_webhook(bench.connection, key_version=1) == 0
+    assert await sweeps.mark_for_webhooks(bench.connection, overlap=SECOND_LOOK) == 0
 
 
 async def test_a_shortened_interval_brings_checks_nearer_spread_over_it(bench: Bench) -> None:
@@ -241,7 +244,7 @@ async def test_a_merged_record_keeps_its_longer_interval(bench: Bench) -> None:
 @pytest.mark.invariant("S17")
 async def test_sweeps_write_down_that_they_ran(bench: Bench) -> None:
     await bench.connect()
-    jobs = make_jobs(key_version=1, check_interval=timedelta(days=7))
+    jobs = make_jobs(check_interval=timedelta(days=7))
     sweeper = Sweeper(bench.database, Heartbeats(lambda: 0.0))
 
     for job in jobs:

@@ -38,7 +38,7 @@ async def sweeper(database: Database, connection: asyncpg.Connection) -> Sweeper
 
 def job() -> Job:
     """As the service has it."""
-    return next(job for job in make_jobs(key_version=None, check_interval=timedelta(days=7)) if job.name == residue.JOB)
+    return next(job for job in make_jobs(check_interval=timedelta(days=7)) if job.name == residue.JOB)
 
 
 @pytest.mark.fault("F67")

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from orcid_sync.config import ConfigurationError, Settings, secret_settings, secret_values
+from orcid_sync.config import ConfigurationError, Settings
 from orcid_sync.config_demands import HOSTS
+from orcid_sync.config_secrets import secret_settings, secret_values
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "canary-" + "s" * 32
@@ -252,6 +253,7 @@ def test_knows_its_secrets_and_never_shows_them() -> None:
     assert secret_settings() == [
         "client_secret",
         "webhook_secret",
+        "old_webhook_secrets",
         "encryption_key",
         "old_encryption_keys",
         "database_url",

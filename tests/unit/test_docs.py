@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from orcid_sync.cli import app
 from orcid_sync.cli.about import render_example
-from orcid_sync.config import Settings, secret_settings
+from orcid_sync.config import Settings
+from orcid_sync.config_secrets import secret_settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -23,6 +24,7 @@ MADE = {
     "webhook_secret": "s" * 32,
     "internal_token": "t" * 32,
     "encryption_key": KEY,
+    "old_webhook_secrets": {"0": "s" * 32},
     "old_encryption_keys": {"0": KEY},
 }
 
