@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from orcid_sync.model.access import Access
 from orcid_sync.model.diff import Change, Known
 from orcid_sync.model.sections import Content, Item, ItemKey
-from orcid_sync.model.visibility import wider_than
+from orcid_sync.model.visibility import LIMITED, wider_than
 
 REMOVED = "removed"
 """Deleted or hidden by the holder, which cannot be told apart (contract section 3.4)."""
@@ -48,6 +48,16 @@ def removal_of_emails(emails: Sequence[Known], *, reason: str, at: datetime | No
     seen = {known.visibility for known in emails}
     visibility = next((one for one in _OPENNESS if one in seen), None)
     return removal(EMAILS, Known(b"", visibility), None, reason=reason, at=at)
+
+
+def is_named_publicly(key: ItemKey, known: Known) -> bool:
+    """Whether the line that removes it, like all others, would go on telling everybody what it was: an address."""
+    return key[0] == EMAILS[0] and known.visibility == "public"
+
+
+def quietly(change: Change) -> Change:
+    """The removal of such an e-mail as those are told who may still see its past; the others are not told which."""
+    return replace(change, visibility=LIMITED, visibility_before=LIMITED)
 
 
 def readdition(key: ItemKey, known: Known, content: Content) -> Change:

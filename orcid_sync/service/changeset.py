@@ -1,6 +1,6 @@
 """From an answer to what must be written: everything in which the mirror differs from it."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -12,7 +12,10 @@ from orcid_sync.model.diff import Change, Comparison, Held, Known, RecordContent
 from orcid_sync.model.removals import (
     EMAILS,
     FORGOTTEN,
+    REMOVED,
     RESTRICTED,
+    is_named_publicly,
+    quietly,
     readdition,
     removal,
     removal_of_emails,
@@ -68,11 +71,12 @@ async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Ans
     """All that differs; loads the old content of what moved or went. Raises MalformedRecord, DatabaseUnavailable."""
     comparison, details = answer.comparison, answer.details
     restricted = restricted_emails(held.items, comparison.moved)
-    kept = _kept_emails(held, answer, restricted)
+    unnamed = _unnamed_emails(held, answer)
+    kept = _kept_emails(held, answer, restricted, unnamed)
     old = await _old_contents(pool, orcid, answer, kept)
     own = diff.record_change(orcid, held.record, answer.content, answer.modified_at)
     changes = [own] if own else []
-    changes += _removals(held, answer, old)
+    changes += _removals(held, answer, old, unnamed)
     if restricted:
         changes.append(removal_of_emails(list(restricted.values()), reason=RESTRICTED, at=answer.modified_at))
     changes += [readdition(key, known, old[key]) for key, known in kept.items()]
@@ -92,11 +96,19 @@ async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Ans
     return Changeset(writing, changes)
 
 
-def _kept_emails(held: Held, answer: Answer, restricted: Container[ItemKey]) -> dict[ItemKey, Known]:
+def _unnamed_emails(held: Held, answer: Answer) -> list[Known]:
+    """The e-mails that everybody knew and the holder removed: nobody else is told any more which they were."""
+    gone = {key: held.items[key] for key in answer.comparison.gone if not answer.forgets(key)}
+    return [known for key, known in gone.items() if is_named_publicly(key, known)]
+
+
+def _kept_emails(
+    held: Held, answer: Answer, restricted: Container[ItemKey], unnamed: Sequence[Known]
+) -> dict[ItemKey, Known]:
     """The e-mails that stay, if others go for good or out of some readers' sight: the line about those means all."""
     section, _ = EMAILS
     emails = {key: known for key, known in held.items.items() if key[0] == section}
-    if not any(answer.forgets(key) or key in restricted for key in emails):
+    if not unnamed and not any(answer.forgets(key) or key in restricted for key in emails):
         return {}
     return {key: known for key, known in emails.items() if key not in answer.reasons and key not in restricted}
 
@@ -113,13 +125,14 @@ async def _old_contents(
         return await mirror.load_contents(connection, orcid, list(wanted))
 
 
-def _removals(held: Held, answer: Answer, old: Mapping[ItemKey, Content]) -> Iterator[Change]:
-    emails: dict[str, list[Known]] = {}
+def _removals(held: Held, answer: Answer, old: Mapping[ItemKey, Content], unnamed: Sequence[Known]) -> Iterator[Change]:
+    emails: dict[str, list[Known]] = {REMOVED: list(unnamed)} if unnamed else {}
     for key in answer.comparison.gone:
         reason, known = answer.reasons[key], held.items[key]
         if key[0] == EMAILS[0] and answer.forgets(key):
             emails.setdefault(reason, []).append(known)
         else:
-            yield removal(key, known, old.get(key), reason=reason, at=answer.modified_at)
+            change = removal(key, known, old.get(key), reason=reason, at=answer.modified_at)
+            yield quietly(change) if is_named_publicly(key, known) else change
     for reason, gone in emails.items():
         yield removal_of_emails(gone, reason=reason, at=answer.modified_at)

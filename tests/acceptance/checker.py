@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 import asyncpg
-from observers import Key, Seen, Snapshot
+from observers import Key, Seen, Snapshot, taken_by
 from registry_view import ItemKey, Json, RegistryView, items_of, own_part
 
 SPOILT = {"truncated", "wrong-length", "wrong-shape", "wrong-record", "html", "lost-answer", "reset", "timeout"}
@@ -15,6 +15,9 @@ SPOILT = {"truncated", "wrong-length", "wrong-shape", "wrong-record", "html", "l
 
 FORGETTING = {"access-lost", "record-deactivated", "record-deprecated", "erased"}
 """Reasons for which history forgets what it said of an iD until then; only the tombstone is told."""
+
+EVERY_EMAIL = ("email", "")
+"""What a line names that must not name an address: all e-mails of the iD. Those that stay follow, with their past."""
 
 FEED = """
 select seq, orcid, section, key, op, reason, at, old::text as old, new::text as new,
@@ -87,6 +90,9 @@ def broken_chains(feed: list[Line], last: int) -> Iterator[str]:
         if line.key[0] in past and line.seq <= past[line.key[0]].seq:
             held[line.key] = line.after
             continue
+        if line.key[1:] == EVERY_EMAIL:
+            held = {key: said for key, said in held.items() if not taken_by(line.key, key)}
+            continue
         before = held.get(line.key)
         if line.before != before:
             yield f"{line.seq}: {line.op} {line.key} begins elsewhere than its last line ended"
@@ -110,7 +116,7 @@ def torn_snapshots(feed: list[Line], snapshots: Iterable[Snapshot]) -> Iterator[
             line = next(lines)
             done = line.seq
             if line.after is None:
-                held.pop(line.key, None)
+                held = {key: said for key, said in held.items() if not taken_by(line.key, key)}
             else:
                 held[line.key] = line.after
         wrong = [key for key in held.keys() | snapshot.said.keys() if held.get(key) != snapshot.said.get(key)]
@@ -203,7 +209,8 @@ def _fold(held: dict[ItemKey, str], own: Json, commit: Iterable[Line]) -> int:
         if section == "record":
             own.update(line.new or {})
         elif line.new is None:
-            held.pop((section, key), None)
+            for gone in [one for one in held if taken_by(line.key, (line.key[0], *one))]:
+                del held[gone]
         else:
             held[section, key] = canonical({name: value for name, value in line.new.items() if name != "detail"})
     return seq

@@ -13,6 +13,12 @@ Key = tuple[str, str, str]
 AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a reader sees while the server is gone."""
 
+
+def taken_by(line: Key, item: Key) -> bool:
+    """Whether a line that takes something away takes this item: without an address it means all e-mails of the iD."""
+    return line == item or (line[1:] == ("email", "") and item[:2] == line[:2])
+
+
 PAGE = """
 select seq, orcid, section, key, op, md5(new::text) as said
   from orcid.change_feed where seq > $1 order by seq limit 400

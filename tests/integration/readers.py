@@ -43,7 +43,7 @@ LIVES: Mapping[str, list[Version]] = {
     "restricted_more": [("limited", "nobody"), ("private", "nobody")],
     "opened": [("private", "nobody"), ("limited", "limited"), ("public", "public")],
     "opened_again": [("public", "limited"), ("limited", "limited"), ("public", "public")],
-    "removed": [("public", "public"), None],
+    "removed": [("public", "limited"), None],
     "removed_and_restricted": [("public", "limited"), None, ("limited", "limited")],
     "in_doubt": [("public", "public"), ("public", "public")],
     "in_doubt_limited": [("limited", "nobody"), ("limited", "nobody")],
@@ -76,9 +76,6 @@ class World:
 EMAIL = -1
 """Number of the text in the e-mail address, which all versions share: an address is the key of its e-mail."""
 
-ADDRESSES = {"removed_and_restricted": "public"}
-"""Who may see the address, if not who may see the last version: a line that takes an e-mail away goes on naming it."""
-
 
 def numbers(life: str) -> list[int]:
     """The versions that have items."""
@@ -89,8 +86,7 @@ def text(life: str, number: int) -> str:
     """What is planted in a version of a record."""
     version = LIVES[life][numbers(life)[EMAIL] if number == EMAIL else number]
     assert version
-    audience, name = (ADDRESSES.get(life, version[1]), "email") if number == EMAIL else (version[1], number)
-    return f"planted-{audience}-{life}-{name}"
+    return f"planted-{version[1]}-{life}-{'email' if number == EMAIL else number}"
 
 
 def planted(value: Any, visibility: str | None, mark: str, name: str = "") -> Any:

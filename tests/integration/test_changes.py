@@ -116,7 +116,9 @@ def visible(held: State, later: list[asyncpg.Record], seen: tuple[str, ...]) -> 
     touched = set()
     for change in later:
         place = (change["orcid"], change["section"], change["key"])
-        if (forgets(change) and place not in touched) or (change["new"] and change["visibility"] not in seen):
+        restricted = change["new"] and change["visibility"] not in seen
+        removed = change["op"] == "removed" and not forgets(change) and "limited" not in seen
+        if (forgets(change) and place not in touched) or restricted or removed:
             shown.discard(place)
         touched.add(place)
     return {place: held[place] for place in shown}

@@ -79,7 +79,9 @@ def no_resources(record: Json) -> None:
 WORK = ("activities-summary", "works", "group", 0, "work-summary", 0)
 FEED = {"records.upd": 1, "changes.ins": 1, "change_contents.ins": 2}
 """One line, and what it says: the item before and after."""
-GONE = {**FEED, "change_contents.ins": 1}
+PAST = {"change_contents.upd": 1}
+"""What was said while it was public is so no more."""
+GONE = {**FEED, "change_contents.ins": 1, **PAST}
 EDITS: dict[str, tuple[Callable[[Json], None], dict[str, int]]] = {
     "nothing": (lambda _: None, {}),
     "only the record-wide date": (set_in("history", "last-modified-date", "value", to=1), {"records.upd": 1}),
@@ -103,7 +105,7 @@ EDITS: dict[str, tuple[Callable[[Json], None], dict[str, int]]] = {
             "external_ids.ins": 2,
             "contributors.del": 3,
             "contributors.ins": 3,
-            "change_contents.upd": 1,  # what was said while it was public
+            **PAST,
             **FEED,
         },
     ),
@@ -118,6 +120,7 @@ EDITS: dict[str, tuple[Callable[[Json], None], dict[str, int]]] = {
             "records.upd": 1,
             "changes.ins": 2,
             "change_contents.ins": 3,
+            **PAST,
         },
     ),
     "a research resource goes": (
@@ -150,13 +153,14 @@ async def test_exactly_what_changed_is_written(database: Database, edit: str) ->
     assert (again.rows, again.changes) == (Counter(), [])
 
 
-# Upper bounds in bytes, of the mirror and of the feed, whose entry holds the item before and after.
+# Upper bounds in bytes, of the mirror and of the feed, whose entry holds the item before and after; where an item
+# goes, what was said of it is written once more, with another visibility.
 WAL = {
     "nothing": (256, 0),  # PostgreSQL's own housekeeping falls into it now and then
     "the order of all groups": (256, 0),
     "a keyword": (1024, 2560),
     "a title": (4096, 4608),
-    "a work goes": (2048, 5120),
+    "a work goes": (2048, 8192),
 }
 
 

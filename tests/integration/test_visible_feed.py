@@ -76,6 +76,47 @@ FEEDS: dict[str, tuple[list[str | None], dict[str, list[Line]]]] = {
             "anybody": [("added", None, P, None, "2"), ("updated", None, P, "2", "3")],
         },
     ),
+    "removed": (
+        [P, P, None],
+        {
+            "owner": [
+                ("added", None, P, None, "0"),
+                ("updated", None, P, "0", "1"),
+                ("removed", "removed", P, "1", None),
+            ],
+            "insider": [
+                ("added", None, P, None, "0"),
+                ("updated", None, P, "0", "1"),
+                ("removed", "removed", P, "1", None),
+            ],
+            # What it said is nobody's business any more: deleted and hidden cannot be told apart.
+            "anybody": [
+                ("added", None, P, None, None),
+                ("updated", None, P, None, None),
+                ("removed", "removed", P, None, None),
+            ],
+        },
+    ),
+    "removed and shown again": (
+        [P, None, P],
+        {
+            "owner": [
+                ("added", None, P, None, "0"),
+                ("removed", "removed", P, "0", None),
+                ("added", None, P, None, "2"),
+            ],
+            "insider": [
+                ("added", None, P, None, "0"),
+                ("removed", "removed", P, "0", None),
+                ("added", None, P, None, "2"),
+            ],
+            "anybody": [
+                ("added", None, P, None, None),
+                ("removed", "removed", P, None, None),
+                ("added", None, P, None, "2"),
+            ],
+        },
+    ),
     "restricted, opened, removed": (
         [P, L, P, None],
         {
@@ -94,8 +135,8 @@ FEEDS: dict[str, tuple[list[str | None], dict[str, list[Line]]]] = {
             "anybody": [
                 ("added", None, P, None, None),
                 ("withdrawn", "visibility", P, None, None),
-                ("added", None, P, None, "2"),
-                ("removed", "removed", P, "2", None),
+                ("added", None, P, None, None),
+                ("removed", "removed", P, None, None),
             ],
         },
     ),
@@ -164,8 +205,10 @@ PASTS: dict[str, dict[str, list[str | None]]] = {
     "restricted, opened, removed": {
         "owner": ["0", "1", "2", None],
         "insider": ["0", "1", "2", None],
-        "anybody": [None, None, "2", None],
+        "anybody": [None, None, None, None],
     },
+    "removed": {"owner": ["0", "1", None], "insider": ["0", "1", None], "anybody": [None, None, None]},
+    "removed and shown again": {"owner": ["0", None, "2"], "insider": ["0", None, "2"], "anybody": [None, None, "2"]},
     "removed while limited": {"owner": ["0", None], "insider": ["0", None], "anybody": [None, None]},
 }
 """What record_as_of says to each reader of the keyword after each version."""
@@ -208,6 +251,33 @@ async def test_no_line_names_an_address_to_those_from_whom_it_was_restricted(
         "owner": [*first, *again, first[0]],
         "insider": [*first, *again, first[0]],
         "anybody": [first[1], *again],
+    }
+    assert (
+        await sessions["owner"].fetch("select * from orcid.record_as_of($1, $2) order by 1, 2", ORCID, before) == past
+    )
+
+
+async def test_no_line_names_an_address_that_was_removed(database: Database, sessions: Sessions) -> None:
+    """To those who knew it all e-mails go, and those that stay come back; the others are told which one went."""
+    record = skeleton(ORCID)
+    emails = [{"email": f"{name}@example.org", "visibility": "public"} for name in ("a", "b")]
+    record["person"]["emails"]["email"] = emails
+    await apply_record(database.worker, encode(record), access="read-limited")
+    before = await sessions["owner"].fetchval("select max(at) from orcid.changes")
+    past = await sessions["owner"].fetch("select * from orcid.record_as_of($1, $2) order by 1, 2", ORCID, before)
+    del emails[0]
+    await apply_record(database.worker, encode(record), access="read-limited")
+
+    query = (
+        "select op, reason, key, old is null, new is null from orcid.change_feed where section = 'email' order by seq"
+    )
+    feeds = {reader: [tuple(row) for row in await sessions[reader].fetch(query)] for reader in READERS}
+    first = [("added", None, "a@example.org", True, False), ("added", None, "b@example.org", True, False)]
+    all_went = ("removed", "removed", "", True, True)
+    assert feeds == {
+        "owner": [*first, ("removed", "removed", "a@example.org", False, True), all_went, first[1]],
+        "insider": [*first, ("removed", "removed", "a@example.org", False, True), all_went, first[1]],
+        "anybody": [first[1], all_went, first[1]],
     }
     assert (
         await sessions["owner"].fetch("select * from orcid.record_as_of($1, $2) order by 1, 2", ORCID, before) == past
