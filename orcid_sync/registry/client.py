@@ -61,23 +61,18 @@ class Pace(Protocol):
 
     async def slot(self, lane: Lane) -> None:
         """Return when a request of this lane may be sent. Raises Paused."""
-        ...
 
     async def busy(self, retry_after: float | None) -> None:
         """The Registry asked us to slow down, and perhaps to be silent for so many seconds."""
-        ...
 
     async def used_up(self) -> None:
         """The Registry said that our quota of this day is used up."""
-        ...
 
     async def failed(self) -> None:
         """The Registry gave no usable answer."""
-        ...
 
     async def succeeded(self) -> None:
         """The Registry answered, be it with a refusal."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
