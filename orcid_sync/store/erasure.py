@@ -24,7 +24,7 @@ _queries = load_queries("erasure")
 
 
 class NotKnown(Exception):
-    """The iD was neither connected nor invited, so nothing is known of it."""
+    """The iD was neither connected nor invited nor mirrored from a file, so nothing is known of it."""
 
     def __init__(self, orcid: str) -> None:
         super().__init__(f"{orcid} was never connected: there is nothing to erase.")
@@ -38,7 +38,8 @@ async def erase(connection: AnyConnection, orcid: str, *, by: str, learnt: str) 
     """
     async with connection.transaction():
         # The invitation before the queue row, as the connect pages lock them.
-        if invited := await invitations.forget_person(connection, orcid):
+        invited = await invitations.forget_person(connection, orcid)
+        if invited or await _queries.is_mirrored(connection, orcid=orcid):
             await connections.make_known(connection, [Orcid(orcid)])
         if not await _lock(connection, orcid):
             raise NotKnown(orcid)

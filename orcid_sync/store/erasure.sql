@@ -4,6 +4,10 @@
 -- A large record may just be written, for longer than other locks are waited for; only until the transaction ends.
 select set_config('lock_timeout', '30s', true);
 
+-- name: is_mirrored$
+-- Records that were loaded from a file (orcid-sync bootstrap --all) belong to people whom nobody follows.
+select exists (select from orcid.records where orcid = :orcid);
+
 -- name: lock$
 -- Waits for a reconciliation that holds the row (FOR KEY SHARE), and keeps out the next one.
 select true from orcid_sync.queue where orcid = :orcid for update;
