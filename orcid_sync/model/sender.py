@@ -14,6 +14,8 @@ from msgspec import Struct
 WARN_SHARE = 0.8
 """Share of the tries from which on a webhook is taken for lost, before it really is."""
 
+_SECOND = timedelta(seconds=1)
+
 
 class Sender(Struct, frozen=True):
     """The numbers of ORCID's sender; its production values are not published (contract section 1.6)."""
@@ -51,10 +53,28 @@ def strains(outages: Iterable[Outage], sender: Sender) -> list[Strain]:
 def lost_before(outages: Iterable[Outage], sender: Sender, *, share: float = WARN_SHARE) -> datetime | None:
     """Webhooks that were not seen alive since this moment may be lost; None: all live.
 
-    `share` 1: those that may be dead; less: those that are near it too.
+    `share` 1: those that may be dead; less: those that are near it too. The moment lies within an outage, for whatever
+    was registered during it may be lost as well; to within a second, rather too late.
     """
+    known = sorted(outages)
     enough = sender.tries * share
-    return max((strain.began for strain in strains(outages, sender) if strain.failures >= enough), default=None)
+    for place in reversed(range(len(known))):
+        if _strain(known[place:], sender).failures >= enough:
+            return _latest(known[place:], sender, enough)
+    return None
+
+
+def _latest(outages: Sequence[Outage], sender: Sender, enough: float) -> datetime:
+    """Until when during the first of these outages an edit led to so many failures: the later, the fewer."""
+    first, *later = outages
+    low, high = first.began, first.ended
+    while high - low > _SECOND:
+        middle = low + (high - low) / 2
+        if _strain([Outage(middle, first.ended), *later], sender).failures >= enough:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def _strain(outages: Sequence[Outage], sender: Sender) -> Strain:

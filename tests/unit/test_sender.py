@@ -59,17 +59,22 @@ def test_outages_in_a_row_add_up_unless_a_try_gets_through(second_began: float, 
     [
         pytest.param([], 0.8, None, id="no outage"),
         pytest.param([outage(0, 31 * 60)], 0.8, None, id="not yet near"),
-        pytest.param([outage(0, 32 * 60)], 0.8, START, id="near"),
+        pytest.param([outage(0, 32 * 60)], 0.8, 20, id="near, if edited in its first twenty minutes"),
         pytest.param([outage(0, 32 * 60)], 1, None, id="near is not dead"),
-        pytest.param([outage(0, 51 * 60)], 1, START, id="dead"),
-        pytest.param([outage(0, 51 * 60), outage(9_000, 5)], 0.8, START, id="a short one later changes nothing"),
-        pytest.param(
-            [outage(0, 51 * 60), outage(9_000, 51 * 60)], 0.8, START + timedelta(minutes=9_000), id="the later of two"
-        ),
+        pytest.param([outage(0, 51 * 60)], 1, 60, id="dead, if edited in its first hour"),
+        pytest.param([outage(0, 51 * 60), outage(9_000, 5)], 1, 60, id="a short one later changes nothing"),
+        pytest.param([outage(0, 51 * 60), outage(9_000, 52 * 60)], 1, 9_000 + 120, id="the later of two"),
+        pytest.param([outage(0, 10 * 24 * 60)], 1, (10 * 24 - 50) * 60, id="so are those made in a long one"),
     ],
 )
-def test_which_webhooks_may_be_lost(outages: list[Outage], share: float, lost: datetime | None) -> None:
-    assert lost_before(outages, SENDER, share=share) == lost
+def test_which_webhooks_may_be_lost(outages: list[Outage], share: float, lost: float | None) -> None:
+    """Those without a sign of life since a moment, here in minutes."""
+    moment = lost_before(outages, SENDER, share=share)
+
+    if lost is None:
+        assert moment is None
+    else:
+        assert moment == pytest.approx(START + timedelta(minutes=lost), abs=timedelta(seconds=2))
 
 
 @given(st.lists(st.tuples(st.integers(1, 3_000), st.integers(1, 3_000)), max_size=6))
