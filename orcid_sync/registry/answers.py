@@ -6,6 +6,7 @@ Malformed; numbers too large or arrays too deep for the decoder are neither a cr
 """
 
 import re
+import unicodedata
 from collections.abc import Collection
 from typing import Final, TypeVar
 
@@ -20,6 +21,9 @@ T = TypeVar("T")
 
 _LONGEST_LIFE: Final = 100 * 366 * 86_400
 """Seconds: a token that claims to live longer says nothing about its life."""
+
+_LONGEST_NAME: Final = 300
+_REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
@@ -156,12 +160,18 @@ def read_consent(body: bytes) -> HolderGrant:
     life = answer.expires_in
     return HolderGrant(
         orcid=orcid,
-        name=" ".join((answer.name or "").split()),
+        name=_shown(answer.name or ""),
         access_token=answer.access_token,
         refresh_token=refresh,
         scopes=tuple(sorted(set(answer.scope.split()))),
         expires_in=life if life is not None and 0 < life <= _LONGEST_LIFE else None,
     )
+
+
+def _shown(name: str) -> str:
+    """A name on one line, without what PostgreSQL refuses or what would reorder the text around it (fault F55)."""
+    kept = "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in name)
+    return " ".join(_REORDERING.sub("", kept).split())[:_LONGEST_NAME]
 
 
 def _orcid_of(text: str) -> Orcid | None:
