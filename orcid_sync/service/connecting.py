@@ -27,7 +27,7 @@ from orcid_sync.store.invitations import Invitation
 
 _ADDRESS: Final = re.compile(r"/connect/([A-Za-z0-9._-]{1,128})(?:/([a-z]{1,20}))?", re.ASCII)
 
-_WAYS: Final[Mapping[str, Mapping[str, str]]] = {
+_WAYS: Final[Mapping[str, dict[str, str]]] = {
     "sign-in": {"show_login": "true"},
     "register": {"show_login": "false", "orcid": ""},
     "other": {"show_login": "true", "prompt": "login"},  # whoever is signed in at ORCID is not the one who was meant
@@ -106,7 +106,7 @@ class Connecting:
         return link.expires <= self._desk.seconds() and not _is_used(invitation)
 
     async def _send_off(
-        self, request: web.BaseRequest, link: Link, invitation: Invitation, way: Mapping[str, str]
+        self, request: web.BaseRequest, link: Link, invitation: Invitation, way: dict[str, str]
     ) -> web.Response:
         desk, state = self._desk, self._desk.new_secret()
         browser = secret_of(request.cookies.get(desk.cookies.browser)) or desk.new_secret()
@@ -134,8 +134,8 @@ class Connecting:
 
 def _wishes(invitation: Invitation) -> dict[str, str]:
     """What ORCID's forms are filled with, and their language."""
-    wishes = {name: getattr(invitation, name) for name in ("lang", "given_names", "family_names", "email")}
-    return wishes | {"orcid": invitation.granted_orcid or invitation.orcid}
+    wishes = {name: getattr(invitation, name) or "" for name in ("lang", "given_names", "family_names", "email")}
+    return wishes | {"orcid": invitation.granted_orcid or invitation.orcid or ""}
 
 
 def _is_used(invitation: Invitation) -> bool:

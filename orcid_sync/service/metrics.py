@@ -44,8 +44,8 @@ class Metrics:
         )
         self.consents = Counter(
             "orcid_sync_consents",
-            "People who came back from ORCID to the connect pages, by outcome: granted, denied, different, used, taken, "
-            "incomplete, refused, unavailable.",
+            "People who came back from ORCID to the connect pages, by outcome: granted, denied, different, used, "
+            "taken, incomplete, refused, unavailable.",
             ["outcome"],
             registry=registry,
         )
