@@ -18,6 +18,7 @@ from orcid_sync.model.lifecycle import Lane
 from orcid_sync.registry.callbacks import Callbacks
 from orcid_sync.registry.client import Registry
 from orcid_sync.service.browsers import Cookies
+from orcid_sync.service.callers import Callers
 from orcid_sync.service.desk import Desk
 from orcid_sync.service.granting import Granting
 from orcid_sync.service.groupcommit import GroupCommit
@@ -55,9 +56,12 @@ async def public_side(
         pages = {}
         if settings.institution:
             pages = _pages(settings, database, metrics, await stack.enter_async_context(registry))
+        callers = Callers(database.intake)
+        stack.push_async_callback(callers.aclose)
         intake = Intake(
             mark,
             callbacks=callbacks_of(settings),
+            note=callers.note,
             metrics=metrics,
             draining=draining,
             pages=pages,

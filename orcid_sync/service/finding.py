@@ -35,6 +35,8 @@ class Job:
     """The holder's token; None: our own."""
     access: Access
     """What it shows."""
+    announced: bool = False
+    """Whether a webhook of ours will announce changes of it."""
 
     @property
     def orcid(self) -> Orcid:

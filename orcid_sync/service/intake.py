@@ -77,14 +77,17 @@ class Intake:
         callbacks: Callbacks,
         metrics: Metrics,
         draining: Draining,
+        note: Callable[[int, str], None] = lambda _version, _host: None,
         pages: Mapping[str, Route] | None = None,
     ) -> None:
         """Accept calls at any of `callbacks`, and `mark` their iDs due.
 
         `mark` returns once the mark is durable, False for an iD that is not connected; raises DatabaseUnavailable.
-        None: there are no webhooks. `pages` are the routes for people, by the first segment of their paths.
+        None: there are no webhooks. `note` is told the version and the host of each call that was answered with
+        success. `pages` are the routes for people, by the first segment of their paths.
         """
         self._mark = mark
+        self._note = note
         self._callbacks = callbacks
         self._draining = draining
         self._counters = {outcome: metrics.intake_requests.labels(outcome.name) for outcome in OUTCOMES}
@@ -112,20 +115,27 @@ class Intake:
         self._counters[NOT_HTTP if status < 500 else DEFECT].inc()
 
     async def _receive_notification(self, request: web.BaseRequest) -> Outcome:
-        orcid = self._authentic_orcid(request.raw_path)
-        if orcid is None or self._mark is None:
+        address = self._authentic(request.raw_path)
+        if address is None or self._mark is None:
             return REFUSED
-        return ACKNOWLEDGED if await self._mark(orcid) else ORPHAN
+        orcid, version = address
+        outcome = ACKNOWLEDGED if await self._mark(orcid) else ORPHAN
+        self._note(version, _host(request))
+        return outcome
 
-    def _authentic_orcid(self, path: str) -> Orcid | None:
-        """The iD of a callback address that we made; None for every other path, without saying why (fault F10)."""
+    def _authentic(self, path: str) -> tuple[Orcid, int] | None:
+        """The iD of a callback address that we made, and the version of its secret.
+
+        None for every other path, without saying why (fault F10).
+        """
         address = _CALLBACK.fullmatch(path)
         if address is None:
             return None
         orcid, token, version = address.groups()
         if check_character(orcid.replace("-", "")[:15]) != orcid[-1]:
             return None
-        return Orcid(orcid) if self._callbacks.verify(token, int(version), Orcid(orcid)) else None
+        genuine = self._callbacks.verify(token, int(version), Orcid(orcid))
+        return (Orcid(orcid), int(version)) if genuine else None
 
     def _answer(self, outcome: Outcome, route: str, **headers: str) -> web.StreamResponse:
         self._counters[outcome].inc()
@@ -145,3 +155,9 @@ class Intake:
         if outcome.closing or self._draining.begun:
             response.force_close()
         return response
+
+
+def _host(request: web.BaseRequest) -> str:
+    """The host that ORCID asked for, also behind a proxy that asks us by another name."""
+    said = request.headers.get("X-Forwarded-Host") or request.headers.get("Host") or ""
+    return said.partition(",")[0].strip().lower()[:255]

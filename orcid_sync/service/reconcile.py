@@ -10,7 +10,7 @@ fence, or not at all.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
 
@@ -71,7 +71,7 @@ class Reconciler:
     policy: Policy
     grace: timedelta
     subscription: Subscription | None
-    """None: webhooks are switched off."""
+    """None: webhooks are left alone."""
     swept: bool
     """Whether a net finds every change of what is public."""
     chance: Callable[[], float]
@@ -122,10 +122,10 @@ class Reconciler:
         merged = job.known.record_state is State.DEPRECATED
         try:
             if self.subscription and not merged:
-                await self.subscription.ensure(job.orcid)
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
             finding = await self._read(job)
             if self.subscription and merged:
-                await self.subscription.ensure(job.orcid)
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
                 finding = await self._read(job)  # what changed before there was a webhook is announced to nobody
         except tuple(OUTCOMES) as error:
             return await self._close(job, error, refused=False)
@@ -196,7 +196,7 @@ class Reconciler:
         """Time until the record is read next without a reason."""
         modified = moment(Timestamp(applied.registry_modified_ms))
         quiet = job.lease.leased_at - modified if modified else timedelta()
-        watch = Watch(announced=self.subscription is not None, swept=self.swept and job.access == PUBLIC)
+        watch = Watch(announced=job.announced, swept=self.swept and job.access == PUBLIC)
         return jittered(routine_interval(self.policy.interval, quiet, watch), self.chance())
 
     def _to_confirm(self, lease: Lease, held: Held, reasons: dict[ItemKey, str]) -> Finding | None:

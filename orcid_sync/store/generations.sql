@@ -58,7 +58,7 @@ update orcid_sync.callback_generations as g
    set first_called_at = coalesce(g.first_called_at, now()), last_called_at = now()
   from unnest(:versions::smallint[], :hosts::text[]) as called (key_version, host)
  where called.key_version = g.key_version
-   and (called.host = split_part(split_part(g.public_url, '://', 2), '/', 1)
+   and (called.host = lower(split_part(split_part(g.public_url, '://', 2), '/', 1))
         or not exists (
           select from orcid_sync.callback_generations as o where o.key_version = g.key_version and o.number <> g.number
         ));
