@@ -123,14 +123,14 @@ class _Course:
         await self.note(Progress(batch.files, batch.position, self.tally))
 
     async def note(self, progress: Progress) -> None:
-        """Tell how far the load is, and write it down."""
-        self._report(progress)
+        """Write down how far the load is, then tell it."""
         self._outcome = {"files": progress.files, "items": self.tally.items, **self.tally.counts}
         if self._archive is not None:
             self._outcome["archive"] = self._archive
         if self._run is not None:
             async with guarded(self._connection):
                 await loading.note_progress(self._connection, self._run, self._outcome)
+        self._report(progress)
 
     async def end(self, error: str | None) -> None:
         """Write down how it ended; a database that is away keeps what it knows, which is enough to go on."""

@@ -27,7 +27,8 @@ class Tally(Struct):
 
     def count(self, what: str, number: int = 1) -> None:
         """One more, or several."""
-        self.counts[what] += number
+        if number:
+            self.counts[str(what)] += number
 
     def complain(self, file: str, what: object) -> None:
         """A file that could not be loaded."""

@@ -38,9 +38,15 @@ class Loads(Protocol):
 
 @asynccontextmanager
 async def here(dsn: str, plan: Plan) -> AsyncIterator[Loads]:
-    """This very process: enough for a few files."""
+    """This very process, one batch after the other: enough for a few files."""
     async with AsyncExitStack() as stack:
-        yield _Worker(dsn, plan, stack).load
+        worker, turn = _Worker(dsn, plan, stack), asyncio.Lock()
+
+        async def load(units: Sequence[Unit]) -> Tally:
+            async with turn:
+                return await worker.load(units)
+
+        yield load
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ STRANGER = replace(FOLLOWED, connection=None)
 MIRRORED = replace(FOLLOWED, state="active", access="read-public", registry_modified_at=AT)
 
 
-@pytest.mark.invariant("S12")
+@pytest.mark.invariant("S4")
 @pytest.mark.parametrize(
     ("standing", "verdict"),
     [
