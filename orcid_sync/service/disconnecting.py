@@ -124,5 +124,6 @@ async def _demand_no_webhook(pool: asyncpg.Pool, orcid: Orcid) -> None:
 
 async def _finish(connection: AnyConnection, orcid: Orcid) -> None:
     await _demand_disconnecting(connection, orcid)
+    await forgetting.forget_limited(connection, orcid)  # items that went long ago have left their past, too
     if not await connections.finish_disconnecting(connection, orcid):
         raise Superseded("another token is to be revoked")

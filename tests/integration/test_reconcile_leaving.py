@@ -195,6 +195,25 @@ async def test_webhooks_that_cannot_be_removed_are_said_to_be_left(bench: Bench)
     assert (await state(bench), working(bench), await bench.number("limited")) == ("disconnecting", [], 0)
 
 
+@pytest.mark.fault("F60")
+@pytest.mark.invariant("S11")
+async def test_the_past_of_our_own_hidden_entries_goes_too(bench: Bench) -> None:
+    """They were never more than we could see without a permission, and they went before their holder did."""
+    await bench.connect()
+    await bench.turn()
+    hidden = await bench.connection.fetch("select put_code from orcid.works where visibility <> 'public'")
+    assert hidden
+    for row in hidden:
+        bench.registry.edit.remove_item(O, "work", row["put_code"])
+    await bench.check()
+    await bench.disconnect()
+
+    assert await bench.turn() == "disconnected"
+
+    left = "select count(*) from orcid.change_contents where visibility is distinct from 'public'"
+    assert await bench.connection.fetchval(left) == 0
+
+
 async def test_a_token_that_nobody_asked_for_is_revoked(bench: Bench) -> None:
     token = bench.registry.desk.issue(CLIENT_ID, LIMITED, orcid=O).text
     sealed = bench.vault.seal(token, orcid=O, column="access_token")

@@ -98,13 +98,13 @@ _COMPARE_WHAT_BULK_ANSWERED = """
 
 _SUBSCRIBE_AND_READ = """
             if self.subscription and not merged:
-                await self.subscription.ensure(job.orcid)
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
             finding = await self._read(job)
 """
 _READ_AND_SUBSCRIBE = """
             finding = await self._read(job)
             if self.subscription and not merged:
-                await self.subscription.ensure(job.orcid)
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
 """
 
 MUTANTS = [
