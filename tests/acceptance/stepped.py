@@ -34,6 +34,12 @@ from orcid_sync.store.vault import Vault
 LEASE = timedelta(seconds=60)
 SECOND_LOOK = timedelta(minutes=15)
 
+LOCKS = {
+    "feed": "select 1 from orcid_sync.feed_head for update",
+    "mirror": "lock table orcid.records in exclusive mode",
+}
+"""What makes a commit wait in its middle."""
+
 TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "unconfirmed_at")
 
 

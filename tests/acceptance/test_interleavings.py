@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from observers import Key, taken_by
 from registry_view import items_of, own_part
 from replica import free_port
-from stepped import SECOND_LOOK, Installation, Job, open_installation
+from stepped import LOCKS, SECOND_LOOK, Installation, Job, open_installation
 from workload import CHANGES_OF_STATE, STRANGER, change_state
 
 from orcid_sync.model.ids import Orcid
@@ -51,11 +51,6 @@ TROUBLES: list[tuple[str, str, dict[str, Any]]] = [
     *((kind, "notification", {}) for kind in ("lost", "duplicate", "delayed", "lost-answer")),
 ]
 WAITS = st.sampled_from([4, 4, 70, SECOND_LOOK.total_seconds() + 1])
-
-LOCKS = {
-    "feed": "select 1 from orcid_sync.feed_head for update",
-    "mirror": "lock table orcid.records in exclusive mode",
-}
 
 NEW_LINES = """
 select seq, orcid, section, key, op, reason, fields, md5(old::text) as before, md5(new::text) as after

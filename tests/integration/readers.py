@@ -5,8 +5,7 @@ table and view of both schemas, and each function with every argument that makes
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -23,11 +22,7 @@ from orcid_sync.store.connections import Entry, connect_orcids
 from orcid_sync.store.database import Database, transaction
 
 PLANTED = re.compile(r"planted-[a-z]+-[a-z_]+-(?:\d|email)")
-PASSWORD = "only for readers of tests"
 REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError)
-
-Sessions = dict[str, asyncpg.Connection]
-"""Connections by the name of the login."""
 
 Version = tuple[str | None, str] | None
 """Visibility of everything in this version of a record, and who may see its texts in the end; None: no items."""
@@ -134,30 +129,6 @@ async def build(database: Database, orcids: list[Orcid]) -> World:
         for life, withheld in WITHHELD.items():
             await connection.execute("update orcid.records set withheld = $2 where orcid = $1", people[life], withheld)
     return World(people, moments)
-
-
-@asynccontextmanager
-async def logins(dsn: str, **memberships: str | None) -> AsyncIterator[Sessions]:
-    """A session for each name, logged in as a new role that is a member of the role named, or of none."""
-    async with AsyncExitStack() as stack:
-        admin = await asyncpg.connect(dsn)
-        stack.push_async_callback(admin.close)
-        suffix = await admin.fetchval("select current_database()")
-        sessions = {}
-        for name, group in memberships.items():
-            role = f"{name}_{suffix}"
-            await admin.execute(f"create role {role} login password '{PASSWORD}'")
-            stack.push_async_callback(_drop, admin, role)
-            if group:
-                await admin.execute(f"grant {group} to {role}")
-            sessions[name] = await asyncpg.connect(dsn, user=role, password=PASSWORD)
-            stack.push_async_callback(sessions[name].close)
-        yield sessions
-
-
-async def _drop(admin: asyncpg.Connection, role: str) -> None:
-    await admin.execute(f"drop owned by {role}")
-    await admin.execute(f"drop role {role}")
 
 
 @dataclass

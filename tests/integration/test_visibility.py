@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from readers import LIVES, PLANTED, Sessions, World, build, logins, relations, search
+from logins import Sessions, logins
+from readers import LIVES, PLANTED, World, build, relations, search
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.store.database import connect, open_database

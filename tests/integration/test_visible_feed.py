@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 import pytest
+from logins import Sessions, logins
 from mirroring import apply_record, skeleton
-from readers import Sessions, logins
 from sample_record import encode, keyword
 
 from orcid_sync.store.database import Database, transaction
