@@ -223,9 +223,11 @@ async def test_who_was_connected_since_the_interruption_is_not_passed_over(
         async with workers.here(files.dsn, plan) as loads:
             await load(files.connection, source, plan, loads, ahead=1, report=interrupt)
     await files.connect(*ids[:10])
+    await files.connection.execute("update orcid_sync.queue set lease_until = '-infinity'")  # a while later
 
     counts = await files.load(whole)
 
+    assert files.reports[0].files == 0, "it is another load than before"
     assert counts["loaded"] + counts["current"] == 40
     assert await files.connection.fetchval("select count(*) from orcid.records") == 40
 
