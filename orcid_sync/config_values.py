@@ -24,7 +24,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _address(text: str) -> str:
+def check_address(text: str) -> str:
+    """The address without a slash at its end. Raises ValueError that says what it must look like."""
     if not text:
         return text
     parts = urlsplit(text)
@@ -112,7 +113,7 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(check_address)]
 """http or https, without query; a slash at the end is taken away. Empty: none."""
 Key = Annotated[SecretStr, AfterValidator(_key_of_32_bytes)]
 KeyId = Annotated[str, Field(pattern=_KEY_ID)]

@@ -24,6 +24,7 @@ from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
 from orcid_sync.cli.serving import serve, simulate
 from orcid_sync.cli.status import status
+from orcid_sync.cli.webhooks import webhooks
 
 app = typer.Typer(
     name="orcid-sync",
@@ -59,6 +60,7 @@ for function in (
     app.command(function.__name__)(function)
 app.add_typer(erasures, name="erasures")
 app.add_typer(holds, name="holds")
+app.add_typer(webhooks, name="webhooks")
 app.add_typer(keys, name="keys")
 app.add_typer(config, name="config")
 

@@ -44,7 +44,7 @@ def disconnect(
     """
     if (file is None) == (not orcids):
         raise typer.BadParameter("give either iDs or --file")
-    wanted = several(orcids) if file is None else _from_file(file)
+    wanted = several(orcids) if file is None else from_file(file, "Nobody was disconnected.")
     if erase and not yes:
         _confirm(len(wanted))
     left_out = session.run(lambda connection: _let_go(session, connection, wanted, erase=erase, json=json))
@@ -52,13 +52,14 @@ def disconnect(
         raise Failure(f"{left_out} of them was never connected; there is nothing to erase.")
 
 
-def _from_file(file: Path) -> list[Orcid]:
+def from_file(file: Path, consequence: str) -> list[Orcid]:
+    """The iDs of a CSV file. Raises Failure that names every bad line and the consequence."""
     with lines_of(None, file) as given:
         lines = list(given)
     if problems := [
         f"line {one.line}: {one.problem}" for one in lines if isinstance(one, Rejected) and not one.harmless
     ]:
-        raise Failure("\n".join([*problems, "Nobody was disconnected."]))
+        raise Failure("\n".join([*problems, consequence]))
     return [one.orcid for one in lines if isinstance(one, Entrant)]
 
 

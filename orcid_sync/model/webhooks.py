@@ -50,6 +50,8 @@ class Generation(Struct, frozen=True, kw_only=True):
     first_used_at: datetime | None = None
     first_called_at: datetime | None = None
     last_called_at: datetime | None = None
+    given_up_at: datetime | None = None
+    """When an operator decided not to wait until the present generation is seen working."""
 
     @property
     def is_present(self) -> bool:
@@ -119,4 +121,28 @@ def _is_dispensable(old: Hook, present: Hook, overlap: timedelta) -> bool:
     if old.state in (None, HookState.REMOVING):
         return old.state is not None
     stands = present.state is HookState.ACTIVE and present.age is not None and present.age >= overlap
-    return stands and present.generation.works
+    return stands and (present.generation.works or old.generation.given_up_at is not None)
+
+
+class Calls(Struct, frozen=True, kw_only=True):
+    """Requests that work on webhooks takes."""
+
+    puts: int
+    deletes: int
+    reads: int
+    """Of the records: one comes with every visit to an iD. Changes that it finds may take more."""
+
+    @property
+    def total(self) -> int:
+        """All requests."""
+        return self.puts + self.deletes + self.reads
+
+    def seconds(self, rate: float) -> float:
+        """How long they take at so many requests per second, if nothing else is asked."""
+        return self.total / rate
+
+
+def calls(work: Mapping[str, int], visits: int) -> Calls:
+    """The requests for so many acts, by their names, on the webhooks of so many iDs (contract sections 1.3, 1.4)."""
+    register, verify, revive, remove = (work.get(act.value, 0) for act in Act)
+    return Calls(puts=register + verify + revive, deletes=revive + remove, reads=visits)

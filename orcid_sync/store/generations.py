@@ -26,8 +26,7 @@ async def announce(
     queries, known = load_queries("generations"), _columns(proofs)
     async with connection.transaction():
         await queries.lock(connection)
-        if wrong := [row["key_version"] async for row in queries.wrong_secrets(connection, **known)]:
-            raise WrongSecret(_advice(wrong))
+        await check(connection, proofs)
         if public_url:
             await queries.fill_in_addresses(connection, public_url=public_url)
         await queries.retire(connection, key_version=key_version, public_url=public_url)
@@ -51,6 +50,24 @@ async def know(connection: AnyConnection, addresses: Collection[str], proofs: Ma
         new = [row async for row in queries.know(connection, versions=versions, addresses=urls)]
         await queries.note_secrets(connection, **_columns(proofs))
     return len(new)
+
+
+async def check(connection: AnyConnection, proofs: Mapping[int, bytes]) -> None:
+    """Raise WrongSecret if one of these is not the secret with which webhooks were registered."""
+    rows = load_queries("generations").wrong_secrets(connection, **_columns(proofs))
+    if wrong := [row["key_version"] async for row in rows]:
+        raise WrongSecret(_advice(wrong))
+
+
+async def give_up(connection: AnyConnection) -> list[int]:
+    """Let the webhooks of all older generations go without waiting until the present one is seen working; which."""
+    return [row["number"] async for row in load_queries("generations").give_up(connection)]
+
+
+async def forget(connection: AnyConnection, number: int) -> int:
+    """Strike the webhooks of a generation whose secret nobody knows from the inventory; how many."""
+    forgotten: int = await load_queries("generations").forget(connection, number=number)
+    return forgotten
 
 
 async def note_calls(connection: AnyConnection, calls: Collection[tuple[int, str]]) -> None:

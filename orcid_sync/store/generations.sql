@@ -44,11 +44,29 @@ returning number;
 insert into orcid_sync.callback_generations as g (key_version, public_url, present_since)
 values (:key_version::smallint, :public_url::text, now())
 on conflict (key_version, public_url) do update
-   set present_since = now()
+   set present_since = now(), given_up_at = null
  where g.present_since is null;
 
+-- name: give_up
+-- Older generations, whose webhooks need not wait any longer.
+update orcid_sync.callback_generations
+   set given_up_at = now()
+ where present_since is null and given_up_at is null
+returning number;
+
+-- name: forget$
+-- Webhooks that nobody can remove any more.
+with forgotten as (
+  delete from orcid_sync.webhooks as w
+   using orcid_sync.callback_generations as g
+   where g.number = w.generation and w.generation = :number and not g.derivable
+  returning 1
+)
+select count(*) from forgotten;
+
 -- name: load
-select number, key_version, public_url, derivable, present_since, first_used_at, first_called_at, last_called_at
+select number, key_version, public_url, derivable, present_since, first_used_at, first_called_at, last_called_at,
+       given_up_at
   from orcid_sync.callback_generations
  order by number;
 

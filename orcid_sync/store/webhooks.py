@@ -91,14 +91,33 @@ async def revive(
     created nor heard of since a moment. At most `limit`; returns whose it will be. Lane SWEEP. To be called again until
     nothing is returned; may run inside a reconciliation's transaction, which then must hold its queue row alone.
     """
-    chosen = load_queries("webhooks").revive(
+    marked = load_queries("webhooks").mark(
         connection,
+        state=HookState.REVIVING.value,
         limit=limit,
         orcids=None if orcids is None else list(orcids),
         suspect=suspect,
         not_alive_since=not_alive_since,
+        not_verified_since=None,
     )
-    return [row["orcid"] async for row in chosen]
+    return [row["orcid"] async for row in marked]
+
+
+async def verify(connection: AnyConnection, *, limit: int, since: datetime) -> list[Orcid]:
+    """Have webhooks registered again that were not since a moment: what is there stays as it is, and ORCID says so.
+
+    At most `limit`; returns whose it will be. Lane SWEEP.
+    """
+    marked = load_queries("webhooks").mark(
+        connection,
+        state=HookState.VERIFYING.value,
+        limit=limit,
+        orcids=None,
+        suspect=False,
+        not_alive_since=None,
+        not_verified_since=since,
+    )
+    return [row["orcid"] async for row in marked]
 
 
 def _hook(row: Any) -> Hook:

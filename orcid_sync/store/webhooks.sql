@@ -34,7 +34,7 @@ delete from orcid_sync.webhooks
 -- name: load
 -- What an iD has of each generation: a row for each of these, in their order.
 select g.number, g.key_version, g.public_url, g.derivable, g.present_since, g.first_used_at, g.first_called_at,
-       g.last_called_at, w.state, now() - w.registered_at as age
+       g.last_called_at, g.given_up_at, w.state, now() - w.registered_at as age
   from orcid_sync.callback_generations as g
   left join orcid_sync.webhooks as w on w.generation = g.number and w.orcid = :orcid
  order by g.number;
@@ -52,31 +52,34 @@ select generation, state, count(*) as number
   from orcid_sync.webhooks
  group by generation, state;
 
--- name: revive
--- The queue's rows are locked first, as everywhere. The reconciliation that follows does DELETE, PUT and a read.
+-- name: mark
+-- The queue's rows are locked first, as everywhere. What is verified may be revived, not the other way round.
 with chosen as (
   select w.orcid, w.generation
     from orcid_sync.webhooks as w
     join orcid_sync.callback_generations as g on g.number = w.generation and g.present_since is not null
     join orcid_sync.connections as c on c.orcid = w.orcid and c.state = 'connected'
     join orcid_sync.queue as q on q.orcid = w.orcid
-   where w.state in ('active', 'verifying')
+   where (w.state = 'active' or w.state = 'verifying' and :state = 'reviving')
      and (:orcids::text[] is null or w.orcid = any(:orcids::text[]))
      and (not :suspect::boolean or w.suspect_since is not null)
      and (:not_alive_since::timestamptz is null
           or coalesce(greatest(w.registered_at, w.last_called_at), '-infinity') < :not_alive_since::timestamptz)
+     and (:not_verified_since::timestamptz is null
+          or coalesce(w.verified_at, '-infinity') < :not_verified_since::timestamptz)
    limit :limit::bigint
      for no key update of q skip locked
-), reviving as (
+), marked as (
   update orcid_sync.webhooks as w
-     set state = 'reviving', requested_at = clock_timestamp()
+     set state = :state, requested_at = clock_timestamp()
     from chosen
-   where w.orcid = chosen.orcid and w.generation = chosen.generation and w.state in ('active', 'verifying')
+   where w.orcid = chosen.orcid and w.generation = chosen.generation
+     and (w.state = 'active' or w.state = 'verifying' and :state = 'reviving')
   returning w.orcid
 ), due as (
   update orcid_sync.queue as q
      set gen = q.gen + 1, due_at = least(q.due_at, now()), lane = least(q.lane, 4)
-    from reviving
-   where q.orcid = reviving.orcid
+    from marked
+   where q.orcid = marked.orcid
 )
-select orcid from reviving;
+select orcid from marked;

@@ -12,6 +12,7 @@ create table orcid_sync.callback_generations (
   first_used_at   timestamptz not null default now(),
   first_called_at timestamptz,
   last_called_at  timestamptz,
+  given_up_at     timestamptz,
   unique (key_version, public_url)
 );
 create unique index callback_generations_present on orcid_sync.callback_generations ((true)) where present_since is not null;
@@ -25,6 +26,7 @@ comment on column orcid_sync.callback_generations.present_since is 'Since when n
 comment on column orcid_sync.callback_generations.first_used_at is 'When it was used first.';
 comment on column orcid_sync.callback_generations.first_called_at is 'When ORCID called one of its addresses for the first time; null: never.';
 comment on column orcid_sync.callback_generations.last_called_at is 'When ORCID last called one of its addresses, to within some seconds.';
+comment on column orcid_sync.callback_generations.given_up_at is 'When an operator decided that its webhooks go although the present generation was not seen working; null: they wait for that.';
 
 insert into orcid_sync.callback_generations (key_version, public_url, first_used_at)
 select key_version, '', min(requested_at) from orcid_sync.webhooks group by key_version order by key_version;
@@ -81,7 +83,8 @@ begin atomic
            when w.generation = p.number and wanted.yes then
              case w.state when 'registering' then 'register' when 'verifying' then 'verify' else 'revive' end
            when w.state = 'removing' or not wanted.yes then 'remove'
-           when p.works and newest.state = 'active' and newest.registered_at <= now() - webhook_work.overlap then 'remove'
+           when (p.works or g.given_up_at is not null) and newest.state = 'active'
+                and newest.registered_at <= now() - webhook_work.overlap then 'remove'
            else 'wait'
          end,
          w.state, w.requested_at
