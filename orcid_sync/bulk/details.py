@@ -94,7 +94,8 @@ async def _write(connection: AnyConnection, plan: Plan, batch: Sequence[Person],
         written = Written()
         for person in batch:
             if plan.dry:
-                tally.count("detailed", len(await _differences(connection, person)))
+                held_now = await mirror.load(connection, person.orcid)
+                tally.count("detailed", len(await _differences(connection, held_now, person)))
             elif person.orcid in followed and person.orcid not in held:
                 tally.count(Verdict.BUSY, len(person.items))
             else:
@@ -111,9 +112,9 @@ async def _add(connection: AnyConnection, person: Person, written: Written, tall
     try:
         async with connection.transaction():
             await loading.lock_records(connection, [person.orcid])
-            found = await _differences(connection, person)
+            held = await mirror.load(connection, person.orcid)
+            found = await _differences(connection, held, person)
             if found:
-                held = await mirror.load(connection, person.orcid)
                 writing = Writing(held.modified_at, updated=[update for update, _ in found])
                 await mirror.apply(connection, person.orcid, writing)
     except MalformedRecord as problem:
@@ -125,9 +126,8 @@ async def _add(connection: AnyConnection, person: Person, written: Written, tall
         written.note(person.orcid, None, [change for _, change in found if change])
 
 
-async def _differences(connection: AnyConnection, person: Person) -> list[tuple[Update, Change | None]]:
+async def _differences(connection: AnyConnection, held: Held, person: Person) -> list[tuple[Update, Change | None]]:
     """What changes by the full forms that are missing, or are of an older edit. Raises MalformedRecord."""
-    held = await mirror.load(connection, person.orcid)
     wanted = [key for key, full in person.items.items() if _misses(held, key, full)]
     contents = await mirror.load_contents(connection, person.orcid, wanted) if wanted else {}
     found = []
@@ -135,9 +135,16 @@ async def _differences(connection: AnyConnection, person: Person) -> list[tuple[
         full = person.items[key]
         summary = next(SECTIONS[full.section].items_of([[old.doc]]))
         if summary.modified_ms == full.modified_ms:
-            item = replace(summary, content=replace(old, detail=None), digest=old.digest())
-            found.append(diff.update(person.orcid, item, old, full.content.doc))
+            item = replace(summary, content=replace(old, detail=None))
+            update, change = diff.update(person.orcid, item, old, full.content.doc)
+            found.append((_of_the_same_summary(update, held.items[key].digest), change))
     return found
+
+
+def _of_the_same_summary(update: Update, digest: bytes) -> Update:
+    """With the digest that the summary had as ORCID wrote it: PostgreSQL gives it back in an order of its own."""
+    row = replace(update.entry.row, digest=digest)
+    return replace(update, entry=replace(update.entry, row=row))
 
 
 def _misses(held: Held, key: ItemKey, full: Item) -> bool:

@@ -121,7 +121,7 @@ async def _load_one(connection: "Connection", dsn: str, file: Path, plan: "Plan"
 def _progress(title: str, size: int | None) -> "Iterator[Report]":
     """Shows how far a load is: a bar on a terminal, now and then a line elsewhere."""
     if not sys.stderr.isatty():
-        yield _Lines(title, size)
+        yield Lines(title, size)
         return
     from rich import progress  # noqa: PLC0415 - takes time
     from rich.console import Console  # noqa: PLC0415 - takes time
@@ -147,8 +147,8 @@ def _progress(title: str, size: int | None) -> "Iterator[Report]":
         yield report
 
 
-class _Lines:
-    """Says every tenth of a load in a line."""
+class Lines:
+    """Says every tenth of a load in a line; the end needs none."""
 
     def __init__(self, title: str, size: int | None) -> None:
         self._title = title
@@ -157,11 +157,12 @@ class _Lines:
         self._begun = False
 
     def __call__(self, stand: "Progress") -> None:
+        """Told after each batch."""
         if not self._begun and stand.files:
             tell(f"{self._title}: goes on after {stand.files:,} files of an earlier run")
         self._begun = True
         tenths = 10 * stand.position // self._size if self._size else 0
-        if tenths > self._tenths:
+        if self._tenths < tenths < 10:
             self._tenths = tenths
             tell(f"{self._title}: {10 * tenths} %, {stand.files:,} files, {_written(stand.tally):,} written")
 

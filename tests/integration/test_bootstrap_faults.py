@@ -182,6 +182,7 @@ async def test_a_database_that_is_away_ends_the_load_in_a_sentence(
 
     done = await files.connection.fetchval("select count(*) from orcid.records")
     assert 0 < done < 40
+    await files.connection.execute("update orcid_sync.queue set lease_until = '-infinity'")  # a while later
     assert (await files.tally(whole)).counts["loaded"] == 40 - done
 
 
