@@ -19,7 +19,9 @@ with wanted as (
   update orcid_sync.queue as q
      set gen = q.gen + 1,
          due_at = least(q.due_at, now() + :delay::interval),
-         lane = least(q.lane, :lane::smallint),
+         -- Where nothing is owed, the lane is that of a routine read to come, which must not lend it to a sweep.
+         lane = case when q.gen = q.done_gen and q.due_at > now() then :lane::smallint
+                     else least(q.lane, :lane::smallint) end,
          notified_at = case when :lane::smallint = 0 then now() else q.notified_at end
    where q.orcid = any(array(select wanted.orcid from wanted))
   returning q.orcid, q.gen

@@ -78,7 +78,8 @@ with chosen as (
   returning w.orcid
 ), due as (
   update orcid_sync.queue as q
-     set gen = q.gen + 1, due_at = least(q.due_at, now()), lane = least(q.lane, 4)
+     set gen = q.gen + 1, due_at = least(q.due_at, now()),
+         lane = case when q.gen = q.done_gen and q.due_at > now() then 4 else least(q.lane, 4) end
     from marked
    where q.orcid = marked.orcid
 )

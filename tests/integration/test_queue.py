@@ -115,6 +115,22 @@ class TestMarking:
                 await connection.execute("select 1 from orcid_sync.queue for update nowait")
             assert sorted(await mark) == orcids
 
+    async def test_a_sweep_borrows_no_better_lane_from_a_read_to_come(
+        self, connection: asyncpg.Connection, orcids: list[Orcid]
+    ) -> None:
+        later, overdue, owed, leased = orcids[:4]
+        await connection.execute(
+            "update orcid_sync.queue set lane = 3, leased_gen = gen, done_gen = gen, due_at = now() + interval '1 day'"
+        )
+        await connection.execute("update orcid_sync.queue set due_at = now() where orcid = $1", overdue)
+        await connection.execute("update orcid_sync.queue set done_gen = done_gen - 1, lane = 0 where orcid = $1", owed)
+        await connection.execute("update orcid_sync.queue set lane = 1, gen = gen + 1 where orcid = $1", leased)
+
+        await queue.mark_due(connection, orcids[:4], lane=Lane.SWEEP)
+
+        rows = await connection.fetch("select orcid, lane from orcid_sync.queue where orcid = any($1)", orcids[:4])
+        assert {row["orcid"]: row["lane"] for row in rows} == {later: 4, overdue: 3, owed: 0, leased: 1}
+
     async def test_a_request_can_be_waited_for(self, connection: asyncpg.Connection, orcids: list[Orcid]) -> None:
         await queue.mark_due(connection, orcids[:1], lane=Lane.CHECK)
         running = await lease_one(connection)
