@@ -76,7 +76,7 @@ async def sweep_search(database: Database, registry: Registry) -> Counts:
                 await queue.mark_due(connection, due, lane=Lane.CHECK)
                 await nets.reach(connection, sweep, reached)
         if not moves:
-            log.warning("search index stands still", advice="what it missed is searched again when it moves")
+            log.info("search index stands still", advice="what it missed is searched again when it moves")
         async with transaction(database.worker) as connection:
             await nets.finish(connection, sweep, since=sweep.began_at if moves else sweep.since)
     return counts
