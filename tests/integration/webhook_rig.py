@@ -1,10 +1,21 @@
-"""What the tests of webhooks share: generations of addresses, and rows of the inventory."""
+"""What the tests of webhooks share: generations of addresses, rows of the inventory, and a restart with other settings."""
+
+from dataclasses import replace
+from typing import Any
 
 import asyncpg
+from pydantic import SecretStr
+from service_rig import Bench, O
 
+from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.webhooks import HookState
+from orcid_sync.public import callbacks_of, desired_of
+from orcid_sync.service.subscription import Subscription, announce
 from orcid_sync.store import generations, webhooks
+
+NEW_SECRET = SecretStr("the secret that comes next, long enough too")
+ELSEWHERE = "https://elsewhere.example.edu"
 
 ADDRESS = "https://orcid.example.edu"
 PROOFS = {1: b"one", 2: b"two"}
@@ -23,3 +34,52 @@ async def registered(connection: asyncpg.Connection, orcid: Orcid, generation: i
     """Have an active webhook in the inventory."""
     await webhooks.begin(connection, orcid, generation, HookState.REGISTERING)
     await webhooks.confirm_registration(connection, orcid, generation, created=True)
+
+
+def rotated(settings: Settings, **changes: Any) -> dict[str, Any]:
+    """The changes of the settings that replace the secret."""
+    old = {**(settings.old_webhook_secrets or {}), settings.webhook_key_version: settings.webhook_secret}
+    version = settings.webhook_key_version + 1
+    return {
+        "webhook_secret": NEW_SECRET,
+        "webhook_key_version": version,
+        "old_webhook_secrets": old,
+        **changes,
+    }
+
+
+async def restart(bench: Bench, **changes: Any) -> None:
+    """From now on the bench has these settings, as if the process had been started anew with them."""
+    bench.settings = bench.settings.model_copy(update=changes)
+    desired = desired_of(bench.settings)
+    await announce(bench.connection, desired)
+    subscription = Subscription(bench.database.worker, bench.reconciler.registry, desired)
+    bench.reconciler = replace(bench.reconciler, subscription=subscription)
+
+
+async def called(bench: Bench, key_version: int) -> None:
+    """ORCID has called an address of this version."""
+    await generations.note_calls(bench.connection, [(key_version, "")])
+
+
+async def at_orcid(bench: Bench, orcid: Orcid = O) -> dict[str, int | None]:
+    """The webhooks that really exist, with the generation of each; None: nobody knows that address."""
+    known = await generations.load(bench.connection)
+    callbacks = callbacks_of(bench.settings)
+    addresses = {
+        callbacks.url(one.public_url, one.key_version, orcid): one.number
+        for one in known
+        if one.key_version in callbacks.secrets
+    }
+    return {hook.uri: addresses.get(hook.uri) for hook in bench.registry.webhooks.of(orcid)}
+
+
+async def states(bench: Bench, orcid: Orcid = O) -> dict[int, str]:
+    """What the inventory says of an iD, by generation."""
+    return {hook.generation: hook.state for hook in await webhooks.load(bench.connection, orcid)}
+
+
+async def assert_all_known(bench: Bench, orcid: Orcid = O) -> None:
+    """Every webhook that exists has its row (invariant S16)."""
+    existing, written = await at_orcid(bench, orcid), await states(bench, orcid)
+    assert {number for number in existing.values() if number not in written} == set(), (existing, written)
