@@ -13,6 +13,7 @@ PROCESSES = "tests/acceptance/test_processes.py"
 RECONCILE = "tests/integration/test_reconcile"
 """And the rest of the file's name."""
 
+BOOTSTRAP = "tests/integration/test_bootstrap"
 ATTACKS = "tests/integration/test_connect_attacks.py"
 INVITATIONS = "orcid_sync/store/invitations.sql"
 QUEUE = "orcid_sync/store/queue.sql"
@@ -598,5 +599,74 @@ MUTANTS = [
             'response = desk.lead(desk.at("/connected"))',
             'response = desk.lead("https://evil.example/connected")',
         ),
+    ),
+    mutant(
+        "file-over-verified",
+        "a record from a file overwrites what was compared with ORCID since",
+        "tests/unit/test_bulk_deciding.py",
+        (
+            "orcid_sync/bulk/deciding.py",
+            "(standing.registry_modified_at, standing.verified_at)",
+            "(standing.registry_modified_at,)",
+        ),
+    ),
+    mutant(
+        "file-covers-reads",
+        "a lease for loading a file covers what asked for a read",
+        f"{BOOTSTRAP}.py -k last_of_all",
+        (
+            "orcid_sync/store/loading.sql",
+            "set lease_no = q.lease_no + 1,",
+            "set lease_no = q.lease_no + 1, leased_gen = q.gen,",
+        ),
+    ),
+    mutant(
+        "file-without-fence",
+        "a paused worker's older read is applied over a newer file",
+        f"{BOOTSTRAP}.py -k paused_past",
+        ("orcid_sync/store/loading.sql", "set lease_no = q.lease_no + 1,", "set"),
+        ("orcid_sync/store/loading.sql", "       applied_lease_no = q.lease_no,\n", ""),
+    ),
+    mutant(
+        "file-postpones-notifications",
+        "a read that somebody asked for is put off because a file was loaded",
+        f"{BOOTSTRAP}.py -k put_off",
+        ("orcid_sync/store/loading.sql", "q.lane = 2 and q.verified_at", "q.verified_at"),
+    ),
+    mutant(
+        "file-for-strangers",
+        "who is connected while a file is loaded is taken for somebody whom nobody follows",
+        f"{BOOTSTRAP}_faults.py -k same_second",
+        ("orcid_sync/bulk/writing.py", "if strangers and await", "if not strangers and await"),
+    ),
+    mutant(
+        "file-with-limited-items",
+        "what is not public comes in by a file",
+        "tests/unit/test_bulk_documents.py -k only_what_is_public",
+        ("orcid_sync/bulk/parsing.py", 'if item.visibility == "public"],', "],"),
+    ),
+    mutant(
+        "file-removes-own-items",
+        "a file of public data removes what only we may see",
+        f"{BOOTSTRAP}.py -k not_public",
+        ("orcid_sync/bulk/updating.py", 'if known.visibility == "public"}', "}"),
+    ),
+    mutant(
+        "file-other-digest",
+        "adding a full form changes the digest of the summary: the next read takes it for another one",
+        f"{BOOTSTRAP}_service.py -k finds_nothing",
+        ("orcid_sync/bulk/details.py", "held.items[key].digest", "old.digest()"),
+    ),
+    mutant(
+        "file-another-selection",
+        "a load goes on where one of other people was interrupted",
+        f"{BOOTSTRAP}_faults.py -k since_the_interruption",
+        ("orcid_sync/bulk/load.py", 'wanted = "".join(sorted(ours)).encode()', 'wanted = b"ours"'),
+    ),
+    mutant(
+        "file-table-entry",
+        "one entry of the table of XML is wrong",
+        "tests/unit/test_bulk_documents.py",
+        ("orcid_sync/bulk/summaries.py", '"journal-title": WRAPPED,', '"journal-title": TEXT,'),
     ),
 ]
