@@ -15,11 +15,14 @@ from orcid_sync.config_values import (
     Address,
     Contact,
     Folder,
+    Hours,
+    Id,
     Key,
     KeyId,
     Keys,
     LongSecret,
     Lower,
+    Minutes,
     Port,
     PositiveSeconds,
     PostgresAddress,
@@ -180,18 +183,11 @@ class Settings(BaseSettings):
     second_look_seconds: Seconds = Field(
         900, description="After a notified change the record is read once more after this many seconds."
     )
-    check_interval_hours: float = Field(
-        168,
-        gt=0,
-        le=8_760,
-        allow_inf_nan=False,
-        description="Every record is read at least this often, notified or not, hours.",
+    check_interval_hours: Hours = Field(
+        168, description="Every record is read at least this often, notified or not, hours."
     )
-    shortest_interval_hours: float = Field(
+    shortest_interval_hours: Hours = Field(
         24,
-        gt=0,
-        le=8_760,
-        allow_inf_nan=False,
         description="A record of whose changes nothing tells us (no webhook, no search, no modified_file) is read "
         "after a tenth of the time for which it has been quiet, but not before this many hours.",
     )
@@ -210,9 +206,20 @@ class Settings(BaseSettings):
         "members. Absent: not used.",
         examples=["/var/lib/orcid-sync/last_modified.csv.tar"],
     )
-    modified_file_interval_hours: float = Field(
-        24, gt=0, le=8_760, allow_inf_nan=False, description="How often modified_file is read, hours."
+    modified_file_interval_hours: Hours = Field(24, description="How often modified_file is read, hours.")
+    sender_tries: int = Field(
+        25, ge=1, le=1_000, description="After so many failures in a row ORCID never calls a webhook again (a guess)."
     )
+    sender_delay_minutes: Minutes = Field(
+        10, description="ORCID repeats a call that failed after so many minutes, then after twice as many, … (a guess)."
+    )
+    delivery_grace_hours: Hours = Field(6, description="A change without a notification in this time counts as missed.")
+    canary_orcid: Id | None = Field(
+        None,
+        description="A connected iD whose record you have edited on a schedule: an alarm if it is not heard of.",
+        examples=["0000-0002-1825-0097"],
+    )
+    canary_hours: Hours = Field(48, description="How long canary_orcid may not be heard of, hours.")
     locked_records: Literal["freeze", "hide"] = Field(
         "freeze",
         description="What readers see of a record that ORCID has locked: freeze shows it as it was, hide shows nothing "

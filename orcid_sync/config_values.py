@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from orcid_sync.model.ids import Orcid, parse_orcid
+
 _KEY_ID = r"^[A-Za-z0-9_-]{1,32}$"
 
 
@@ -109,6 +111,10 @@ def _folder(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
+def _orcid(text: str) -> Orcid:
+    return parse_orcid(text)
+
+
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
@@ -128,9 +134,13 @@ WebPage = Annotated[str, AfterValidator(_web_page)]
 Contact = Annotated[str, AfterValidator(_contact)]
 """An e-mail address or a web page."""
 Folder = Annotated[Path, AfterValidator(_folder)]
+Id = Annotated[str, AfterValidator(_orcid)]
+"""An iD in any of its forms; kept in path form."""
 Lower = BeforeValidator(_lower)
 """Forgives capitals."""
 
+Hours = Annotated[float, Field(gt=0, le=8_760, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(gt=0, le=1_440, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65_535)]

@@ -22,13 +22,14 @@ from orcid_sync import __version__
 from orcid_sync.config import Settings
 from orcid_sync.model.intervals import Interval
 from orcid_sync.model.lifecycle import Cause, Policy, Turn
-from orcid_sync.public import desired_of, public_side
+from orcid_sync.public import desired_of, public_side, rules_of
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
 from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.finding import Finding
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
+from orcid_sync.service.hearing import make_hearing_job
 from orcid_sync.service.listeners import allow_connections, internal_listener
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.nets import make_net_jobs
@@ -70,7 +71,9 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         await _say_which_webhooks(database, settings)
         await _bring_nobody_back(database, settings)
         stack.enter_context(measured_loop_lag(metrics.loop_lag))
-        console = Console(draining=draining, heartbeats=heartbeats, database=database, metrics=metrics)
+        console = Console(
+            draining=draining, heartbeats=heartbeats, database=database, metrics=metrics, rules=rules_of(settings)
+        )
         internal = await stack.enter_async_context(_on_port("internal", settings, _internal(settings, console)))
         worker, public = None, None
         if only != "web":
@@ -200,6 +203,7 @@ async def _working(
             overlap=desired_of(settings).overlap,
             log_of_erasures=settings.erasure_log,
         )
+        jobs.append(make_hearing_job(rules_of(settings)))
         jobs += make_net_jobs(
             registry,
             search_every=timedelta(hours=settings.search_interval_hours),
@@ -264,6 +268,7 @@ def _reconciler(
                 longest=timedelta(hours=settings.check_interval_hours),
             ),
             second_look=timedelta(seconds=settings.second_look_seconds),
+            delivery_grace=rules_of(settings).grace,
             hide_locked=settings.locked_records == "hide",
         ),
         grace=timedelta(seconds=settings.grace_seconds),

@@ -12,9 +12,11 @@ from functools import partial
 import asyncpg
 
 from orcid_sync.config import Settings
+from orcid_sync.model.hearing import Rules
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.invitation import Outcome
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sender import Sender
 from orcid_sync.registry.callbacks import Callbacks
 from orcid_sync.registry.client import Registry
 from orcid_sync.service.browsers import Cookies
@@ -27,6 +29,7 @@ from orcid_sync.service.intake import Intake, Route
 from orcid_sync.service.listeners import public_listener
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.pages import Facts, Pages
+from orcid_sync.service.presence import present
 from orcid_sync.service.routes import page_routes
 from orcid_sync.service.subscription import Desired
 from orcid_sync.service.tickets import Tickets
@@ -87,11 +90,18 @@ async def _marking(
 
     waking = WakeUp(wake, database.intake, grace=settings.grace_seconds)
     commits = GroupCommit(database.connect_intake, mark, metrics=metrics, wake=waking)
-    try:
-        yield commits.mark
-    finally:
-        await commits.aclose()
-        await waking.aclose()
+
+    async def mark_one(orcid: Orcid) -> bool:
+        known = await commits.mark(orcid)
+        count()
+        return known
+
+    async with present(database.intake, process=secrets.token_hex(8)) as count:
+        try:
+            yield mark_one
+        finally:
+            await commits.aclose()
+            await waking.aclose()
 
 
 def _pages(settings: Settings, database: Database, metrics: Metrics, registry: Registry) -> dict[str, Route]:
@@ -135,6 +145,16 @@ def callbacks_of(settings: Settings) -> Callbacks:
         given[settings.webhook_key_version] = settings.webhook_secret
     secrets = {version: secret.get_secret_value().encode() for version, secret in given.items()}
     return Callbacks(settings.environment, secrets)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """By what it is judged whether we still hear of changes."""
+    return Rules(
+        sender=Sender(settings.sender_tries, timedelta(minutes=settings.sender_delay_minutes)),
+        grace=timedelta(hours=settings.delivery_grace_hours),
+        canary=Orcid(settings.canary_orcid) if settings.canary_orcid else None,
+        canary_within=timedelta(hours=settings.canary_hours),
+    )
 
 
 def desired_of(settings: Settings) -> Desired:

@@ -29,15 +29,21 @@ class Finding(msgspec.Struct, frozen=True):
 
 def findings(seen: "Overview") -> list[Finding]:
     """Everything that needs somebody, the most urgent first; empty if all is well."""
-    found = [
-        *_workers(seen),
-        *_registry(seen),
-        *_queue(seen),
-        *_failures(seen),
-        *_webhooks(seen),
-        *_people(seen),
-        *_jobs(seen),
-    ]
+    return urgent_first(
+        [
+            *_workers(seen),
+            *_registry(seen),
+            *_queue(seen),
+            *_failures(seen),
+            *_webhooks(seen),
+            *_people(seen),
+            *_jobs(seen),
+        ]
+    )
+
+
+def urgent_first(found: list[Finding]) -> list[Finding]:
+    """The most urgent first, otherwise as they are."""
     return sorted(found, key=lambda finding: finding.severity != "fail")
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from orcid_sync.cli.findings import findings
+from orcid_sync.cli.findings import findings, urgent_first
+from orcid_sync.cli.hearing import facts, troubles
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import ago, console, duration, moment, print_json, table, text
 from orcid_sync.cli.session import Session
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection
     from rich.table import Table
 
+    from orcid_sync.model.hearing import Hearing
     from orcid_sync.store.pace import Pace
     from orcid_sync.store.reading import Overview
     from orcid_sync.store.runs import Run
@@ -21,28 +23,30 @@ if TYPE_CHECKING:
 def status(session: Session, *, json: Json = False) -> None:
     """Show how the mirror stands: what needs attention, then the queue, freshness, webhooks, jobs and the feed."""
 
-    async def work(connection: "Connection") -> "Overview":
+    async def work(connection: "Connection") -> "tuple[Overview, Hearing]":
+        from orcid_sync.public import rules_of  # noqa: PLC0415 - heavy
+        from orcid_sync.service.hearing import listen  # noqa: PLC0415 - heavy
         from orcid_sync.store import reading  # noqa: PLC0415 - heavy
 
-        return await reading.overview(connection)
+        return await reading.overview(connection), await listen(connection, rules_of(session.settings))
 
-    seen = session.run(work)
-    found = findings(seen)
+    seen, hearing = session.run(work)
+    found = urgent_first([*findings(seen), *troubles(hearing)])
     if json:
-        print_json({"attention": found, "overview": seen})
+        print_json({"attention": found, "overview": seen, "hearing": hearing})
         return
     page = console()
     for finding in found:
         page.print(text(f"{finding.severity.upper()}  {finding.sentence}", finding.severity))
     if not found:
         page.print(text("All is well.", "ok"))
-    for part in _tables(seen):
+    for part in _tables(seen, hearing):
         page.print()
         page.print(part)
 
 
-def _tables(seen: "Overview") -> Iterable["Table"]:
-    yield table("", "", rows=_facts(seen))
+def _tables(seen: "Overview", hearing: "Hearing") -> Iterable["Table"]:
+    yield table("", "", rows=[*_facts(seen), *facts(hearing)])
     yield table("lane", "due", "leased", "failing", "oldest", title="Queue", rows=_lanes(seen))
     if seen.freshness:
         yield table("last verified", "iDs", title="Freshness", rows=seen.freshness.items())

@@ -83,6 +83,8 @@ class Policy(Struct, frozen=True):
     second_look: timedelta = timedelta(minutes=15)
     """Time until a record is read once more after a notification, and between two answers that must agree before
     anything is taken for gone (contract sections 1.8, 3.9, 4.3)."""
+    delivery_grace: timedelta = timedelta(hours=6)
+    """How long after a change its notification may come, before it counts as missed."""
     hide_locked: bool = False
     """Whether a record that ORCID locked is hidden from readers; else it is frozen: shown as it was."""
     refusals: int = 3

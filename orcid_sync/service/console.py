@@ -16,7 +16,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from orcid_sync.model.hearing import Hearing, Rules
 from orcid_sync.service.health import Draining, Heartbeats, Question
+from orcid_sync.service.hearing import listen
 from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.store.database import Database, transaction
@@ -40,11 +42,13 @@ class Console:
         heartbeats: Heartbeats,
         database: Database,
         metrics: Metrics,
+        rules: Rules | None = None,
     ) -> None:
         self._draining = draining
         self._heartbeats = heartbeats
         self._database = database
         self._metrics = metrics
+        self._rules = rules or Rules()
         # Readiness is about taking notifications, so it is asked where notifications go.
         self._problem = Question(lambda: database_problem(database.intake), seconds=PROBE_SECONDS)
         self._depth = Question(self._measure_queue, seconds=PROBE_SECONDS)
@@ -66,9 +70,10 @@ class Console:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything for Prometheus. Without a database, everything but queue and pace."""
         try:
-            lanes, paces = await self._depth.answer()
+            lanes, paces, hearing = await self._depth.answer()
             self._metrics.show_queue(lanes)
             self._metrics.show_pace(paces)
+            self._metrics.show_hearing(hearing)
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
             self._metrics.forget_queue()
             log.warning("queue not measured", error=type(error).__name__)
@@ -81,9 +86,9 @@ class Console:
             log.warning("database not ready", error=type(error).__name__)
             return "the database does not answer"
 
-    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace]]:
+    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], Hearing]:
         async with transaction(self._database.reader) as connection:
-            return await depth(connection), await load_all(connection)
+            return await depth(connection), await load_all(connection), await listen(connection, self._rules)
 
 
 def make_console(console: Console, *, host: str, token: str | None) -> web.Application:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
 from orcid_sync import __version__
+from orcid_sync.model.hearing import AlarmKind, Hearing
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.store.pace import Pace
 from orcid_sync.store.queue import LaneDepth
@@ -27,6 +29,7 @@ class Metrics:
         self._define_intake(registry)
         self._define_queue(registry)
         self._define_pace(registry)
+        self._define_hearing(registry)
         self._define_reconciliation(registry)
         self.loop_lag = Gauge(
             "orcid_sync_event_loop_lag_seconds",
@@ -102,6 +105,28 @@ class Metrics:
             for member, text in explained.items()
         }
 
+    def _define_hearing(self, registry: CollectorRegistry) -> None:
+        explained = {
+            "alarm": "1 while something is wrong with the notifications: outage (webhooks may be lost, for nobody "
+            "could answer ORCID for so long), silence (none came for unusually long), canary (canary_orcid was not "
+            "heard of).",
+            "webhooks_in_doubt": "Webhooks by kind of doubt: lost (may be dead), reviving, suspect (did not announce a "
+            "change), awaited (a change was found that may still be announced).",
+            "changes_found": "Changes found within the last seven days: announced, within_grace (found first, "
+            "announced in time), missed (not announced).",
+        }
+        self.hearing = {
+            name: Gauge(f"orcid_sync_{name}", text, ["kind"], registry=registry) for name, text in explained.items()
+        }
+        self.silent_seconds = Gauge(
+            "orcid_sync_silent_seconds", "Time since the last notification of any iD.", registry=registry
+        )
+        self.failed_tries = Gauge(
+            "orcid_sync_failed_tries",
+            "How many of a webhook's tries may have failed since nobody can answer ORCID; 0 while somebody can.",
+            registry=registry,
+        )
+
     def _define_reconciliation(self, registry: CollectorRegistry) -> None:
         self.registry_requests = Counter(
             "orcid_sync_registry_requests",
@@ -152,9 +177,23 @@ class Metrics:
                 if (value := getattr(pace, member)) is not None:
                     gauge.labels(pace.client_id).set(value)
 
+    def show_hearing(self, hearing: Hearing) -> None:
+        """Show how well we hear of changes."""
+        shown: dict[str, dict[str, int]] = {
+            "alarm": {kind.value: int(kind in hearing.alarms) for kind in AlarmKind},
+            "webhooks_in_doubt": msgspec.structs.asdict(hearing.webhooks),
+            "changes_found": {verdict.value: number for verdict, number in hearing.verdicts.items()},
+        }
+        for name, values in shown.items():
+            for kind, value in values.items():
+                self.hearing[name].labels(kind).set(value)
+        self.failed_tries.set(hearing.failures)
+        if hearing.heard_at:
+            self.silent_seconds.set((hearing.at - hearing.heard_at).total_seconds())
+
     def forget_queue(self) -> None:
-        """Show nothing about queue and pace rather than what they were before the database went away."""
-        for gauge in (*self.queue.values(), *self.pace.values()):
+        """Show nothing about the queue and all that is in the database, rather than what was before that went away."""
+        for gauge in (*self.queue.values(), *self.pace.values(), *self.hearing.values()):
             gauge.clear()
 
     def render(self) -> bytes:

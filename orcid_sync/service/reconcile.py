@@ -29,7 +29,7 @@ from orcid_sync.model.transitions import TRANSITIONS, Heard, Outcome, State, wit
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
-from orcid_sync.service import permission
+from orcid_sync.service import permission, testimony
 from orcid_sync.service.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.closing import OUTCOMES, close
 from orcid_sync.service.disconnecting import WebhookLeft, leave, revoke_in_passing
@@ -221,6 +221,7 @@ class Reconciler:
         if finding.changeset is NOTHING and not finding.effects:
             async with statements(self.database.worker) as connection:
                 await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+                await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
             return
         cause = finding.cause or turn.cause
         async with transaction(self.database.worker) as connection:
@@ -230,6 +231,7 @@ class Reconciler:
             for effect in finding.effects:
                 await effect(connection, lease.orcid)
             await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+            await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
             # Last, because it keeps everybody else's commits waiting for this one's.
             await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)
 

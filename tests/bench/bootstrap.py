@@ -30,6 +30,7 @@ from pathlib import Path
 from random import Random
 
 import asyncpg
+from rich.console import Console
 from rig import follow, fresh_database, memory, orcids, show
 
 from orcid_sync.bulk import workers
@@ -129,8 +130,7 @@ async def load_once(dsn: str, path: Path, *, everything: bool, expected: dict[st
     peaks = [0]
 
     def watch(_progress: Progress) -> None:
-        for child in multiprocessing.active_children():
-            peaks.append(memory(child.pid or 0).get("VmHWM", 0))
+        peaks.extend(memory(child.pid or 0).get("VmHWM", 0) for child in multiprocessing.active_children())
 
     began = time.perf_counter()
     async with connect(dsn) as connection:
@@ -221,7 +221,8 @@ def main() -> int:
         small, large = Path(folder) / "small.tar.gz", Path(folder) / "large.tar.gz"
         size = write_archive(small, records, names[:few])
         write_archive(large, records, names)
-        print(f"{few:,} records of {size / few / 1e3:.1f} kB on average, {small.stat().st_size / 1e6:.0f} MB packed")
+        sizes = f"{few:,} records of {size / few / 1e3:.1f} kB on average, {small.stat().st_size / 1e6:.0f} MB packed"
+        Console().print(sizes)
         asyncio.run(follow(dsn, names[::1000]))
         return 0 if report(asyncio.run(run(dsn, small, large, (few, many), chosen.rounds))) else 1
 

@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 from orcid_sync.cli import app
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-SECRET = "canary-webhook-secret-" + "s" * 20
+SECRET = "kestrel-webhook-secret-" + "s" * 20
 COMPLETE = {
     "ORCID_SYNC_CLIENT_ID": "APP-0123456789ABCDEF",
-    "ORCID_SYNC_CLIENT_SECRET": "canary-client-secret",
+    "ORCID_SYNC_CLIENT_SECRET": "kestrel-client-secret",
     "ORCID_SYNC_ENCRYPTION_KEY": KEY,
     "ORCID_SYNC_WEBHOOK_SECRET": SECRET,
     "ORCID_SYNC_PUBLIC_URL": "https://orcid.example.edu",
@@ -41,7 +41,7 @@ class Cli:
     ) -> Result:
         """Run a command; no secret may be in what it prints."""
         result = CliRunner().invoke(app, arguments, input=input, env={**self.environment, **(env or {})})
-        assert "canary" not in result.output
+        assert "kestrel" not in result.output
         assert "Traceback" not in result.output
         return result
 

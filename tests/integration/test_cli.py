@@ -62,7 +62,7 @@ def test_version_as_json(cli: Cli) -> None:
         ["serve", "--only", "nothing"],
         ["status", "--set", "workers"],
         ["status", "--set", "wrokers=3"],
-        ["status", "--set", "client_secret=canary"],
+        ["status", "--set", "client_secret=kestrel"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(cli: Cli, arguments: list[str]) -> None:
@@ -85,7 +85,7 @@ def test_wrong_usage_is_exit_code_2(cli: Cli, arguments: list[str]) -> None:
     ],
 )
 def test_a_database_that_is_away_is_one_sentence_and_exit_code_1(cli: Cli, arguments: list[str]) -> None:
-    result = cli(*arguments, env={"DATABASE_URL": "postgresql://user:canary@127.0.0.1:9/none"})
+    result = cli(*arguments, env={"DATABASE_URL": "postgresql://user:kestrel@127.0.0.1:9/none"})
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("the connection was lost or could not be made")
@@ -124,13 +124,13 @@ def test_every_problem_of_the_configuration_is_told_at_once(cli: Cli) -> None:
 
 def test_a_traceback_only_for_those_who_ask() -> None:
     """At debug level files and lines, but no values of variables."""
-    away = {"DATABASE_URL": "postgresql://user:canary@127.0.0.1:9/none"}
+    away = {"DATABASE_URL": "postgresql://user:kestrel@127.0.0.1:9/none"}
 
     result = process("status", "--log-level", "debug", **away)
 
     assert result.returncode == 1
     assert 'database.py", line' in result.stderr
-    assert "canary" not in result.stderr
+    assert "kestrel" not in result.stderr
 
 
 def test_migrate_brings_forward_and_check_only_looks(cli_on: Callable[[str], Cli], empty_dsn: str) -> None:

@@ -79,7 +79,7 @@ async def test_offline_asks_nobody(cli: Cli) -> None:
         ({"ORCID_SYNC_PUBLIC_URL": None}, "public_url", "fail", "is missing"),
         ({"ORCID_SYNC_WEBHOOKS": "false"}, "public_url", "warn", "webhooks are off"),
         ({"ORCID_SYNC_ENCRYPTION_KEY": None}, "encryption_key", "fail", "openssl rand -base64 32"),
-        ({"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/x"}, "database", "fail", "could not be made"),
+        ({"DATABASE_URL": "postgresql://u:kestrel@127.0.0.1:9/x"}, "database", "fail", "could not be made"),
     ],
 )
 async def test_says_what_to_fix(
@@ -105,7 +105,7 @@ async def test_another_key_than_the_one_that_sealed(cli: Cli, connection: asyncp
     vault = Vault(Settings(encryption_key=OTHER_KEY).key_ring)  # type: ignore[arg-type]
     orcid = "0000-0002-1825-0097"
     await cli.apart("connect", orcid)
-    sealed = vault.seal("canary", orcid=orcid, column="access_token")
+    sealed = vault.seal("kestrel", orcid=orcid, column="access_token")
     await connection.execute("insert into orcid_sync.tokens (orcid, access_token) values ($1, $2)", orcid, sealed)
 
     assert (await checked(cli, COMPLETE, "--offline"))[1]["encryption_key"][0] == "fail"
@@ -114,7 +114,7 @@ async def test_another_key_than_the_one_that_sealed(cli: Cli, connection: asyncp
 
 
 async def test_a_wrong_secret(cli: Cli, sim: SimulatedRegistry) -> None:
-    code, found = await checked(cli, {**settings_for(sim), "ORCID_SYNC_CLIENT_SECRET": "canary-wrong"})
+    code, found = await checked(cli, {**settings_for(sim), "ORCID_SYNC_CLIENT_SECRET": "kestrel-wrong"})
 
     assert code == 1
     assert found["credentials /read-public"][0] == "fail"

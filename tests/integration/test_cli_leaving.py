@@ -26,7 +26,7 @@ SEALED = {"ORCID_SYNC_ENCRYPTION_KEY": KEY}
 @pytest.fixture
 async def people(cli: Cli, database: Database) -> None:
     """Somebody with a token and a rich record, and somebody with neither."""
-    text = f"orcid,access_token,scope\n{HERE},canary-a,/read-limited\n{OTHER},,\n"
+    text = f"orcid,access_token,scope\n{HERE},kestrel-a,/read-limited\n{OTHER},,\n"
     assert (await cli.apart("connect", "--file", "-", input=text, env=SEALED)).exit_code == 0
     await apply_record(database.worker, encode(marked_record()), marked_forms())
 
@@ -241,12 +241,12 @@ async def test_the_consent_ledger_is_shown(cli: Cli) -> None:
 
 async def test_the_same_file_again_grants_nothing_anew(cli: Cli, connection: asyncpg.Connection) -> None:
     """Sealed anew, a token is another ciphertext; but it is the same token, and is not to be revoked."""
-    text = f"orcid,access_token,scope\n{HERE},canary-a,/read-limited\n"
+    text = f"orcid,access_token,scope\n{HERE},kestrel-a,/read-limited\n"
     for _ in range(2):
         result = await cli.apart("connect", "--file", "-", input=text, env=SEALED)
     assert result.stdout == f"line 2  {HERE}  already connected\n"
 
-    other = await cli.apart("connect", "--file", "-", input=text.replace("canary-a", "canary-b"), env=SEALED)
+    other = await cli.apart("connect", "--file", "-", input=text.replace("kestrel-a", "kestrel-b"), env=SEALED)
 
     assert other.stdout == f"line 2  {HERE}  token stored\n"
     assert await connection.fetchval("select count(*) from orcid_sync.retired_tokens") == 1

@@ -75,7 +75,7 @@ async def test_a_dry_run_foresees_and_changes_nothing(cli: Cli, connection: asyn
     await cli.apart("disconnect", B)
     before = await connection.fetch("select * from orcid_sync.queue order by orcid")
 
-    text = f"orcid,access_token\n{A},\n{B},\n{C},canary-token\n"
+    text = f"orcid,access_token\n{A},\n{B},\n{C},kestrel-token\n"
     result = await cli.apart("connect", "--file", "-", "--dry-run", input=text)
 
     assert result.exit_code == 0
@@ -90,7 +90,7 @@ async def test_a_dry_run_foresees_and_changes_nothing(cli: Cli, connection: asyn
 @pytest.mark.fault("F90")
 async def test_tokens_are_sealed_for_their_place(cli: Cli, connection: asyncpg.Connection) -> None:
     """What is stored opens as the service opens it, and nowhere else."""
-    text = f"orcid,access_token,refresh_token,scope,expires_in\n{A},canary-a,canary-r,/read-limited,3600\n"
+    text = f"orcid,access_token,refresh_token,scope,expires_in\n{A},kestrel-a,kestrel-r,/read-limited,3600\n"
 
     result = await cli.apart("connect", "--file", "-", input=text, env={"ORCID_SYNC_ENCRYPTION_KEY": KEY})
 
@@ -98,14 +98,14 @@ async def test_tokens_are_sealed_for_their_place(cli: Cli, connection: asyncpg.C
     row = await connection.fetchrow("select *, expires_at - now() as lasts from orcid_sync.tokens")
     vault = Vault(Settings(encryption_key=KEY).key_ring)  # type: ignore[arg-type]
     assert row is not None
-    assert vault.open(row["access_token"], orcid=A, column="access_token") == "canary-a"
-    assert vault.open(row["refresh_token"], orcid=A, column="refresh_token") == "canary-r"
+    assert vault.open(row["access_token"], orcid=A, column="access_token") == "kestrel-a"
+    assert vault.open(row["refresh_token"], orcid=A, column="refresh_token") == "kestrel-r"
     assert row["scopes"] == ["/read-limited"]
     assert 3_500 < row["lasts"].total_seconds() <= 3_600
 
 
 async def test_tokens_need_a_key(cli: Cli, connection: asyncpg.Connection) -> None:
-    result = await cli.apart("connect", "--file", "-", input=f"orcid,access_token\n{A},canary\n")
+    result = await cli.apart("connect", "--file", "-", input=f"orcid,access_token\n{A},kestrel\n")
 
     assert result.exit_code == 1
     assert result.stderr.startswith("encryption_key: is missing; set it as ORCID_SYNC_ENCRYPTION_KEY")

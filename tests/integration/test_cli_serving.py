@@ -65,7 +65,7 @@ async def test_serve_says_where_it_listens_and_stops_when_asked(dsn: str, tmp_pa
         out, err = await asyncio.wait_for(process.communicate(), 30)
         assert (process.returncode, out) == (0, b""), err.decode()
         assert b'"stopped"' in err
-        assert b"canary" not in err
+        assert b"kestrel" not in err
 
 
 async def test_serve_without_a_database_runs_on_the_embedded_one(tmp_path: Path) -> None:

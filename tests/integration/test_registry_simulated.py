@@ -24,8 +24,8 @@ from orcid_sync.registry.errors import (
     ScopeNotGranted,
     Unauthorized,
     Unavailable,
-    UsedUp,
     Unclaimed,
+    UsedUp,
     WrongRecord,
 )
 from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, SimulatedRegistry

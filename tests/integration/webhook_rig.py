@@ -1,4 +1,4 @@
-"""What the tests of webhooks share: generations of addresses, rows of the inventory, and a restart with other settings."""
+"""What the tests of webhooks share: generations of addresses, rows of the inventory, a restart with other settings."""
 
 from dataclasses import replace
 from typing import Any

@@ -59,7 +59,9 @@ _APPLY = """            if finding.changeset is not NOTHING:
             for effect in finding.effects:
                 await effect(connection, lease.orcid)
 """
-_SETTLE = "            await queue.settle(connection, lease, finding.settlement, grace=self.grace)\n"
+_SETTLE = """            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+            await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+"""
 _WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
 _APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
 _COMMIT = _HOLD + _APPLY + _SETTLE + _WHY + _APPEND
@@ -668,5 +670,31 @@ MUTANTS = [
         "one entry of the table of XML is wrong",
         "tests/unit/test_bulk_documents.py",
         ("orcid_sync/bulk/summaries.py", '"journal-title": WRAPPED,', '"journal-title": TEXT,'),
+    ),
+    mutant(
+        "outage-survived",
+        "webhooks that died while nobody could answer ORCID stay dead until a change of each is missed",
+        "tests/integration/test_silent_webhooks.py -k three_days",
+        ("orcid_sync/service/hearing.py", "    if hearing.alive_since and hearing.outage is None", "    if False"),
+    ),
+    mutant(
+        "gap-bridged",
+        "a process that was away for hours says afterwards that it was there",
+        "tests/integration/test_evidence.py -k goes_on",
+        (
+            "orcid_sync/store/evidence.sql",
+            "select last.* from last where last.alive_until >= now() - :tolerance::interval",
+            "select last.* from last where :tolerance::interval > '0'",
+        ),
+    ),
+    mutant(
+        "found-early-forgotten",
+        "what a net finds before its notification is never missed: nets hide dead webhooks",
+        "tests/integration/test_evidence.py -k decided_later",
+        (
+            "orcid_sync/store/evidence.py",
+            "        await queries.await_notification(connection, orcid=orcid, changed_at=changed_at)\n",
+            "",
+        ),
     ),
 ]

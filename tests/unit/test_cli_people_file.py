@@ -133,9 +133,9 @@ def test_the_first_line_must_name_the_columns(content: bytes | str) -> None:
 
 @pytest.mark.fault("F87")
 def test_tokens_are_in_no_text_form() -> None:
-    read = lines(f"orcid,access_token,refresh_token\n{A},canary-a,canary-b\n{B},canary c,\n")
+    read = lines(f"orcid,access_token,refresh_token\n{A},kestrel-a,kestrel-b\n{B},kestrel c,\n")
 
-    assert "canary" not in repr(read)
+    assert "kestrel" not in repr(read)
 
 
 def test_a_large_file_is_read_bit_by_bit() -> None:

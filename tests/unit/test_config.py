@@ -244,10 +244,10 @@ def test_needs_no_public_address_without_webhooks() -> None:
 @pytest.mark.fault("F98")
 def test_knows_its_secrets_and_never_shows_them() -> None:
     settings = Settings(
-        client_secret=SecretStr("canary"),
+        client_secret=SecretStr("nightingale"),
         webhook_secret=SecretStr(SECRET),
-        database_url=SecretStr("postgresql://u:canary@h/d"),
-        old_encryption_keys={"0": SecretStr(base64.b64encode(b"canary" * 5 + b"..").decode())},
+        database_url=SecretStr("postgresql://u:nightingale@h/d"),
+        old_encryption_keys={"0": SecretStr(base64.b64encode(b"nightingale" * 2 + b"..........").decode())},
     )
 
     assert secret_settings() == [

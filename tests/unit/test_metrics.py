@@ -22,7 +22,8 @@ def test_no_label_can_tell_people_apart() -> None:
     names = {name for metric in vars(metrics).values() for name in getattr(metric, "_labelnames", ())}
     names |= {name for gauge in metrics.queue.values() for name in gauge._labelnames}
     names |= {name for gauge in metrics.pace.values() for name in gauge._labelnames}
-    assert names == {"outcome", "lane", "endpoint", "status", "section", "op", "client"}
+    names |= {name for gauge in metrics.hearing.values() for name in gauge._labelnames}
+    assert names == {"outcome", "lane", "endpoint", "status", "section", "op", "client", "kind"}
 
 
 def test_a_queue_that_cannot_be_asked_is_not_shown() -> None:

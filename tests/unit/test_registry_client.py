@@ -98,7 +98,12 @@ SEQUENCES = [
     ([(503, "<h1>", HTML), OK], None, ["slot", ("busy", None), "slot", "succeeded"], ["503", "200"]),
     ([(429, "slow down", TEXT)] * 2, Busy, ["slot", ("busy", None)] * 2, ["429", "429"]),
     ([(429, "You have exceeded the Daily Quota of …", TEXT)], UsedUp, ["slot", "used up"], ["429"]),
-    ([(503, "You have exceeded the daily quota of …", TEXT), OK], None, ["slot", ("busy", None), "slot", "succeeded"], ["503", "200"]),
+    (
+        [(503, "You have exceeded the daily quota of …", TEXT), OK],
+        None,
+        ["slot", ("busy", None), "slot", "succeeded"],
+        ["503", "200"],
+    ),
     ([(429, "", {"Retry-After": "3"}), OK], None, ["slot", ("busy", 3.0), "slot", "succeeded"], ["429", "200"]),
     ([(503, "", {"Retry-After": "120"})], Busy, ["slot", ("busy", 120.0)], ["503"]),
     ([refusal(500, 9008), OK], None, ["slot", "failed", "slot", "succeeded"], ["500", "200"]),
