@@ -20,7 +20,7 @@ lock() { # name, what of pyproject.toml, more
 }
 
 # All of it first: its versions bind the others.
-lock development pyproject.toml --extra embedded --group dev "$@"
+lock development pyproject.toml --extra embedded --extra parquet --group dev "$@"
 same="--constraint deploy/locks/development.txt"
 # shellcheck disable=SC2086 # two words
 {
