@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orcid_sync.cli.labels import Label, label
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import line, moment, print_json_line, text
 from orcid_sync.cli.people import single
 from orcid_sync.cli.session import Failure, Session, tell
+from orcid_sync.model.labels import Label, label
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -6,7 +6,7 @@ interpreted in them.
 
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -17,7 +17,21 @@ from rich.table import Table
 from rich.text import Text
 
 from orcid_sync.cli.session import is_terminal
+from orcid_sync.model.wording import ago, duration, moment
 from orcid_sync.redaction import visible
+
+# Moments and durations belong to what is printed, wherever they are written.
+__all__ = [
+    "ago",
+    "console",
+    "duration",
+    "line",
+    "moment",
+    "print_json",
+    "print_json_line",
+    "table",
+    "text",
+]
 
 _WIDE = 1_000
 """Columns where no terminal sets a limit: nothing is cut off in a pipe."""
@@ -74,27 +88,3 @@ def print_json_line(document: Any) -> None:
     """One line of a stream of JSON documents, sent off at once."""
     typer.echo(msgspec.json.encode(document, enc_hook=str).decode())
     sys.stdout.flush()
-
-
-def moment(when: datetime) -> str:
-    """A moment in UTC, to the second."""
-    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def duration(seconds: float) -> str:
-    """A duration in its two largest units: 3 d 4 h."""
-    rest = max(round(seconds), 0)
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        amount, rest = divmod(rest, size)
-        if amount:
-            parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2]) or "0 s"
-
-
-def ago(when: datetime | None, now: datetime) -> str:
-    """How long ago a moment was, or how long it is until then."""
-    if when is None:
-        return "never"
-    seconds = (now - when).total_seconds()
-    return f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"

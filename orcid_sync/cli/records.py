@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orcid_sync.cli.labels import label
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import ago, console, moment, print_json, table, text
 from orcid_sync.cli.people import single
 from orcid_sync.cli.session import Failure, Session
+from orcid_sync.model.labels import label
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -12,7 +12,7 @@ from orcid_sync.cli.converging import LOOK_SECONDS, NOBODY, Timeout, Wait, look,
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import console, duration, print_json, text
 from orcid_sync.cli.session import Failure, Session, tell
-from orcid_sync.cli.webhook_findings import webhook_findings
+from orcid_sync.service.attention.webhooks import webhook_findings
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from orcid_sync.cli.findings import findings, urgent_first
-from orcid_sync.cli.hearing import facts, troubles
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import ago, console, duration, moment, print_json, table, text
 from orcid_sync.cli.session import Session
+from orcid_sync.service.attention.hearing import facts
+from orcid_sync.service.attention.whole import attention
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -31,7 +31,7 @@ def status(session: Session, *, json: Json = False) -> None:
         return await reading.overview(connection), await listen(connection, rules_of(session.settings))
 
     seen, hearing = session.run(work)
-    found = urgent_first([*findings(seen), *troubles(hearing)])
+    found = attention(seen, hearing)
     if json:
         print_json({"attention": found, "overview": seen, "hearing": hearing})
         return

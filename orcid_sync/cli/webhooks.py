@@ -11,7 +11,7 @@ from orcid_sync.cli.output import ago, console, duration, print_json, table, tex
 from orcid_sync.cli.recovering import forget, recover
 from orcid_sync.cli.rotating import rotate
 from orcid_sync.cli.session import Session
-from orcid_sync.cli.webhook_findings import role, webhook_findings
+from orcid_sync.service.attention.webhooks import role, webhook_findings
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -16,12 +16,12 @@ import msgspec
 from installation import settings_for
 from mirroring import mirrored_docs
 
-from orcid_sync.cli.hearing import troubles
 from orcid_sync.config import Settings
 from orcid_sync.model.hearing import Hearing
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record import parse_record
 from orcid_sync.public import rules_of
+from orcid_sync.service.attention.hearing import troubles
 from orcid_sync.service.hearing import listen
 from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
 from orcid_sync.simulator.webhooks import Webhook

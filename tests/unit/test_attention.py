@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from orcid_sync.cli.findings import findings
-from orcid_sync.cli.output import ago, duration
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.wording import ago, duration
+from orcid_sync.service.attention.findings import findings
 from orcid_sync.store.pace import Pace
 from orcid_sync.store.queue import LaneDepth
 from orcid_sync.store.reading import FailureCount, FeedHead, Overview

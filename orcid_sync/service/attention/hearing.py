@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from orcid_sync.cli.findings import Finding
-from orcid_sync.cli.output import ago, moment
+from orcid_sync.model.wording import ago, moment
+from orcid_sync.service.attention.findings import Finding
 
 if TYPE_CHECKING:
     from orcid_sync.model.audit import Share

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from orcid_sync.cli.findings import Finding
-from orcid_sync.cli.output import ago, duration, moment
+from orcid_sync.model.wording import ago, duration, moment
+from orcid_sync.service.attention.findings import Finding
 
 if TYPE_CHECKING:
     from orcid_sync.model.webhooks import Generation

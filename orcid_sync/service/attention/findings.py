@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orcid_sync.cli.output import duration, moment
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.wording import duration, moment
 
 if TYPE_CHECKING:
     from orcid_sync.store.pace import Pace

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from orcid_sync.cli.hearing import facts, troubles
 from orcid_sync.model.evidence import Verdict
 from orcid_sync.model.hearing import Hearing, Webhooks
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sender import Outage
 from orcid_sync.model.silence import Silence
+from orcid_sync.service.attention.hearing import facts, troubles
 from orcid_sync.service.metrics import Metrics
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
