@@ -13,29 +13,64 @@ select q.last_error as error, count(*) as number, min(q.orcid)::text as example
  limit 10;
 
 -- name: record_states
-select r.state, count(*) as number
-  from orcid.records as r
-  join orcid_sync.connections as c using (orcid)
- where c.state = 'connected'
- group by r.state
- order by count(*) desc, r.state;
+-- Few records are anything but active, and few are not read yet; the active ones are what remains of the connected.
+with others as (
+  select r.state, count(*) as number
+    from orcid.records as r
+    join orcid_sync.connections as c using (orcid)
+   where r.state <> 'active' and c.state = 'connected'
+   group by r.state
+), unread as (
+  select count(*) as number
+    from orcid_sync.queue as q
+    join orcid_sync.connections as c using (orcid)
+   where q.verified_at is null and c.state = 'connected'
+     and not exists (select from orcid.records as r where r.orcid = q.orcid)
+), active as (
+  select (select count(*) from orcid_sync.connections where state = 'connected')
+         - (select number from unread) - (select coalesce(sum(number), 0) from others)::bigint as number
+)
+select found.state, found.number
+  from (select state, number from others union all select 'active', number from active) as found
+ where found.number > 0
+ order by found.number desc, found.state;
 
 -- name: freshness
--- Connected iDs by how long ago they were last verified, the freshest first.
-select case
-         when q.verified_at is null then 'never'
-         when q.verified_at > now() - interval '1 hour' then 'within an hour'
-         when q.verified_at > now() - interval '1 day' then 'within a day'
-         when q.verified_at > now() - interval '7 days' then 'within 7 days'
-         when q.verified_at > now() - interval '30 days' then 'within 30 days'
-         else 'longer ago'
-       end as verified,
-       count(*) as number
-  from orcid_sync.queue as q
-  join orcid_sync.connections as c using (orcid)
- where c.state = 'connected'
- group by 1
- order by max(q.verified_at) desc nulls last;
+-- Connected iDs by how long ago they were last verified, the freshest first. All are counted in one pass, and those that
+-- are not connected, which are few, are taken off.
+with ages as materialized (
+  select now() - interval '1 hour' as hour, now() - interval '1 day' as day, now() - interval '7 days' as week,
+         now() - interval '30 days' as month
+), every as (
+  select count(*) as total, count(q.verified_at) as ever, count(*) filter (where q.verified_at > ages.hour) as hour,
+         count(*) filter (where q.verified_at > ages.day) as day,
+         count(*) filter (where q.verified_at > ages.week) as week,
+         count(*) filter (where q.verified_at > ages.month) as month
+    from orcid_sync.queue as q
+   cross join ages
+), gone as (
+  select count(*) as total, count(q.verified_at) as ever, count(*) filter (where q.verified_at > ages.hour) as hour,
+         count(*) filter (where q.verified_at > ages.day) as day,
+         count(*) filter (where q.verified_at > ages.week) as week,
+         count(*) filter (where q.verified_at > ages.month) as month
+    from orcid_sync.queue as q
+    join orcid_sync.connections as c using (orcid)
+   cross join ages
+   where c.state <> 'connected'
+), followed as (
+  select every.total - gone.total as total, every.ever - gone.ever as ever, every.hour - gone.hour as hour,
+         every.day - gone.day as day, every.week - gone.week as week, every.month - gone.month as month
+    from every
+   cross join gone
+)
+select band.verified, band.number
+  from followed
+ cross join lateral (
+   values (1, 'within an hour', hour), (2, 'within a day', day - hour), (3, 'within 7 days', week - day),
+          (4, 'within 30 days', month - week), (5, 'longer ago', ever - month), (6, 'never', total - ever)
+ ) as band (place, verified, number)
+ where band.number > 0
+ order by band.place;
 
 -- name: unconfirmed_webhooks$
 -- Webhooks that ORCID was told about more than an hour ago without confirming.
@@ -44,9 +79,22 @@ select count(*)
  where state <> 'active' and requested_at < now() - interval '1 hour';
 
 -- name: last_runs
-select distinct on (job) id, job, started_at, finished_at, outcome, error
-  from orcid_sync.runs
- order by job, started_at desc;
+-- Stepping from job to job: there are few jobs and many runs.
+with recursive jobs (job) as (
+  select min(job) from orcid_sync.runs
+  union all
+  select (select min(r.job) from orcid_sync.runs as r where r.job > jobs.job) from jobs where jobs.job is not null
+)
+select run.*
+  from jobs
+ cross join lateral (
+   select r.id, r.job, r.started_at, r.finished_at, r.outcome, r.error
+     from orcid_sync.runs as r
+    where r.job = jobs.job
+    order by r.started_at desc
+    limit 1
+ ) as run
+ order by run.job;
 
 -- name: feed_head^
 select h.epoch::text as epoch, h.last, (select c.at from orcid.changes as c where c.seq = h.last) as at

@@ -48,9 +48,23 @@ select w.orcid, w.generation, g.key_version, g.public_url, w.state, w.requested_
  order by w.generation;
 
 -- name: counts
-select generation, state, count(*) as number
-  from orcid_sync.webhooks
- group by generation, state;
+-- Most are active: the others are counted, and what remains are they.
+with every as (
+  select generation, count(*) as number from orcid_sync.webhooks group by generation
+), unsettled as (
+  select generation, state, count(*) as number
+    from orcid_sync.webhooks
+   where state <> 'active'
+   group by generation, state
+), active as (
+  select every.generation, 'active' as state, every.number - coalesce(sum(unsettled.number), 0)::bigint as number
+    from every
+    left join unsettled using (generation)
+   group by every.generation, every.number
+)
+select generation, state, number from unsettled
+union all
+select generation, state, number from active where number > 0;
 
 -- name: mark
 -- The queue's rows are locked first, as everywhere. What is verified may be revived, not the other way round.
