@@ -26,6 +26,7 @@ from orcid_sync.public import desired_of, public_side, rules_of
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
+from orcid_sync.service.authority import Authority
 from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.finding import Finding
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
@@ -74,7 +75,9 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         console = Console(
             draining=draining, heartbeats=heartbeats, database=database, metrics=metrics, rules=rules_of(settings)
         )
-        internal = await stack.enter_async_context(_on_port("internal", settings, _internal(settings, console)))
+        internal = await stack.enter_async_context(
+            _on_port("internal", settings, _internal(settings, database, console))
+        )
         worker, public = None, None
         if only != "web":
             worker = await stack.enter_async_context(_working(settings, database, metrics, heartbeats))
@@ -160,9 +163,10 @@ async def _on_port(name: str, settings: Settings, listener: AbstractAsyncContext
         await listener.__aexit__(None, None, None)
 
 
-def _internal(settings: Settings, console: Console) -> AbstractAsyncContextManager[int]:
+def _internal(settings: Settings, database: Database, console: Console) -> AbstractAsyncContextManager[int]:
     token = settings.internal_token.get_secret_value() if settings.internal_token else None
-    app = make_console(console, host=settings.internal_host, token=token)
+    authority = Authority(database.reader, host=settings.internal_host, internal_token=token)
+    app = make_console(console, authority)
     return internal_listener(app, host=settings.internal_host, port=settings.internal_port)
 
 

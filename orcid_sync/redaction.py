@@ -20,6 +20,8 @@ _SECRET_NAME = re.compile(
 
 # Secrets by their look, each with what remains of it.
 _SECRET_TEXTS = [
+    # Tokens of the internal listener, and the cookies of its pages.
+    (r"\borcid_sync_[A-Za-z0-9_-]{43}", MASK),
     # Our callback addresses, also percent-encoded as they travel to ORCID (contract section 1.1).
     (r"(webhooks?(?:/|%2F)[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X](?:/|%2F))[^\s\"'?#&]+", rf"\1{MASK}"),
     # The token of a callback address: key version and HMAC.

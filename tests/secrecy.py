@@ -37,6 +37,7 @@ from orcid_sync.service import listeners
 from orcid_sync.simulator.grants import Grants
 from orcid_sync.simulator.tokens import TokenDesk
 from orcid_sync.simulator.webhooks import Webhooks
+from orcid_sync.store import api_tokens
 from orcid_sync.store.vault import Vault
 
 OUTLETS = ("stdout", "stderr", "log", "command", "process", "answer", "database")
@@ -203,6 +204,7 @@ def _listen_where_secrets_are_made(patch: pytest.MonkeyPatch) -> None:
     _after(patch, Grants, "offer", lambda code, *_a, **_k: secrets.add_code(code.text))
     _after(patch, callbacks, "_token", lambda token, *_a: secrets.add("callback token", token))
     _after(patch, Webhooks, "put", lambda _new, _self, _orcid, segment, *_a: _learn_callback(segment))
+    _after(patch, api_tokens, "new_token", lambda token: secrets.add("token or cookie of the internal listener", token))
     _after(patch, Vault, "seal", lambda _sealed, _self, plaintext, **_k: _learn_sealed(plaintext))
 
 

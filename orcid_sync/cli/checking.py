@@ -103,7 +103,7 @@ def _public_url(settings: "Settings") -> Checked:
 
 
 async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
-    from orcid_sync.store import migrate, readiness, reading  # noqa: PLC0415 - heavy
+    from orcid_sync.store import migrate, readiness, reading, viewing  # noqa: PLC0415 - heavy
     from orcid_sync.store.database import connect  # noqa: PLC0415 - heavy
 
     async with connect(dsn) as connection:
@@ -119,6 +119,8 @@ async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
         if current:
             if problem := await readiness.role_problem(connection):
                 results.append(Checked("role", "fail", problem))
+            if problem := await viewing.readers_problem(connection):
+                results.append(Checked("readers", "warn", f"Nothing can be read over HTTP: {problem}"))
             results.append(await _encryption_key(settings, connection))
     return results
 

@@ -1,26 +1,23 @@
-"""What operators and their tools reach: /healthz, /readyz, /metrics.
+"""The internal listener: what operators, their tools and other programs reach. Here /healthz, /readyz, /metrics.
 
-Bound to loopback it asks for no token, like any tool on one's own machine, but only answers requests for a loopback
-host: otherwise a web page in the operator's browser could point its own name at 127.0.0.1 and read along (DNS
-rebinding). Bound to anything else it asks for the bearer token on every path; a rebound page does not have it.
+Who is let in is decided in `authority`; what is wrong with a request is said as in `problems`.
 """
 
-import hmac
-import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from orcid_sync.model.hearing import Hearing, Rules
+from orcid_sync.service.authority import Admission, Authority, open_to
 from orcid_sync.service.health import Draining, Heartbeats, Question
 from orcid_sync.service.hearing import listen
 from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
+from orcid_sync.service.problems import Problem, problem_of
 from orcid_sync.store.database import Database, transaction
 from orcid_sync.store.pace import Pace, load_all
 from orcid_sync.store.queue import LaneDepth, depth
@@ -53,6 +50,7 @@ class Console:
         self._problem = Question(lambda: database_problem(database.intake), seconds=PROBE_SECONDS)
         self._depth = Question(self._measure_queue, seconds=PROBE_SECONDS)
 
+    @open_to(Admission.PROBES)
     async def healthz(self, _request: web.Request) -> web.Response:
         """Whether the process is alive and its loops turn. Not the database: restarting us would not heal it."""
         silent = self._heartbeats.silent()
@@ -60,6 +58,7 @@ class Console:
             return answer(503, status="silent", loops=silent)
         return answer(200, status="alive")
 
+    @open_to(Admission.PROBES)
     async def readyz(self, _request: web.Request) -> web.Response:
         """Whether notifications can be taken: not stopping, the database writable, its schema the right one."""
         problem = "draining" if self._draining.begun else await self._probe()
@@ -67,6 +66,7 @@ class Console:
             return answer(503, status="not ready", reason=problem)
         return answer(200, status="ready")
 
+    @open_to(Admission.PROBES)
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything for Prometheus. Without a database, everything but queue and pace."""
         try:
@@ -91,29 +91,14 @@ class Console:
             return await depth(connection), await load_all(connection), await listen(connection, self._rules)
 
 
-def make_console(console: Console, *, host: str, token: str | None) -> web.Application:
-    """The internal application for a listener that is bound to `host`.
-
-    Raises ValueError if `host` is reachable from elsewhere and there is no token.
-    """
-    if token is None and not is_loopback(host):
-        raise ValueError("a console that is reachable from elsewhere needs a token")
-    app = web.Application(middlewares=[errors_as_json, local_only if token is None else bearer_only(token)])
+def make_console(console: Console, authority: Authority) -> web.Application:
+    """The internal application, for those whom `authority` knows."""
+    app = web.Application(middlewares=[problems_in_words, authority.guard])
     app.on_response_prepare.append(_name_server)
     app.router.add_get("/healthz", console.healthz)
     app.router.add_get("/readyz", console.readyz)
     app.router.add_get("/metrics", console.metrics)
     return app
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address, as in a URL, means this machine itself."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def answer(code: int, **members: Any) -> web.Response:
@@ -122,44 +107,22 @@ def answer(code: int, **members: Any) -> web.Response:
 
 
 @web.middleware
-async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Say what is wrong in JSON, also where aiohttp says it."""
+async def problems_in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Say what is wrong in our form, also where aiohttp says it or a defect of ours is met."""
     try:
         return await handler(request)
+    except Problem as problem:
+        return problem.response()
     except web.HTTPException as error:
-        response = answer(error.status, status=error.reason)
-        if hdrs.ALLOW in error.headers:
-            response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
-        return response
-
-
-@web.middleware
-async def local_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer only what was asked of a loopback host."""
-    try:
-        asked = urlsplit(f"//{request.host}").hostname
-    except ValueError:
-        asked = None
-    if asked is None or not is_loopback(asked):
-        return answer(421, status="refused", reason="without a token only loopback hosts are answered")
-    return await handler(request)
-
-
-def bearer_only(token: str) -> Middleware:
-    """Answer only whoever shows the token; compared in constant time."""
-    expected = f"Bearer {token}".encode()
-
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode(errors="surrogateescape")
-        if not hmac.compare_digest(shown, expected):
-            response = answer(401, status="refused", reason="a bearer token is needed")
-            response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
-            return response
-        return await handler(request)
-
-    return guard
+        if error.status < 400:
+            raise
+        return problem_of(error).response()
+    except Exception:
+        route = request.match_info.route.resource
+        log.exception("request failed", route=route.canonical if route else None)
+        return Problem(500, "This is a defect of ours; the log says more.").response()
 
 
 async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers[hdrs.SERVER] = SERVER
+    response.headers["X-Content-Type-Options"] = "nosniff"

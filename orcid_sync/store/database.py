@@ -135,14 +135,14 @@ async def connect(dsn: str, purpose: Purpose = COMMAND) -> AsyncIterator[asyncpg
 
 @asynccontextmanager
 async def transaction(
-    pool: asyncpg.Pool, *, isolation: str = "read_committed"
+    pool: asyncpg.Pool, *, isolation: str = "read_committed", readonly: bool = False
 ) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
     """A connection of the pool inside a transaction: committed at the end, rolled back if the body raises.
 
     Raises DatabaseUnavailable and DatabaseRefused as `guarded` does. A connection that died while it lay idle (the
     server was restarted: fault F05) is replaced before the body sees it.
     """
-    connection, begun = await _begin(pool, isolation)
+    connection, begun = await _begin(pool, isolation, readonly=readonly)
     try:
         async with guarded(connection, pool):
             try:
@@ -229,13 +229,13 @@ class _StaleConnectionError(DatabaseUnavailable):
 
 @retry(stop=stop_after_attempt(2), retry=retry_if_exception_type(_StaleConnectionError), reraise=True)
 async def _begin(
-    pool: asyncpg.Pool, isolation: str
+    pool: asyncpg.Pool, isolation: str, *, readonly: bool
 ) -> tuple[asyncpg.pool.PoolConnectionProxy, asyncpg.transaction.Transaction]:
     try:
         connection = await pool.acquire(timeout=CONNECT_SECONDS)
     except CONNECTING_ERRORS as error:
         await fail(error, closed=True, pool=pool)
-    begun = connection.transaction(isolation=isolation)
+    begun = connection.transaction(isolation=isolation, readonly=readonly)
     try:
         async with guarded(connection, pool):
             await begun.start()

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import aiohttp
 import asyncpg
+import msgspec
 import pytest
 from intake_rig import SilentProxy, WaitUntil, connect_cold, sample_orcids
 
+from orcid_sync.service.authority import Authority
 from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.health import Draining, Heartbeats
 from orcid_sync.service.listeners import internal_listener
@@ -49,7 +51,8 @@ async def running_console(
 ) -> AsyncIterator[Rig]:
     rig = Rig()
     console = Console(draining=rig.draining, heartbeats=rig.heartbeats, database=database, metrics=rig.metrics)
-    async with internal_listener(make_console(console, host=host, token=token), host="127.0.0.1", port=0) as rig.port:
+    authority = Authority(database.reader, host=host, internal_token=token)
+    async with internal_listener(make_console(console, authority), host="127.0.0.1", port=0) as rig.port:
         yield rig
 
 
@@ -105,9 +108,11 @@ async def test_nobody_binds_it_to_the_world_without_a_token(database: Database, 
 
 
 async def test_unknown_paths_and_methods_are_refused_in_json(rig: Rig) -> None:
-    assert await rig.get("/nothing") == (404, '{"status":"Not Found"}')
+    status, text = await rig.get("/nothing")
+    assert (status, msgspec.json.decode(text)["title"]) == (404, "Not Found")
     async with aiohttp.ClientSession() as session, session.post(f"http://127.0.0.1:{rig.port}/healthz") as response:
         assert response.status == 405
+        assert response.content_type == "application/problem+json"
         assert response.headers["Allow"] == "GET,HEAD"
         assert response.headers["Server"] == "orcid-sync"
 

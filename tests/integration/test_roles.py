@@ -11,11 +11,13 @@ import pytest
 from mirroring import apply_record
 from sample_record import ORCID, encode, full_forms, rich_record
 
+from orcid_sync.model.authority import View
 from orcid_sync.store.connections import Entry, connect_orcids
 from orcid_sync.store.database import connect, open_database, transaction
 from orcid_sync.store.embedded import embedded_postgres
 from orcid_sync.store.migrate import migrate
 from orcid_sync.store.readiness import database_problem
+from orcid_sync.store.viewing import ReadersMissing, readers_problem, viewing
 
 pytestmark = [pytest.mark.invariant("S13"), pytest.mark.fault("F68")]
 
@@ -68,10 +70,27 @@ async def sees_limited(dsn: str) -> bool | None:
         return found
 
 
+async def reads_for_others(dsn: str) -> str | None:
+    """What hinders the service from reading as the roles of readers; None: nothing does."""
+    async with open_database(dsn, workers=1) as database:
+        try:
+            for view in View:
+                async with viewing(database.reader, view) as connection:
+                    await connection.fetch("select * from orcid.change_feed, orcid.freshness")
+        except ReadersMissing as error:
+            async with transaction(database.reader) as connection:
+                assert await readers_problem(connection)
+            return str(error)
+        async with transaction(database.reader) as connection:
+            assert await readers_problem(connection) is None
+        return None
+
+
 async def test_an_owner_who_may_create_roles_makes_them(bare_server: str) -> None:
     dsn = await prepare(bare_server, "create role owner login createrole")
     await migrate(dsn)
     await serve(dsn)
+    assert await reads_for_others(dsn) is None
     async with connect(as_role(dsn, "postgres")) as admin:
         for command in COMMANDS[:2]:
             await admin.execute(command)
@@ -85,6 +104,7 @@ async def test_an_owner_who_may_not_is_helped_by_the_script(bare_server: str) ->
     await serve(dsn)
     somebody = as_role(dsn, "somebody")
     assert await sees_limited(somebody) is None
+    assert "deploy/roles.sql" in (await reads_for_others(dsn) or "")
     async with connect(as_role(dsn, "postgres")) as admin:
         await admin.execute(
             "grant usage on schema orcid to somebody; grant select on orcid.works, orcid.records to somebody"
@@ -92,8 +112,11 @@ async def test_an_owner_who_may_not_is_helped_by_the_script(bare_server: str) ->
         async with connect(somebody) as reader:  # whatever else was granted: there is no role that sees more
             assert not await reader.fetchval("select orcid.sees_limited()")
             assert await reader.fetchval("select count(*) from orcid.works where visibility <> 'public'") == 0
+        await admin.execute("create role orcid_reader; create role orcid_reader_limited")
+        assert "orcid_sync.lend_readers" in (await reads_for_others(dsn) or "")
         for _ in range(2):
             await admin.execute(ROLES)
+        assert await reads_for_others(dsn) is None
         for command in COMMANDS[:2]:
             await admin.execute(command)
     assert [await sees_limited(as_role(dsn, name)) for name in ("reporting", "cris")] == [False, True]
@@ -108,6 +131,7 @@ async def test_a_service_that_is_not_the_owner(bare_server: str) -> None:
             await admin.execute(command)
     await serve(service)
     assert await sees_limited(service) is True
+    assert await reads_for_others(service) is None
     async with connect(dsn) as owner:
         await owner.execute("create table orcid.later (orcid text); create table orcid_sync.later (orcid text)")
     async with connect(service) as connection:
