@@ -133,7 +133,7 @@ async def test_work_groups(seeded: Database) -> None:
         (ORCID, 203, 203, None, "hologram", None, None, 1, None),
         (OTHER, 1, 1, "On samples, again", "journal-article", 2018, "2018-01-01", 1, "10.5555/sample.1"),
         # The preferred version has no DOI of its own, but the group has one.
-        (OTHER, 2, 2, "Preferred", "journal-article", 2021, "2021-01-01", 2, "10.5555/TWO"),
+        (OTHER, 2, 2, "Preferred", "journal-article", 2021, "2021-01-01", 2, "10.5555/two"),
         (OTHER, 4, 4, "Without identifiers", "journal-article", 2021, "2021-01-01", 1, None),
         (OTHER, 5, 5, "A chapter", "journal-article", 2021, "2021-01-01", 1, None),
     ]
