@@ -10,7 +10,7 @@ import gc
 import random
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
@@ -28,6 +28,7 @@ from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
 from orcid_sync.service.authority import Authority
 from orcid_sync.service.console import Console, make_console
+from orcid_sync.service.drift import DriftWatch
 from orcid_sync.service.finding import Finding
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.hearing import make_hearing_job
@@ -40,7 +41,7 @@ from orcid_sync.service.shared import SealedTokens, SharedPace
 from orcid_sync.service.subscription import Subscription, announce
 from orcid_sync.service.worker import Worker
 from orcid_sync.store import keys
-from orcid_sync.store.database import Database, open_database, statements
+from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, open_database, statements
 from orcid_sync.store.generations import WrongSecret
 from orcid_sync.store.migrate import SchemaState, status
 from orcid_sync.store.queue import Lease
@@ -191,7 +192,8 @@ async def _working(
     pace = shared_pace(settings, database.worker, metrics)
     tokens = SealedTokens(database.worker, vault, settings.client_id or "")
     async with _registry(settings, pace, tokens, metrics) as registry:
-        reconciler = _reconciler(settings, database, registry, vault, metrics)
+        drift = DriftWatch()
+        reconciler = _reconciler(settings, database, registry, vault, metrics, drift)
         worker = Worker(
             database,
             reconciler.reconcile,
@@ -207,7 +209,7 @@ async def _working(
             overlap=desired_of(settings).overlap,
             log_of_erasures=settings.erasure_log,
         )
-        jobs.append(make_hearing_job(rules_of(settings)))
+        jobs += [make_hearing_job(rules_of(settings)), drift.job()]
         jobs += make_net_jobs(
             registry,
             search_every=timedelta(hours=settings.search_interval_hours),
@@ -223,6 +225,8 @@ async def _working(
             scheduler.shutdown(wait=False)
             await worker.stop(0)
             await working
+            with suppress(DatabaseUnavailable, DatabaseRefused):
+                await drift.write(database)
 
 
 def shared_pace(settings: Settings, pool: asyncpg.Pool, metrics: Metrics) -> SharedPace:
@@ -260,7 +264,12 @@ def _registry(
 
 
 def _reconciler(
-    settings: Settings, database: Database, registry: Registry, vault: Vault, metrics: Metrics
+    settings: Settings,
+    database: Database,
+    registry: Registry,
+    vault: Vault,
+    metrics: Metrics,
+    drift: DriftWatch | None = None,
 ) -> Reconciler:
     return Reconciler(
         database=database,
@@ -279,12 +288,13 @@ def _reconciler(
         subscription=Subscription(database.worker, registry, desired_of(settings)),
         swept=bool(settings.search_interval_hours or settings.modified_file),
         chance=random.random,
-        on_commit=partial(_count, metrics),
+        on_commit=partial(_count, metrics, drift or DriftWatch()),
     )
 
 
-def _count(metrics: Metrics, lease: Lease, turn: Turn, finding: Finding) -> None:
-    """Metrics of one committed reconciliation."""
+def _count(metrics: Metrics, drift: DriftWatch, lease: Lease, turn: Turn, finding: Finding) -> None:
+    """Metrics of one committed reconciliation, and what it met that is unknown."""
+    drift.note(finding.unknown)
     metrics.reconciliations.labels(finding.outcome).inc()
     now = datetime.now(UTC)
     for change in finding.changeset.changes:

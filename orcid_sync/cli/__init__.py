@@ -13,6 +13,7 @@ from orcid_sync.cli.bootstrap import bootstrap
 from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
+from orcid_sync.cli.drift import drift
 from orcid_sync.cli.feed import changes
 from orcid_sync.cli.holds import holds
 from orcid_sync.cli.invite import invitations, invite
@@ -20,6 +21,7 @@ from orcid_sync.cli.keys import keys
 from orcid_sync.cli.leaving import disconnect
 from orcid_sync.cli.people import connect, sync
 from orcid_sync.cli.plan import plan
+from orcid_sync.cli.rebuild import rebuild
 from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
 from orcid_sync.cli.serving import serve, simulate
@@ -49,6 +51,7 @@ for function in (
         status,
         plan,
         audit,
+        rebuild,
         show,
         changes,
         consents,
@@ -62,6 +65,7 @@ for function in (
 app.add_typer(erasures, name="erasures")
 app.add_typer(holds, name="holds")
 app.add_typer(webhooks, name="webhooks")
+app.add_typer(drift, name="drift")
 app.add_typer(keys, name="keys")
 app.add_typer(token, name="token")
 app.add_typer(config, name="config")

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model import wire
+from orcid_sync.model import drift, wire
 from orcid_sync.model.cleaning import clean
+from orcid_sync.model.drift import Unknown
 from orcid_sync.model.extract import moment
 from orcid_sync.model.malformed import MalformedRecord, shape_of
 from orcid_sync.model.sections import SECTIONS, Item, Section
@@ -29,6 +30,8 @@ class Record(Struct, frozen=True):
     doc: bytes
     """The record's own part: everything but the items and history.last-modified-date."""
     blocks: dict[str, dict[str, Raw]]
+    unknown: list[Unknown]
+    """Members around the items of which nothing is known; what is in `doc` and in the items is not looked at."""
 
     @property
     def modified_ms(self) -> int | None:
@@ -65,7 +68,21 @@ def parse_record(body: bytes) -> Record:
         blocks = {name: _members(members[name]) for name in _KNOWN if name in members}
     if head.orcid_identifier is None or not head.orcid_identifier.path or len(blocks) != len(_KNOWN):
         raise MalformedRecord("record: orcid-identifier, person or activities-summary is missing")
-    return Record(head.orcid_identifier.path, head, _own_part(own, blocks), blocks)
+    return Record(head.orcid_identifier.path, head, _own_part(own, blocks), blocks, _around_items(blocks))
+
+
+def _around_items(blocks: Mapping[str, Mapping[str, Raw]]) -> list[Unknown]:
+    """What is unknown in the two halves of the record, down to the items, which are not looked into."""
+    found = [
+        drift.outside(block, name, bytes(raw))
+        for block, members in blocks.items()
+        for name, raw in members.items()
+        if name not in _KNOWN[block]
+    ]
+    for section in SECTIONS.values():
+        if section.key_column is not None and (container := blocks[section.block].get(section.container)) is not None:
+            found += drift.in_container(section, container)
+    return found
 
 
 def _members(body: bytes | Raw) -> dict[str, Raw]:

@@ -1,10 +1,11 @@
 """What a reconciliation works on, and how it ends before it is committed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from orcid_sync.model.access import Access, access_from
+from orcid_sync.model.drift import Unknown
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Cause, Settlement, Turn
 from orcid_sync.model.transitions import USABLE
@@ -78,3 +79,5 @@ class Finding:
     """In the order in which they are to happen."""
     cause: Cause | None = None
     """What led to the read, for the change feed, if it is not what the queue says."""
+    unknown: Sequence[Unknown] = ()
+    """Members of the answer that no column is made of."""

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from orcid_sync.model.cleaning import clean
 from orcid_sync.model.diff import Known, belongs_to, wants_detail
+from orcid_sync.model.drift import Unknown
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record import parse_record
 from orcid_sync.model.sections import Item, ItemKey
@@ -55,12 +56,14 @@ class Reading(Struct, frozen=True):
     answered: list[str]
     """The sections that the answer speaks of."""
     items: list[Item]
+    unknown: list[Unknown] = []
+    """Members around the items of which nothing is known."""
 
 
 async def take_apart(body: bytes) -> Reading:
     """Parse a record as far as is needed to compare it; its items stay undecoded. Raises MalformedRecord."""
     record = parse_record(body) if len(body) < LARGE else await asyncio.to_thread(parse_record, body)
-    reading = Reading(record.doc, record.modified_ms, [], [])
+    reading = Reading(record.doc, record.modified_ms, [], [], record.unknown)
     for section, items in record.answered():
         reading.answered.append(section.name)
         async for item in unhurried(items):

@@ -33,6 +33,7 @@ from orcid_sync.service import permission, testimony
 from orcid_sync.service.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.closing import OUTCOMES, close
 from orcid_sync.service.disconnecting import WebhookLeft, leave, revoke_in_passing
+from orcid_sync.service.drift import unknown_in
 from orcid_sync.service.finding import Finding, Job, Superseded
 from orcid_sync.service.reading import Reading, digest_of, read_details, take_apart
 from orcid_sync.service.subscription import Subscription
@@ -187,6 +188,7 @@ class Reconciler:
             changeset=changeset,
             effects=permission.effects_of_reading(job),
             cause=Cause.FIRST_LOAD if fate.first_load else None,
+            unknown=await unknown_in(reading, comparison, details),
         )
 
     def _settled(self, job: Job, applied: Applied) -> Settlement:

@@ -39,7 +39,7 @@ class _List(Struct, frozen=True):
     sectioned: bool
 
 
-_LISTS = {
+LISTS = {
     "external_ids": _List("external_ids", rows.ExternalId, sectioned=True),
     "contributors": _List("contributors", rows.Contributor, sectioned=True),
     "research_resource_hosts": _List("hosts", rows.Host, sectioned=False),
@@ -81,6 +81,12 @@ async def apply(connection: AnyConnection, orcid: str, writing: Writing) -> None
     added = iter(writing.added)
     while chunk := list(islice(added, CHUNK)):
         await _add(connection, await _entries(orcid, chunk))
+
+
+async def rewrite(connection: AnyConnection, updates: Iterable[Update]) -> None:
+    """Write items whose documents stay as they are, inside the caller's transaction."""
+    for update in updates:
+        await _update(connection, update)
 
 
 async def insert(
@@ -143,9 +149,7 @@ async def _update(connection: AnyConnection, update: Update) -> None:
     await connection.execute(update_statement(section.table, type(row), section.key_columns), *_values(row))
     lists: dict[str, list[tuple[Any, ...]]] = {}
     for table in section.children:
-        if "visibility" in update.fields or any(
-            name.split(".")[0] == _LISTS[table].attribute for name in update.fields
-        ):
+        if "visibility" in update.fields or any(name.split(".")[0] == LISTS[table].attribute for name in update.fields):
             await _remove_lists(connection, row.orcid, section, table, [row.put_code])  # type: ignore[attr-defined]
             lists[table] = list(_list_rows(table, section, update.entry))
     await _copy_lists(connection, lists)
@@ -162,7 +166,7 @@ async def _remove(connection: AnyConnection, orcid: str, section: Section, keys:
 async def _remove_lists(
     connection: AnyConnection, orcid: str, section: Section, table: str, put_codes: Sequence[int | str]
 ) -> None:
-    sectioned = _LISTS[table].sectioned
+    sectioned = LISTS[table].sectioned
     await connection.execute(delete_list_statement(table), orcid, put_codes, *([section.name] * sectioned))
 
 
@@ -175,12 +179,12 @@ async def _copy_lists(connection: AnyConnection, lists: dict[str, list[tuple[Any
 
 
 def _list_columns(table: str) -> tuple[str, ...]:
-    kind = _LISTS[table]
+    kind = LISTS[table]
     return ("orcid", "put_code", "visibility", *(["section"] * kind.sectioned), *kind.row.__struct_fields__)
 
 
 def _list_rows(table: str, section: Section, entry: Entry) -> Iterator[tuple[Any, ...]]:
-    kind, row = _LISTS[table], entry.row
+    kind, row = LISTS[table], entry.row
     shared = (row.orcid, row.put_code, row.visibility, *([section.name] * kind.sectioned))  # type: ignore[attr-defined]
     for one in getattr(entry, kind.attribute):
         yield (*shared, *_values(one))
@@ -238,7 +242,7 @@ def delete_statement(section: Section) -> str:
 @cache
 def delete_list_statement(table: str) -> str:
     """DELETE of the lists of some items: $1 the iD, $2 the put-codes, $3 the section (if the table has one)."""
-    section = " and section = $3" if _LISTS[table].sectioned else ""
+    section = " and section = $3" if LISTS[table].sectioned else ""
     return f"delete from orcid.{table} where orcid = $1 and put_code = any($2){section}"  # noqa: S608
 
 
@@ -250,4 +254,4 @@ def statements() -> Iterator[str]:
         yield update_statement(section.table, section.row, section.key_columns)
         yield digest_statement(section)
         yield delete_statement(section)
-    yield from map(delete_list_statement, _LISTS)
+    yield from map(delete_list_statement, LISTS)

@@ -7,8 +7,9 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import connections, pace, queue, webhooks
+from orcid_sync.store import connections, drift, pace, queue, webhooks
 from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.drift import Member
 from orcid_sync.store.pace import Pace
 from orcid_sync.store.queries import load_queries
 from orcid_sync.store.queue import LaneDepth
@@ -57,6 +58,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """How each of our API clients gets on with the Registry."""
     workers: int
     """Database connections of workers."""
+    unknown: list[Member] = []
+    """Members of ORCID's JSON that no column is made of and nobody has acknowledged."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +156,7 @@ async def overview(connection: AnyConnection) -> Overview:
             feed=FeedHead(**head),
             paces=await pace.load_all(connection),
             workers=await queries.workers(connection),
+            unknown=await drift.list_members(connection),
         )
 
 

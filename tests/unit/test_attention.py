@@ -10,6 +10,7 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.model.wording import ago, duration
 from orcid_sync.service.attention.findings import findings
+from orcid_sync.store.drift import Member
 from orcid_sync.store.pace import Pace
 from orcid_sync.store.queue import LaneDepth
 from orcid_sync.store.reading import FailureCount, FeedHead, Overview
@@ -45,6 +46,12 @@ def run(**differs: Any) -> Run:
     return msgspec.structs.replace(calm, **differs)
 
 
+def member(path: str) -> Member:
+    return Member(
+        section="work", path=path, kind="string", first_seen_at=NOW, last_seen_at=NOW, times=1, acknowledged_at=None
+    )
+
+
 CALM = Overview(
     at=NOW,
     connections={"connected": 3, "disconnected": 1},
@@ -70,6 +77,7 @@ CALM = Overview(
             "fail",
             "No worker is connected to the database and 3 iDs",
         ),
+        ({"unknown": [member(name) for name in "abcde"]}, "warn", "no column yet: work.a, work.b, work.c and 2 more."),
         (
             {"queue": [lane(Lane.NOTIFICATION, due=2, oldest=500)]},
             "fail",

@@ -18,6 +18,9 @@ LATE_SECONDS = {0: 120.0, 1: 120.0, 2: 86_400.0, 3: 86_400.0, 4: 86_400.0}
 
 LONG_JOB = timedelta(hours=6)
 
+NAMED = 3
+"""Members of ORCID's JSON that are named where there are many."""
+
 
 class Finding(msgspec.Struct, frozen=True):
     """Something that needs somebody, and what to do about it."""
@@ -38,6 +41,7 @@ def findings(seen: "Overview") -> list[Finding]:
             *_webhooks(seen),
             *_people(seen),
             *_jobs(seen),
+            *_drift(seen),
         ]
     )
 
@@ -128,3 +132,14 @@ def _jobs(seen: "Overview") -> Iterator[Finding]:
             yield Finding("warn", f"The job {job.job} failed at {moment(job.started_at)}: {job.error}.")
         elif job.finished_at is None and seen.at - job.started_at > LONG_JOB:
             yield Finding("warn", f"The job {job.job} began at {moment(job.started_at)} and has not ended.")
+
+
+def _drift(seen: "Overview") -> Iterator[Finding]:
+    if seen.unknown:
+        named = ", ".join(member.name for member in seen.unknown[:NAMED])
+        more = f" and {len(seen.unknown) - NAMED} more" if len(seen.unknown) > NAMED else ""
+        yield Finding(
+            "warn",
+            f"ORCID says something that has no column yet: {named}{more}. It is kept in doc. "
+            "Look, and acknowledge: orcid-sync drift list",
+        )
