@@ -87,14 +87,15 @@ _MILLISECOND = timedelta(milliseconds=1)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _moment(text: str) -> dict[str, int]:
-    moment = datetime.fromisoformat(text)
-    return {"value": ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND}
+def moment(text: str) -> datetime:
+    """A moment as XML writes it; ORCID's are in UTC even if they do not say so. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 _FORMS: Mapping[str, _Form] = {
     "wrapped": lambda text: {"value": text},
-    "moment": _moment,
+    "moment": lambda text: {"value": (moment(text) - _EPOCH) // _MILLISECOND},
     "number": int,
     "flag": _FLAGS.__getitem__,
     # "Member-referred" in XML, MEMBER_REFERRED in JSON (contract section 3.6).

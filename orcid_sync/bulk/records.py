@@ -1,19 +1,20 @@
 """Loading a batch of records."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from orcid_sync.bulk.deciding import Verdict, judge
-from orcid_sync.bulk.parsing import PROBLEMS, Closed, New, Parsed, Unit, make_new, parse_unit
+from orcid_sync.bulk.parsing import PROBLEMS, Closed, New, Parsed, Unit, glance, make_new, parse_unit
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.updating import find_difference
 from orcid_sync.bulk.writing import Plan, Written, write_or_split, write_under_leases
 from orcid_sync.model.malformed import MalformedRecord
 from orcid_sync.store import loading, mirror
 from orcid_sync.store.database import AnyConnection, guarded
+from orcid_sync.store.loading import Standing
 
 
 class Chosen(Struct, frozen=True):
@@ -34,9 +35,11 @@ class Chosen(Struct, frozen=True):
 async def load_records(connection: AnyConnection, plan: Plan, units: Sequence[Unit]) -> Tally:
     """Load what may be loaded. Raises DatabaseUnavailable; what was written until then stays."""
     tally = Tally()
-    batch = _newest(_parsed(units, tally), tally)
     async with guarded(connection):
-        standings = await loading.standings(connection, [one.orcid for one in batch])
+        standings = await loading.standings(connection, {unit.name.orcid for unit in units if unit.name})
+        batch = _newest(_parsed(_fresh(units, standings, plan, tally), tally), tally)
+        if unnamed := [one.orcid for one in batch if one.orcid not in standings]:
+            standings |= await loading.standings(connection, unnamed)
     chosen = []
     for one in batch:
         standing = standings[one.orcid]
@@ -57,7 +60,22 @@ async def load_records(connection: AnyConnection, plan: Plan, units: Sequence[Un
     return tally
 
 
-def _parsed(units: Sequence[Unit], tally: Tally) -> Iterator[Parsed]:
+def _fresh(units: Sequence[Unit], standings: Mapping[str, Standing], plan: Plan, tally: Tally) -> Iterator[Unit]:
+    """Those that are not at a glance as old as what is mirrored: parsing takes much longer than finding that out."""
+    for unit in units:
+        standing = standings.get(unit.name.orcid) if unit.name else None
+        modified_at = glance(unit) if standing is not None and standing.state is not None else None
+        if (
+            standing is not None
+            and modified_at is not None
+            and judge(standing, modified_at, everything=plan.everything) is Verdict.CURRENT
+        ):
+            tally.count(Verdict.CURRENT)
+        else:
+            yield unit
+
+
+def _parsed(units: Iterable[Unit], tally: Tally) -> Iterator[Parsed]:
     for unit in units:
         try:
             yield parse_unit(unit)

@@ -6,6 +6,7 @@ Nothing raises: a date without sense becomes None, and its text stays in `doc`.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -78,11 +79,19 @@ def common(orcid: str, item: wire.Item, *, digest: bytes, doc: bytes) -> Common:
 
 def date(prefix: str, given: wire.FuzzyDate | None) -> Common:
     """The three columns of a fuzzy date; a part without sense is None."""
-    parts = (None, None, None) if given is None else (given.year, given.month, given.day)
-    return {
-        f"{prefix}_{name}": None if part is None else number(part.value, limit=9999)
-        for name, part in zip(("year", "month", "day"), parts, strict=True)
-    }
+    year, month, day = _date_columns(prefix)
+    if given is None:
+        return {year: None, month: None, day: None}
+    return {year: _part(given.year), month: _part(given.month), day: _part(given.day)}
+
+
+@cache
+def _date_columns(prefix: str) -> tuple[str, str, str]:
+    return f"{prefix}_year", f"{prefix}_month", f"{prefix}_day"
+
+
+def _part(part: wire.Part | None) -> int | None:
+    return None if part is None else number(part.value, limit=9999)
 
 
 def period(start: wire.FuzzyDate | None, end: wire.FuzzyDate | None) -> Common:

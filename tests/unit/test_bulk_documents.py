@@ -15,10 +15,11 @@ from orcid_sync.bulk import documents
 from orcid_sync.bulk.documents import Unreadable, parse_document
 from orcid_sync.bulk.full_forms import FULL
 from orcid_sync.bulk.names import Name
-from orcid_sync.bulk.parsing import Closed, Parsed, Unit, make_new, parse_unit
+from orcid_sync.bulk.parsing import Closed, Parsed, Unit, glance, make_new, parse_unit
 from orcid_sync.bulk.shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
 from orcid_sync.bulk.summaries import HEAD, LAYOUTS
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.malformed import MalformedRecord
 from orcid_sync.model.sections import SECTIONS
 from orcid_sync.simulator import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
@@ -297,6 +298,33 @@ def test_what_makes_no_sense_is_said_without_quoting_it(edit: dict[str, str]) ->
     with pytest.raises(Unreadable, match="a date, number or flag in it makes no sense") as caught:
         parsed(record_xml(**edit))
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("half", ["person", "activities-summary"])
+def test_half_a_record_is_none(half: str) -> None:
+    record = public(rich_record())
+    del record[half]
+    for body in (to_xml("record", record), encode(record)):
+        with pytest.raises(MalformedRecord, match="is missing"):
+            parsed(body)
+
+
+@pytest.mark.parametrize(
+    ("xml", "milliseconds"),
+    [
+        (record_xml(), 1_700_000_000_999),
+        (record_xml(**{"common:last-modified-date": "c:last-modified-date"}), None),
+        (record_xml(**{">2023-11-14T22:13:20.999Z</common": ">yesterday</common"}), None),
+        (record_xml(**{">2023-11-14T22:13:20.999Z</common": ">2023-99-14T22:13:29Z</common"}), None),
+        (b"<error:error/>", None),
+        (b"", None),
+        (encode(rich_record()), None),
+    ],
+    ids=range(7),
+)
+def test_a_glance_finds_the_date_or_nothing(xml: bytes, milliseconds: int | None) -> None:
+    found = glance(Unit("f", None, xml))
+    assert (found and round(found.timestamp() * 1000)) == milliseconds
 
 
 def test_only_what_is_public_is_taken() -> None:
