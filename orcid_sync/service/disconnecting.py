@@ -108,6 +108,8 @@ async def _withdraw(pool: asyncpg.Pool, lease: Lease, turn: Turn) -> None:
         await _demand_disconnecting(connection, lease.orcid)
         await mirror.apply(connection, lease.orcid, changeset.writing)
         await forgetting.forget_limited(connection, lease.orcid)
+        # Who connects again before all is done at ORCID may be shown what was shown before, and must get it back.
+        await queue.disregard(connection, lease, PUBLIC.text)
         await changes.append(connection, lease.orcid, changeset.changes, cause=turn.cause.value)
 
 

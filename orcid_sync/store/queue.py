@@ -167,6 +167,11 @@ async def settle(connection: AnyConnection, lease: Lease, settlement: Settlement
     _own(owned, lease)
 
 
+async def disregard(connection: AnyConnection, lease: Lease, access: str) -> None:
+    """Note that the mirror was changed without an answer, to what this access shows; call it where `hold` was called."""
+    await load_queries("queue").disregard(connection, **_key(lease), body_access=access)
+
+
 async def release(connection: AnyConnection, lease: Lease) -> None:
     """Give the iD back undone, to whoever comes next; nothing happens if the lease was lost."""
     await load_queries("queue").release(connection, **_key(lease))

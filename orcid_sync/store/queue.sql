@@ -125,6 +125,12 @@ update orcid_sync.queue as q
  where q.orcid = :orcid and q.lease_no = :lease_no
 returning true;
 
+-- name: disregard!
+-- The next answer is compared with the mirror even if it is the last one again: the mirror is not what that one said.
+update orcid_sync.queue
+   set body_digest = null, body_access = :body_access
+ where orcid = :orcid and lease_no = :lease_no;
+
 -- name: release!
 update orcid_sync.queue
    set lease_until = '-infinity'

@@ -182,6 +182,23 @@ async def test_who_connects_again_in_the_middle_loses_nothing(bench: Bench) -> N
     await bench.assert_mirrored(token=token)
 
 
+@pytest.mark.fault("F64")
+@pytest.mark.invariant("S8", "L1")
+async def test_who_connects_again_before_all_was_revoked_gets_everything_back(bench: Bench) -> None:
+    """What was not public went at once; ORCID answers as before, and that must not count as unchanged."""
+    await bench.connect(scopes=LIMITED)
+    await bench.turn()
+    await bench.disconnect()
+    bench.registry.faults.add("error", "revoke", count=2, status=503)
+    assert await bench.when_due() == "failed"
+    assert await bench.number("limited") == 0
+    token = await bench.connect(scopes=LIMITED)
+
+    await bench.when_due()
+
+    await bench.assert_mirrored(token=token)
+
+
 async def test_webhooks_that_cannot_be_removed_are_said_to_be_left(bench: Bench) -> None:
     """Its secret was replaced, so nobody knows its address any more."""
     await bench.connect(scopes=LIMITED)
