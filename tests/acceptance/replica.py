@@ -4,12 +4,12 @@ import asyncio
 import base64
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
+from ports import free_port
 
 from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET
 
@@ -18,14 +18,6 @@ KEY = b"k" * 32
 """The encryption key of every installation here."""
 
 START_SECONDS = 30.0
-
-
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(dsn: str, registry_url: str, public_url: str, **settings: object) -> dict[str, str]:

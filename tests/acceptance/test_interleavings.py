@@ -21,8 +21,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from observers import Key, taken_by
+from ports import free_port
 from registry_view import items_of, own_part
-from replica import free_port
 from stepped import LOCKS, SECOND_LOOK, Installation, Job, open_installation
 from workload import CHANGES_OF_STATE, STRANGER, change_state
 

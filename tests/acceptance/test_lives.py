@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 )
 from logins import logins
 from planting import Found, Plantation, Search, make_search, told
-from replica import free_port
+from ports import free_port
 from stepped import LOCKS, SECOND_LOOK, Installation, Job, open_installation
 
 from orcid_sync.model.ids import Orcid

@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 from observers import connected
-from replica import Replica, environment, free_port
+from ports import free_port
+from replica import Replica, environment
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.callbacks import callback_url

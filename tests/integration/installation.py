@@ -1,19 +1,12 @@
 """Settings of an installation beside a simulated Registry."""
 
 import base64
-import socket
 from typing import Any
+
+from ports import free_port
 
 from orcid_sync.config import Settings
 from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedRegistry
-
-
-def free_port() -> int:
-    """A port that nobody used a moment ago."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def settings_for(registry: SimulatedRegistry, **changes: Any) -> Settings:
