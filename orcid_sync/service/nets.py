@@ -64,6 +64,11 @@ async def sweep_search(database: Database, registry: Registry) -> Counts:
     async with _leased(database, SEARCH) as sweep:
         if sweep is None:
             return counts
+        if not await _next(database, ""):
+            # Nobody was read yet, so nothing was missed: no question, and no alarm where the credentials are still to come.
+            async with transaction(database.worker) as connection:
+                await nets.finish(connection, sweep, since=sweep.began_at)
+            return counts
         since = sweep.since - OVERLAP
         moves = await registry.ask(partial(searching.moving_request, since=sweep.began_at - ALIVE_WITHIN))
         counts["searches"] += 1

@@ -46,11 +46,13 @@ async def running(*arguments: str, **env: str) -> AsyncIterator[asyncio.subproce
 async def line_with(stream: asyncio.StreamReader | None, text: str) -> str:
     """The next line that has the text."""
     assert stream is not None
+    said = []
     async with asyncio.timeout(30):
         async for line in stream:
             if text in line.decode():
                 return line.decode()
-    pytest.fail(f"no line has {text!r}")
+            said.append(line.decode())
+    pytest.fail(f"no line has {text!r}:\n{''.join(said)}")
 
 
 async def test_serve_says_where_it_listens_and_stops_when_asked(dsn: str, tmp_path: Path) -> None:

@@ -66,6 +66,13 @@ async def test_search_finds_what_changed_and_nothing_else(watched: Bench) -> Non
     await watched.assert_mirrored(OTHER)
 
 
+async def test_while_nobody_was_read_nothing_is_asked(bench: Bench) -> None:  # noqa: F811
+    """Whoever sets up the service connects people last, and may not have the right credentials until then."""
+    assert await search(bench) == {"searches": 0, "found": 0, "due": 0}
+
+    assert not bench.registry.journal.requests
+
+
 async def test_what_was_read_meanwhile_is_not_read_again(watched: Bench) -> None:
     """The sweep sees the change once more, and asks with the date of the last read instead of reading."""
     await edit(watched, OTHER)
