@@ -27,8 +27,17 @@ HOSTS = {
 }
 
 
+ENVIRONMENTS = {"sandbox.orcid.org": "sandbox", "orcid.org": "production"}
+"""Whose hosts end in this; the longer end counts (contract section 0, hosts)."""
+
 CONNECT_PAGES = ("institution", "purpose", "privacy_url", "contact", "public_url")
 """What must be known before researchers are asked."""
+
+
+def environment_of(address: str) -> str | None:
+    """The ORCID environment that answers there; None for an address that is not ORCID's, such as a proxy's."""
+    host = urlsplit(address).hostname or ""
+    return next((name for end, name in ENVIRONMENTS.items() if host == end or host.endswith(f".{end}")), None)
 
 
 def broken_demands(settings: "Settings") -> list[str]:
@@ -46,6 +55,7 @@ def _demands(settings: "Settings") -> list[tuple[bool, str]]:
     repeated = settings.encryption_key_id in (settings.old_encryption_keys or {})
     outdated = settings.webhook_key_version in (settings.old_webhook_secrets or {})
     return [
+        *_mixed(settings),
         (
             custom and not settings.api_url,
             "api_url: give the address of the Registry's API, since environment is custom.",
@@ -70,5 +80,24 @@ def _demands(settings: "Settings") -> list[tuple[bool, str]]:
         (
             exposed,
             "internal_token: set one, or bind internal_host to 127.0.0.1: others can reach the internal listener.",
+        ),
+    ]
+
+
+def _mixed(settings: "Settings") -> list[tuple[bool, str]]:
+    """iDs, clients and tokens of one environment mean other people, or nothing, in another (fault F45)."""
+    api, web = environment_of(settings.api_url), environment_of(settings.web_url)
+    named = None if settings.environment == "custom" else settings.environment
+    return [
+        *(
+            (
+                None not in (named, found) and named != found,
+                f"{name}: is an address of ORCID's {found}, but environment is {named}; leave it out, or change that.",
+            )
+            for name, found in (("api_url", api), ("web_url", web))
+        ),
+        (
+            named is None and None not in (api, web) and api != web,
+            f"api_url, web_url: are addresses of ORCID's {api} and of its {web}; both must be of one.",
         ),
     ]

@@ -40,7 +40,7 @@ from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
 from orcid_sync.service.subscription import Subscription, announce
 from orcid_sync.service.worker import Worker
-from orcid_sync.store import keys
+from orcid_sync.store import environment, keys
 from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, open_database, statements
 from orcid_sync.store.generations import WrongSecret
 from orcid_sync.store.migrate import SchemaState, status
@@ -69,6 +69,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, workers=settings.workers))
         await _demand_current_schema(database)
+        await _demand_same_environment(database, settings)
         await _demand_right_key(database, settings)
         await _say_which_webhooks(database, settings)
         await _bring_nobody_back(database, settings)
@@ -106,6 +107,15 @@ async def _demand_current_schema(database: Database) -> None:
     if found.state is not SchemaState.CURRENT:
         advice = " Run: orcid-sync migrate" if found.state is SchemaState.BEHIND else ""
         raise CannotServe(f"The database's schema does not fit: {found.explanation}{advice}")
+
+
+async def _demand_same_environment(database: Database, settings: Settings) -> None:
+    """Before anything is asked of ORCID: no token may go to another Registry than the one that issued it (F45)."""
+    try:
+        async with statements(database.worker) as connection:
+            await environment.settle(connection, settings.environment)
+    except environment.WrongEnvironment as error:
+        raise CannotServe(str(error)) from None
 
 
 async def _demand_right_key(database: Database, settings: Settings) -> None:

@@ -53,6 +53,10 @@ def check(
 
 async def _check_all(session: Session, *, offline: bool) -> list[Checked]:
     results = [*_configuration(session.settings), _public_url(session.settings)]
+    if session.settings.webhooks and session.settings.public_url:
+        results.append(
+            Checked("way in", "skipped", "--offline") if offline else await _way_in(session.settings.public_url)
+        )
     try:
         with session.database() as dsn:
             results += await _check_database(session.settings, dsn)
@@ -102,6 +106,14 @@ def _public_url(settings: "Settings") -> Checked:
     return Checked("public_url", "ok", f"{settings.public_url}")
 
 
+async def _way_in(public_url: str) -> Checked:
+    """Only a warning if it is shut: the service may not run yet, and ORCID may come another way than we."""
+    from orcid_sync.cli.knocking import knock  # noqa: PLC0415 - heavy
+
+    found = await knock(public_url)
+    return Checked("way in", "ok" if found.open else "warn", found.explanation)
+
+
 async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
     from orcid_sync.store import migrate, readiness, reading, viewing  # noqa: PLC0415 - heavy
     from orcid_sync.store.database import connect  # noqa: PLC0415 - heavy
@@ -119,10 +131,22 @@ async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
         if current:
             if problem := await readiness.role_problem(connection):
                 results.append(Checked("role", "fail", problem))
+            results += await _environment(settings, connection)
             if problem := await viewing.readers_problem(connection):
                 results.append(Checked("readers", "warn", f"Nothing can be read over HTTP: {problem}"))
             results.append(await _encryption_key(settings, connection))
     return results
+
+
+async def _environment(settings: "Settings", connection: "Connection") -> list[Checked]:
+    """Whether the database belongs to another Registry; nothing, if not."""
+    from orcid_sync.store import environment  # noqa: PLC0415 - heavy
+
+    try:
+        await environment.demand(connection, settings.environment)
+    except environment.WrongEnvironment as error:
+        return [Checked("environment", "fail", str(error))]
+    return []
 
 
 async def _encryption_key(settings: "Settings", connection: "Connection") -> Checked:

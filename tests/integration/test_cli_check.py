@@ -13,6 +13,7 @@ from orcid_sync.config import Settings
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.tokens import Client
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
+from orcid_sync.store import environment
 from orcid_sync.store.vault import Vault
 
 OTHER_KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
@@ -34,6 +35,7 @@ def settings_for(sim: SimulatedRegistry) -> dict[str, str]:
         "ORCID_SYNC_WEB_URL": sim.web_url,
         "ORCID_SYNC_CLIENT_ID": CLIENT_ID,
         "ORCID_SYNC_CLIENT_SECRET": CLIENT_SECRET,
+        "ORCID_SYNC_PUBLIC_URL": "https://0.0.0.0:9",  # not this machine's own by its looks, and refused at once
     }
 
 
@@ -51,6 +53,7 @@ async def test_all_is_well(cli: Cli, sim: SimulatedRegistry, connection: asyncpg
     assert {name: result for name, (result, _) in found.items()} == {
         "configuration": "ok",
         "public_url": "ok",
+        "way in": "warn",
         "database": "ok",
         "schema": "ok",
         "encryption_key": "ok",
@@ -111,6 +114,19 @@ async def test_another_key_than_the_one_that_sealed(cli: Cli, connection: asyncp
     assert (await checked(cli, COMPLETE, "--offline"))[1]["encryption_key"][0] == "fail"
     assert (await checked(cli, {**COMPLETE, "ORCID_SYNC_ENCRYPTION_KEY": OTHER_KEY}, "--offline"))[0] == 0
     assert KEY != OTHER_KEY
+
+
+@pytest.mark.fault("F45")
+async def test_the_database_of_another_environment(
+    cli: Cli, sim: SimulatedRegistry, connection: asyncpg.Connection
+) -> None:
+    await environment.settle(connection, "sandbox")
+
+    code, found = await checked(cli, settings_for(sim), "--offline")
+
+    assert code == 1
+    assert found["environment"][0] == "fail"
+    assert "give custom a database of its own" in found["environment"][1]
 
 
 async def test_a_wrong_secret(cli: Cli, sim: SimulatedRegistry) -> None:

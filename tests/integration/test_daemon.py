@@ -212,6 +212,26 @@ async def test_a_schema_that_is_ahead_is_refused_with_what_to_do(
     assert "newer version" in await refusal(settings, dsn)
 
 
+@pytest.mark.fault("F45")
+@pytest.mark.invariant("S9")
+async def test_the_database_of_another_environment_is_refused_before_anything_is_asked(
+    bench: Bench, wait_until: Any
+) -> None:
+    """Tokens of the sandbox would be sent to production, and its iDs be somebody else's there."""
+    await bench.connect(O, scopes=LIMITED)
+    async with serving(bench.settings, bench.database.dsn):
+        await wait_until(lambda: settled(bench), 20)
+    asked = len(bench.registry.journal.requests)
+    other = bench.settings.model_copy(update={"environment": "sandbox"})
+
+    said = await refusal(other, bench.database.dsn)
+
+    assert "mirrors ORCID's custom, but environment is sandbox" in said
+    assert len(bench.registry.journal.requests) == asked
+    async with serving(bench.settings, bench.database.dsn):
+        pass
+
+
 @pytest.mark.parametrize("listener", ["public", "internal"])
 async def test_a_port_in_use_is_one_sentence(registry: SimulatedRegistry, dsn: str, listener: str) -> None:
     taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)

@@ -49,6 +49,34 @@ def test_an_address_can_be_given_for_any_environment() -> None:
     assert settings.web_url == "https://orcid.org"
 
 
+SANDBOX, PRODUCTION, PROXY = "https://api.sandbox.orcid.org", "https://orcid.org", "https://orcid.org.example.edu"
+
+
+@pytest.mark.fault("F45")
+@pytest.mark.invariant("S9")
+@pytest.mark.parametrize(
+    ("environment", "api_url", "web_url", "said"),
+    [
+        ("production", SANDBOX, "", "api_url: is an address of ORCID's sandbox, but environment is production"),
+        ("sandbox", "", PRODUCTION, "web_url: is an address of ORCID's production, but environment is sandbox"),
+        ("sandbox", "https://pub.orcid.org", "", "api_url: is an address of ORCID's production"),
+        ("custom", SANDBOX, PRODUCTION, "are addresses of ORCID's sandbox and of its production"),
+        ("custom", SANDBOX, PROXY, None),
+        ("production", PROXY, PRODUCTION, None),
+        ("sandbox", "https://pub.sandbox.orcid.org", "", None),
+    ],
+)
+def test_no_environment_is_mixed_with_another(environment: str, api_url: str, web_url: str, said: str | None) -> None:
+    given = {"environment": environment, "api_url": api_url, "web_url": web_url}
+    if said is None:
+        Settings(**given)  # type: ignore[arg-type]
+        return
+    with pytest.raises(ValidationError) as caught:
+        Settings(**given)  # type: ignore[arg-type]
+
+    assert said in str(caught.value)
+
+
 def test_a_custom_environment_needs_both_addresses() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(environment="custom")
