@@ -14,6 +14,7 @@ from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
 from orcid_sync.cli.drift import drift
+from orcid_sync.cli.explaining import explain
 from orcid_sync.cli.feed import changes
 from orcid_sync.cli.holds import holds
 from orcid_sync.cli.invite import invitations, invite
@@ -53,6 +54,7 @@ for function in (
         audit,
         rebuild,
         show,
+        explain,
         changes,
         consents,
         simulate,

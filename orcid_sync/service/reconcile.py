@@ -10,6 +10,7 @@ fence, or not at all.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
@@ -37,11 +38,21 @@ from orcid_sync.service.drift import unknown_in
 from orcid_sync.service.finding import Finding, Job, Superseded
 from orcid_sync.service.reading import Reading, digest_of, read_details, take_apart
 from orcid_sync.service.subscription import Subscription
-from orcid_sync.store import access, changes, mirror, queue
+from orcid_sync.store import access, changes, mirror, queue, reads
 from orcid_sync.store.access import Known
-from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, statements, transaction
+from orcid_sync.store.database import (
+    AnyConnection,
+    Database,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    statements,
+    transaction,
+)
 from orcid_sync.store.queue import Lease, LeaseLost
 from orcid_sync.store.vault import Vault, VaultError
+
+UNCHANGED = "unchanged"
+"""The outcome of a read that found nothing new."""
 
 log = structlog.get_logger(__name__)
 
@@ -160,7 +171,7 @@ class Reconciler:
             if same and job.known.withheld is None:
                 applied = Applied(digest, job.access.text, job.lease.registry_modified_ms)
                 effects = permission.effects(job, Heard.ANSWERED)
-                return Finding(outcome="unchanged", settlement=self._settled(job, applied), effects=effects)
+                return Finding(outcome=UNCHANGED, settlement=self._settled(job, applied), effects=effects)
             reading = await take_apart(body)
             del body
             return await self._compare(job, reading, digest)
@@ -183,7 +194,7 @@ class Reconciler:
         complete = complete and len(reading.answered) == len(SECTIONS)
         applied = Applied(digest if complete else None, job.access.text, reading.modified_ms)
         return Finding(
-            outcome="changed" if changeset.changes else "unchanged",
+            outcome="changed" if changeset.changes else UNCHANGED,
             settlement=self._settled(job, applied),
             changeset=changeset,
             effects=permission.effects_of_reading(job),
@@ -224,8 +235,11 @@ class Reconciler:
             async with statements(self.database.worker) as connection:
                 await queue.settle(connection, lease, finding.settlement, grace=self.grace)
                 await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+            # Settled is settled: the journal is not worth a failure (of a full disk, say).
+            with suppress(DatabaseUnavailable, DatabaseRefused):
+                async with statements(self.database.worker) as connection:
+                    await _journal(connection, lease, turn, finding)
             return
-        cause = finding.cause or turn.cause
         async with transaction(self.database.worker) as connection:
             await queue.hold(connection, lease, alone=bool(finding.effects))
             if finding.changeset is not NOTHING:
@@ -234,8 +248,24 @@ class Reconciler:
                 await effect(connection, lease.orcid)
             await queue.settle(connection, lease, finding.settlement, grace=self.grace)
             await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+            await _journal(connection, lease, turn, finding)
             # Last, because it keeps everybody else's commits waiting for this one's.
+            cause = finding.cause or turn.cause
             await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)
+
+
+async def _journal(connection: AnyConnection, lease: Lease, turn: Turn, finding: Finding) -> None:
+    """Keep for people what came of it; that nothing did costs nothing (design section 5)."""
+    if finding.outcome != UNCHANGED:
+        await reads.note(
+            connection,
+            lease.orcid,
+            lease.lease_no,
+            cause=(finding.cause or turn.cause).value,
+            outcome=finding.outcome,
+            error=finding.settlement.error,
+            changes=Counter(change.op for change in finding.changeset.changes),
+        )
 
 
 def _turn(lease: Lease) -> Turn:

@@ -14,7 +14,7 @@ from datetime import datetime
 from orcid_sync.model.erasure import farewell
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sections import SECTIONS
-from orcid_sync.store import certificates, changes, connections, forgetting, invitations, ledger, mirror
+from orcid_sync.store import certificates, changes, connections, forgetting, invitations, ledger, mirror, reads
 from orcid_sync.store.certificates import Certificate
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.ledger import Note
@@ -93,6 +93,7 @@ async def _delete(connection: AnyConnection, orcid: str) -> dict[str, int]:
     deleted = {f"orcid.{table}": await _delete_from(connection, table, orcid) for table in tables()}
     deleted["orcid.changes (e-mail addresses)"] = await _queries.addresses(connection, orcid=orcid)
     deleted["orcid.change_contents"] = await forgetting.forget_all(connection, orcid)
+    deleted["orcid_sync.reads"] = await reads.forget(connection, orcid)
     deleted["orcid_sync.tokens"] = await _queries.retire_token(connection, orcid=orcid)
     return {table: number for table, number in deleted.items() if number}
 

@@ -166,6 +166,12 @@ async def clock(connection: AnyConnection) -> datetime:
     return moment
 
 
+async def workers(connection: AnyConnection) -> int:
+    """Database connections of workers: whether anybody is at work."""
+    number: int = await load_queries("reading").workers(connection)
+    return number
+
+
 async def person(connection: AnyConnection, orcid: Orcid) -> Person | None:
     """One iD; None if it was never connected."""
     row = await load_queries("reading").person(connection, orcid=orcid)

@@ -19,7 +19,7 @@ def tables() -> Iterator[str]:
     for table in erasure.tables():
         yield f"orcid.{table}"
     yield from ("orcid.changes", "orcid.change_contents")
-    yield from (f"orcid_sync.{name}" for name in ("tokens", "retired_tokens", "invitations", "queue"))
+    yield from (f"orcid_sync.{name}" for name in ("tokens", "retired_tokens", "invitations", "queue", "reads"))
 
 
 async def clear(connection: AnyConnection) -> int:

@@ -1,0 +1,57 @@
+"""What can be the matter with the mirror of one iD, or of one of its items."""
+
+import enum
+
+from msgspec import Struct
+
+
+class Complaint(enum.StrEnum):
+    """What it is called."""
+
+    NEVER_CONNECTED = "never-connected"
+    DISCONNECTED = "disconnected"
+    DEPRECATED = "record-deprecated"
+    DEACTIVATED = "record-deactivated"
+    LOCKED = "record-locked"
+    UNCLAIMED = "record-unclaimed"
+    NOT_FOUND = "record-not-found"
+    UNCONFIRMED = "unconfirmed"
+    """ORCID said once that the record is closed or unknown."""
+    ITEM_REMOVED = "item-removed"
+    ITEM_MERGED = "item-merged"
+    """It is one of several versions of the same work, in one of ORCID's groups."""
+    ITEM_WITHHELD = "item-withheld"
+    ITEM_RESTRICTED = "item-restricted"
+    """It is in the mirror, but not for everybody."""
+    QUOTA = "quota"
+    REGISTRY_AWAY = "registry-away"
+    HELD = "held"
+    STALE_CACHE = "stale-cache"
+    FAILING = "failing"
+    OVERDUE = "overdue"
+    PENDING = "pending"
+    PERMISSION_REVOKED = "permission-revoked"
+    PERMISSION_EXPIRED = "permission-expired"
+    PERMISSION_SUSPECT = "permission-suspect"
+    ORCID_DIFFERS = "orcid-differs"
+    """Asked at this moment, ORCID shows something else than the mirror."""
+    WEBHOOK_DEAD = "webhook-dead"
+    WEBHOOK_MISSING = "webhook-missing"
+    DEAF = "deaf"
+    """No webhook of all can be heard."""
+    ITEM_PRESENT = "item-present"
+    LIMITED_ONLY = "limited-only"
+    """What is not public needs the holder's permission, which we do not have."""
+    ITEM_PRIVATE = "item-private"
+    """Everything but private items would be seen, and it is not."""
+    LATELY_REMOVED = "lately-removed"
+    WELL = "well"
+
+
+class Diagnosis(Struct, frozen=True):
+    """A finding in words."""
+
+    complaint: Complaint
+    sentence: str
+    advice: str | None = None
+    """What can be done, if anything."""

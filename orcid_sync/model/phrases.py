@@ -1,0 +1,66 @@
+"""The small parts of sentences: moments, spans, numbers, what an item is called. English, and in UTC."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def day(at: datetime) -> str:
+    """3 May 2026."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def moment(at: datetime) -> str:
+    """3 May 2026, 14:02 UTC."""
+    return f"{day(at)}, {at.astimezone(UTC):%H:%M} UTC"
+
+
+def span(time: timedelta | float) -> str:
+    """How long, roughly, of seconds or a difference: "15 minutes"."""
+    seconds = abs(time.total_seconds() if isinstance(time, timedelta) else time)
+    for unit, size, enough in (("day", 86_400, 2), ("hour", 3_600, 2), ("minute", 60, 1)):
+        if seconds >= size * enough:
+            return number(round(seconds / size), unit)
+    return number(round(seconds), "second")
+
+
+def number(count: int, noun: str, many: str = "") -> str:
+    """So many of something."""
+    return f"{count} {noun if count == 1 else many or noun + 's'}"
+
+
+def series(words: Iterable[str], last: str = "and") -> str:
+    """One, two and three."""
+    *most, end = list(words) or ["nothing"]
+    return f"{', '.join(most)} {last} {end}" if most else end
+
+
+def kind(section: str) -> str:
+    """What an item of a section is called: "work", "peer review", "e-mail"."""
+    return {"email": "e-mail"}.get(section, section.replace("-", " "))
+
+
+def kinds(section: str, count: int) -> str:
+    """So many items of a section: "2 works", "1 biography"."""
+    noun = kind(section)
+    return number(count, noun, noun[:-1] + "ies" if noun.endswith("y") else noun + "s")
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """Numbers by section in words."""
+    return series(kinds(section, count) for section, count in counts.items())
+
+
+def named(section: str, title: str, key: str) -> str:
+    """An item as a sentence speaks of it: The work "Title"; without a title: The work 123."""
+    name = f'"{_short(title)}"' if title else key
+    return f"The {kind(section)} {name}".rstrip()
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= 80 else title[:79] + "…"

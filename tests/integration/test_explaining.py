@@ -1,0 +1,259 @@
+"""Why is it so? The usual complaints, each as it comes about at a simulated Registry, and the sentence that answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+from service_rig import LIMITED, SECOND_LOOK, Bench, O
+
+from orcid_sync.model.authority import View
+from orcid_sync.model.explanation import Explanation
+from orcid_sync.model.hearing import Rules
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.lifecycle import Lane
+from orcid_sync.service.explaining import Question, explain_one
+from orcid_sync.simulator import CLIENT_ID, numbered_orcid
+from orcid_sync.store import pace
+from orcid_sync.store.pace import Terms
+from orcid_sync.store.queue import Lease
+
+DAY = timedelta(days=1)
+DOI = "10.5555/explained.1"
+
+
+async def explained(bench: Bench, orcid: Orcid, *, item: str | None = None, view: View | None = None) -> Explanation:
+    """The explanation, as every reader of it gets it."""
+    question = Question(view=view, rules=Rules(), client_id=CLIENT_ID, item=item)
+    return await explain_one(bench.connection, orcid, question)
+
+
+def work(bench: Bench, orcid: Orcid, title: str, *dois: str, visibility: str = "public") -> int:
+    """Somebody adds a work at ORCID; its put-code."""
+    content = {"title": title, "external-ids": [("doi", doi, "self", None) for doi in dois]}
+    return bench.registry.edit.add_item(orcid, "work", content, visibility=visibility)
+
+
+async def mirrored(bench: Bench, orcid: Orcid, *, limited: bool = False) -> None:
+    """Connected and read."""
+    await bench.connect(orcid, scopes=LIMITED if limited else ())
+    await bench.turn(orcid)
+
+
+async def due(bench: Bench, orcid: Orcid) -> Lease:
+    """The routine read has come."""
+    await bench.connection.execute("update orcid_sync.queue set due_at = now() where orcid = $1", orcid)
+    return await bench.lease(orcid)
+
+
+async def never_connected(bench: Bench, orcid: Orcid) -> None:
+    """Nobody has asked for it."""
+
+
+async def token_revoked(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid, limited=True)
+    bench.registry.desk.disable(orcid, "USER_REVOKED")
+    await bench.check(orcid)
+    while await bench.access_state(orcid) == "suspect":
+        await bench.when_due(orcid)
+    await bench.turn(orcid)
+
+
+async def limited_only(bench: Bench, orcid: Orcid) -> None:
+    work(bench, orcid, "Confidential", DOI, visibility="limited")
+    await mirrored(bench, orcid)
+
+
+async def item_private(bench: Bench, orcid: Orcid) -> None:
+    work(bench, orcid, "Confidential", DOI, visibility="private")
+    await mirrored(bench, orcid, limited=True)
+
+
+async def item_restricted(bench: Bench, orcid: Orcid) -> None:
+    work(bench, orcid, "Confidential", DOI, visibility="limited")
+    await mirrored(bench, orcid, limited=True)
+
+
+async def item_removed(bench: Bench, orcid: Orcid) -> None:
+    code = work(bench, orcid, "A work that was there", DOI)
+    await mirrored(bench, orcid)
+    bench.registry.edit.remove_item(orcid, "work", code)
+    await bench.notified(orcid)
+
+
+async def item_hidden(bench: Bench, orcid: Orcid) -> None:
+    code = work(bench, orcid, "A work that was there", DOI)
+    await mirrored(bench, orcid)
+    bench.registry.edit.set_visibility(orcid, "work", code, "private")
+    await bench.notified(orcid)
+
+
+async def merged_into_a_group(bench: Bench, orcid: Orcid) -> None:
+    work(bench, orcid, "As the publisher has it", DOI)
+    work(bench, orcid, "As the repository has it", DOI)
+    await mirrored(bench, orcid)
+
+
+async def stale_cache(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    await bench.notified(orcid)  # of a change that ORCID's caches do not show yet
+
+
+async def older_version(bench: Bench, orcid: Orcid) -> None:
+    old = bench.view(orcid)
+    work(bench, orcid, "A new work")
+    await mirrored(bench, orcid)
+    bench.registry.faults.add("wrong-shape", "record", body=msgspec.json.decode(old))
+    await bench.check(orcid)
+    bench.registry.faults.clear()
+
+
+async def webhook_dead(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    long_ago = "registered_at = registered_at - interval '2 days'"
+    await bench.connection.execute(f"update orcid_sync.webhooks set {long_ago} where orcid = $1", orcid)
+    await bench.pass_time(DAY, orcid)
+    await bench.connection.execute("update orcid_sync.queue set notified_at = null where orcid = $1", orcid)
+    work(bench, orcid, "Never announced")
+    policy = msgspec.structs.replace(bench.reconciler.policy, delivery_grace=timedelta(0))
+    await replace(bench.reconciler, policy=policy).reconcile(await due(bench, orcid))
+
+
+async def record_locked(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    bench.registry.edit.lock(orcid)
+    await bench.notified(orcid)
+
+
+async def deprecated(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    bench.registry.edit.deprecate(orcid, O)
+    await bench.notified(orcid)
+    await bench.pass_time(SECOND_LOOK, orcid)
+    await bench.turn(orcid)
+
+
+async def said_once(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    bench.registry.edit.deactivate(orcid)
+    await bench.notified(orcid)
+
+
+async def our_quota(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    await bench.notify(orcid)
+    await pace.report_used_up(bench.connection, CLIENT_ID)
+
+
+async def our_budget(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    await bench.notify(orcid)
+    await pace.reserve(bench.connection, CLIENT_ID, Terms(1000, 100, daily=500), lane=Lane.CHECK)
+    await bench.connection.execute("update orcid_sync.pace set used = 500")
+
+
+async def registry_away(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    await bench.notify(orcid)
+    for _ in range(pace.FAILURES_THAT_OPEN):
+        await pace.report_failure(bench.connection, CLIENT_ID)
+
+
+async def failing(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    bench.registry.faults.add("error", "record", status=500)
+    await bench.check(orcid)
+    await bench.when_due(orcid)
+    bench.registry.faults.clear()
+
+
+async def held(bench: Bench, orcid: Orcid) -> None:
+    codes = [work(bench, orcid, f"Work {n}") for n in range(8)]
+    await mirrored(bench, orcid)
+    for code in codes:
+        bench.registry.edit.remove_item(orcid, "work", code)
+    await bench.notified(orcid)
+
+
+async def not_read_yet(bench: Bench, orcid: Orcid) -> None:
+    await bench.connect(orcid)
+
+
+async def disconnected(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid)
+    await bench.disconnect(orcid)
+
+
+async def all_is_well(bench: Bench, orcid: Orcid) -> None:
+    await mirrored(bench, orcid, limited=True)
+
+
+Happen = Callable[[Bench, Orcid], Awaitable[None]]
+Case = tuple[Happen, str | None, str, str]
+"""What happens, the item that is asked about, what is the matter, and words of the sentence."""
+
+OF_ONE: dict[str, Case] = {
+    "never connected": (never_connected, None, "never-connected", "was never connected: nothing of it was ever read"),
+    "disconnected": (disconnected, None, "disconnected", "the mirror keeps what was public then"),
+    "token revoked": (token_revoked, None, "permission-revoked", "The holder's permission was revoked on "),
+    "limited only": (limited_only, DOI, "limited-only", "at ORCID it is limited or private, or it is not there"),
+    "limited, of all": (limited_only, None, "limited-only", "need a permission that we do not have"),
+    "item private": (item_private, DOI, "item-private", "at ORCID it is private or not there; ORCID tells nobody"),
+    "item limited": (item_restricted, DOI, "item-restricted", "its holder shows it to trusted organisations only"),
+    "item removed": (
+        item_removed,
+        f"https://doi.org/{DOI}",
+        "item-removed",
+        f'"A work that was there" (doi {DOI}) was',
+    ),
+    "item hidden": (item_hidden, "that was", "item-removed", "was removed by its owner or hidden on "),
+    "lately removed": (item_removed, None, "lately-removed", "ORCID does not tell which; otherwise"),
+    "merged, shown": (merged_into_a_group, DOI, "item-merged", "2 versions that ORCID takes for the same work"),
+    "merged, not shown": (merged_into_a_group, "repository", "item-merged", "lists show another one instead, the work"),
+    "stale cache": (stale_cache, None, "stale-cache", "ORCID's caches can serve old content"),
+    "older version": (older_version, None, "stale-cache", "an older version than the mirror holds (1 time in a row)"),
+    "webhook dead": (webhook_dead, None, "webhook-dead", "it did not announce 1 change that other reads found"),
+    "record locked": (record_locked, None, "record-locked", "readers see it as it was before, and it is tried every"),
+    "iD deprecated": (deprecated, None, "record-deprecated", f" into {O}"),
+    "said once": (said_once, None, "unconfirmed", "that the record is deactivated: readers see nothing of it until"),
+    "failing": (failing, None, "failing", "2 reads in a row failed, the first on"),
+    "held": (held, None, "held", "would remove 8 works: so much is held until a second read agrees"),
+    "not read yet": (not_read_yet, None, "pending", "was connected and not read yet"),
+    "well": (all_is_well, None, "well", "Nothing is the matter: the mirror is up to date"),
+}
+"""What can be the matter with one iD."""
+
+OF_ALL: dict[str, Case] = {
+    "our quota": (our_quota, None, "quota", "ORCID says that our quota of requests is used up"),
+    "our budget": (our_budget, None, "quota", "is used up for reads of this kind (500 of 500 requests)"),
+    "ORCID is away": (registry_away, None, "registry-away", "ORCID has given no usable answer since"),
+}
+"""What concerns all of them, and so this one."""
+
+
+async def sentence_for(bench: Bench, number: int, case: Case) -> str | None:
+    """Have it happen to an iD of its own; None if the answer is right, else the answer."""
+    happen, item, complaint, words = case
+    orcid = Orcid(numbered_orcid(5_100_000 + number))
+    bench.registry.add_record(orcid, works=1)
+    await happen(bench, orcid)
+    answer = await explained(bench, orcid, item=item)
+    said = msgspec.json.encode(answer).decode()
+    right = answer.diagnosis.complaint == complaint and words in answer.diagnosis.sentence and "None" not in said
+    return None if right and answer.diagnosis.sentence.endswith(".") else said
+
+
+async def test_what_is_the_matter_with_one_of_them(bench: Bench) -> None:
+    answers = {name: await sentence_for(bench, number, case) for number, (name, case) in enumerate(OF_ONE.items())}
+
+    assert {name: answer for name, answer in answers.items() if answer} == {}
+
+
+async def test_what_is_the_matter_with_all_of_them(bench: Bench) -> None:
+    wrong = {}
+    for number, (name, case) in enumerate(OF_ALL.items()):
+        await bench.connection.execute("delete from orcid_sync.pace")
+        if answer := await sentence_for(bench, number, case):
+            wrong[name] = answer
+
+    assert wrong == {}
