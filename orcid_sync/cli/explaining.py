@@ -108,6 +108,8 @@ def _show(explanation: "Explanation") -> None:
         title = f'Items that answer to "{explanation.item.text}"'
         page.print(table("title", "section", "key", "visible to", "there", title=title, rows=rows))
     page.print(table("", "", rows=_facts_cells(explanation)))
+    if not explanation.timeline:
+        return
     page.print()
     page.print(table("when", "", "what", title="Time line", rows=_events(explanation)))
 

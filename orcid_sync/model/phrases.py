@@ -29,6 +29,11 @@ def span(time: timedelta | float) -> str:
     return number(round(seconds), "second")
 
 
+def until(at: datetime, now: datetime) -> str:
+    """When something comes: "in 15 minutes", "at once"."""
+    return f"in {span(at - now)}" if at > now else "at once"
+
+
 def number(count: int, noun: str, many: str = "") -> str:
     """So many of something."""
     return f"{count} {noun if count == 1 else many or noun + 's'}"

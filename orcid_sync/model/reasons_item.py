@@ -143,8 +143,7 @@ def lately_removed(facts: Facts) -> Diagnosis | None:
     at = min(filter(None, (last.source_modified_at, last.at)))
     return Diagnosis(
         Complaint.LATELY_REMOVED,
-        f"{named(first.section, first.title, first.key)}{others} {said.format(day=day(at))}; "
-        f"otherwise the mirror is up to date.",
+        f"{named(first.section, first.title, first.key)}{others} {said.format(day=day(at))}.",
         f"What it said before: {_diff(facts)}",
     )
 

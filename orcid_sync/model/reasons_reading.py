@@ -6,7 +6,7 @@ from orcid_sync.model.audit import Verdict
 from orcid_sync.model.diagnosis import Complaint, Diagnosis
 from orcid_sync.model.facts import Facts, Queue, Webhook
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.phrases import moment, number, series, span, tally
+from orcid_sync.model.phrases import moment, number, series, span, tally, until
 from orcid_sync.model.transitions import State
 from orcid_sync.model.webhooks import HookState
 
@@ -69,7 +69,7 @@ def held(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.HELD,
         f"The read of {moment(queue.held_at)} would {what}: so much is held until a second read agrees, "
-        f"which is due on {moment(queue.due_at)}.",
+        f"which is due {until(queue.due_at, facts.at)}.",
         f"If it is right: orcid-sync holds release {facts.orcid}. "
         f"To read afresh: orcid-sync holds discard {facts.orcid}",
     )
@@ -84,7 +84,7 @@ def stale(facts: Facts) -> Diagnosis | None:
         return Diagnosis(
             Complaint.STALE_CACHE,
             f"ORCID answers with an older version than the mirror holds ({number(queue.attempts, 'time')} in a row): "
-            f"one of its caches lags, and the record is read again on {moment(queue.due_at)}.",
+            f"one of its caches lags, and the record is read again {until(queue.due_at, facts.at)}.",
         )
     heard = queue.notified_at
     if heard is None or queue.verified_at is None or queue.second_look_at is None:
@@ -94,7 +94,7 @@ def stale(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.STALE_CACHE,
         f"The read after the notification of {moment(heard)} found nothing new: ORCID's caches can serve old content "
-        f"for 15 minutes, so the record is read once more on {moment(queue.second_look_at)}.",
+        f"for 15 minutes, so the record is read once more {until(queue.second_look_at, facts.at)}.",
         f"To read it now: orcid-sync sync {facts.orcid}",
     )
 
@@ -118,7 +118,7 @@ def failing(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.FAILING,
         f"{number(queue.attempts, 'read')} in a row failed{since}; the last said: {queue.last_error}. "
-        f"The mirror stays as it is, and the next try is on {moment(queue.due_at)}.",
+        f"The mirror stays as it is, and the next try is {until(queue.due_at, facts.at)}.",
         f"To try at once: orcid-sync sync {facts.orcid} --wait. What the words mean: deploy/runbook.md",
     )
 
@@ -145,11 +145,11 @@ def pending(facts: Facts) -> Diagnosis | None:
     if queue.leased:
         said = "The record is being read at this moment"
     elif queue.verified_at is None:
-        said = f"The record was connected and not read yet; it is due on {moment(queue.due_at)}"
+        said = f"The record was connected and not read yet; it is due {until(queue.due_at, facts.at)}"
     elif queue.lane is Lane.NOTIFICATION and queue.notified_at:
-        said = f"A notification came on {moment(queue.notified_at)}; the record is read on {moment(queue.due_at)}"
+        said = f"A notification came on {moment(queue.notified_at)}; the record is read {until(queue.due_at, facts.at)}"
     else:
-        said = f"A read was asked for; it is due on {moment(queue.due_at)}"
+        said = f"A read was asked for; it is due {until(queue.due_at, facts.at)}"
     return Diagnosis(Complaint.PENDING, f"{said}.")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from orcid_sync.model.diagnosis import Complaint, Diagnosis
 from orcid_sync.model.facts import Facts, Record
-from orcid_sync.model.phrases import moment, number
+from orcid_sync.model.phrases import moment, number, until
 from orcid_sync.model.transitions import State
 
 _FROM_FILE = "it is in the mirror as it was in a file, and nothing is read"
@@ -104,7 +104,7 @@ def unconfirmed(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.UNCONFIRMED,
         f"ORCID said on {moment(queue.unconfirmed_at)} that the record {said}: readers see nothing of it until "
-        f"ORCID says so again, or something else, when it is asked on {moment(queue.due_at)}.",
+        f"ORCID says so again, or something else, when it is asked {until(queue.due_at, facts.at)}.",
         f"To ask sooner (15 minutes after the first time is enough): orcid-sync sync {facts.orcid}",
     )
 
@@ -135,6 +135,7 @@ def token_suspect(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.PERMISSION_SUSPECT,
         f"ORCID refuses the holder's token since {moment(known.suspect_since)} ({number(known.refusals, 'time')}): "
-        f"limited items are hidden until it is answered again or counts as revoked; next try {moment(queue.due_at)}.",
+        "limited items are hidden until it is answered again or counts as revoked; "
+        f"the next try is {until(queue.due_at, facts.at)}.",
         "If many are refused at once it is ORCID's trouble, or our client's: orcid-sync status, orcid-sync check",
     )

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from orcid_sync.model.diff import RECORD
 from orcid_sync.model.facts import ChangeSet, Facts, Line, Read, Webhook
-from orcid_sync.model.phrases import kind, moment, number, series
+from orcid_sync.model.phrases import kind, moment, number, series, tally
 
 SHOWN = 40
 """Events at most; the latest."""
@@ -120,19 +121,23 @@ def _changes(facts: Facts) -> Iterator[Event]:
 
 
 def _change(change: ChangeSet) -> str:
-    """The counts, and the first few items by name."""
-    counts = series(f"{count} {name}" for name, count in change.counts.items())
-    names = [named for line in change.lines if not line.minor and (named := _line(line))]
-    several = sum(change.counts.values()) > len(names)
-    told = f": {'; '.join(names)}{'; …' if several else ''}" if names else ""
-    return f"mirror changed, {counts}{told}"
+    """The counts; of a few items also their names."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, count in change.counts.items():
+        op, _, section = name.partition(" ")
+        counts.setdefault(op, {})[section] = count
+    parts = [f"{op} {tally(sections)}" for op, sections in counts.items() if op != "minor"]
+    parts += [number(change.counts["minor"], "minor change")] if "minor" in change.counts else []
+    names = [_line(line) for line in change.lines if not line.minor and line.section != RECORD]
+    whole = sum(change.counts.values()) <= len(change.lines)
+    return f"mirror changed: {'; '.join(parts)}" + (f" ({'; '.join(names)})" if whole and names else "")
 
 
 def _line(line: Line) -> str:
-    name = f'"{line.title}"' if line.title else line.key
-    said = f"{kind(line.section)} {name}".strip()
-    details = line.reason or (", ".join(line.fields) if line.op == "updated" else "")
-    return f"{line.op} {said}" + (f" ({details})" if details else "")
+    name = f'"{line.title}"' if line.title else f"{kind(line.section)} {line.key}".strip()
+    reason = line.reason if line.reason != line.op else None
+    details = [*line.fields, *filter(None, [reason])]
+    return f"{name}: {', '.join(details)}" if details else name
 
 
 def _to_come(facts: Facts) -> Iterator[Event]:

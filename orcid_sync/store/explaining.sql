@@ -40,11 +40,13 @@ select coalesce(visibility, 'unknown') as visibility, count(*) as number
  order by array_position('{public,limited,private}', coalesce(visibility, 'unknown')), 1;
 
 -- name: changes
--- The last lines of the feed, by the moment of their commit; of each commit the first few with what they said.
+-- The last lines of the feed, by the moment of their commit; of each commit the first few with what they said. Contents
+-- are looked up at the end: a first load may have thousands.
 with commits as (
   select distinct at from orcid.changes where orcid = :orcid order by at desc limit :commits::bigint
 ), numbered as (
-  select f.*, row_number() over (partition by f.at order by f.minor, f.seq) as place,
+  select f.seq, f.at, f.cause, f.section, f.key, f.op, f.reason, f.fields, f.minor,
+         row_number() over (partition by f.at order by f.minor, f.seq) as place,
          max(f.source_modified_at) over (partition by f.at) as latest
     from orcid.change_feed as f
    where f.orcid = :orcid and f.at in (select at from commits)
@@ -56,7 +58,7 @@ with commits as (
   select k.at, json_object_agg(k.kind, k.number order by k.place) as counts from kinds as k group by k.at
 )
 select n.at, n.cause, n.latest as source_modified_at, c.counts, n.section, n.key, n.op, n.reason, n.fields, n.minor,
-       coalesce(n.new, n.old) -> 'doc' as doc
+       (select coalesce(f.new, f.old) -> 'doc' from orcid.change_feed as f where f.orcid = :orcid and f.seq = n.seq) as doc
   from numbered as n
   join counts as c using (at)
  where n.place <= :lines::bigint
@@ -78,14 +80,18 @@ select key, doc
 -- name: gone_items
 -- The same for items that are not there any more: by the last line of the feed about each.
 with last as (
-  select distinct on (f.section, f.key) f.*
+  select distinct on (f.section, f.key) f.seq, f.op
     from orcid.change_feed as f
    where f.orcid = :orcid and f.section <> 'record' and f.key <> ''
    order by f.section, f.key, f.seq desc
+), gone as (
+  select f.*
+    from last as l
+    join orcid.change_feed as f on f.orcid = :orcid and f.seq = l.seq
+   where l.op in ('removed', 'withdrawn')
 )
 select section, key, visibility, at as gone_at, op as gone_op, reason as gone_reason,
        source_modified_at as gone_modified_at, old -> 'doc' as doc
-  from last
- where op in ('removed', 'withdrawn')
-   and (key = :text or strpos(lower((old -> 'doc')::text), lower(:quoted)) > 0)
+  from gone
+ where key = :text or strpos(lower((old -> 'doc')::text), lower(:quoted)) > 0
  order by at desc;

@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import msgspec
-from service_rig import LIMITED, SECOND_LOOK, Bench, O
+import pytest
+import readers
+from service_rig import LIMITED, OTHER, SECOND_LOOK, Bench, O
 
 from orcid_sync.model.authority import View
 from orcid_sync.model.explanation import Explanation
@@ -14,7 +17,9 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.service.explaining import Question, explain_one
 from orcid_sync.simulator import CLIENT_ID, numbered_orcid
-from orcid_sync.store import pace
+from orcid_sync.store import pace, reads
+from orcid_sync.store.database import Database
+from orcid_sync.store.erasure import erase
 from orcid_sync.store.pace import Terms
 from orcid_sync.store.queue import Lease
 
@@ -207,7 +212,7 @@ OF_ONE: dict[str, Case] = {
         f'"A work that was there" (doi {DOI}) was',
     ),
     "item hidden": (item_hidden, "that was", "item-removed", "was removed by its owner or hidden on "),
-    "lately removed": (item_removed, None, "lately-removed", "ORCID does not tell which; otherwise"),
+    "lately removed": (item_removed, None, "lately-removed", "ORCID does not tell which."),
     "merged, shown": (merged_into_a_group, DOI, "item-merged", "2 versions that ORCID takes for the same work"),
     "merged, not shown": (merged_into_a_group, "repository", "item-merged", "lists show another one instead, the work"),
     "stale cache": (stale_cache, None, "stale-cache", "ORCID's caches can serve old content"),
@@ -257,3 +262,81 @@ async def test_what_is_the_matter_with_all_of_them(bench: Bench) -> None:
             wrong[name] = answer
 
     assert wrong == {}
+
+
+async def test_a_time_line_tells_what_followed_from_what(bench: Bench) -> None:
+    await mirrored(bench, OTHER, limited=True)
+    code = work(bench, OTHER, "Soon gone", DOI)
+    await bench.notified(OTHER)
+    bench.registry.edit.remove_item(OTHER, "work", code)
+    await bench.check(OTHER)
+
+    answer = await explained(bench, OTHER)
+
+    events = [(event.kind.value, event.sentence) for event in answer.timeline]
+    assert [event.at for event in answer.timeline] == sorted(event.at for event in answer.timeline)
+    first, last = events.index(("webhook", "webhook registered")), events.index(("to come", "the record is read next"))
+    assert ("connection", "connected") in events[:first]
+    assert events[last - 1] == ("change", 'mirror changed: removed 1 work ("Soon gone")')
+    assert ("read", "read (notification): changed, 1 added") in events
+    assert ("notification", "ORCID notified us of a change; answered 204, marked to be read") in events
+    assert {fact.name for fact in answer.facts} >= {"connection", "access", "record", "items", "webhook", "next read"}
+    assert [fact.name for fact in answer.facts if fact.doubtful] == []
+
+
+async def test_reads_that_find_nothing_new_are_not_in_the_journal_and_repeats_are_one_row(bench: Bench) -> None:
+    journal = "select outcome, times, cause, error, changes from orcid_sync.reads order by lease_no"
+    await mirrored(bench, OTHER)
+    before = await bench.connection.fetch(journal)
+    assert [(row["outcome"], row["times"], row["cause"], row["error"]) for row in before] == [
+        ("changed", 1, "first-load", None)
+    ]
+
+    for _ in range(3):
+        assert await bench.check(OTHER) == "unchanged"
+    assert await bench.connection.fetch(journal) == before
+
+    bench.registry.faults.add("error", "record", status=500)
+    for _ in range(3):
+        await bench.check(OTHER)
+    assert [(row["outcome"], row["times"]) for row in await bench.connection.fetch(journal)] == [
+        ("changed", 1),
+        ("failed", 3),
+    ]
+
+
+async def test_the_journal_is_short_and_goes_with_the_person(bench: Bench) -> None:
+    await mirrored(bench, OTHER)
+    for number in range(reads.KEPT + 5):
+        said = {"cause": "check", "outcome": "failed", "error": f"error {number}"}
+        await bench.connection.execute("update orcid_sync.queue set lease_no = lease_no + 1 where orcid = $1", OTHER)
+        await reads.note(bench.connection, OTHER, (await bench.row(OTHER))["lease_no"], **said, changes={})
+    await reads.note(bench.connection, OTHER, 1, cause="check", outcome="failed", error="of a lost lease", changes={})
+
+    kept = await reads.load(bench.connection, OTHER)
+
+    assert [read.error for read in kept] == [f"error {number}" for number in reversed(range(5, reads.KEPT + 5))]
+    certificate = await erase(bench.connection, OTHER, by="operator", learnt="command")
+    assert certificate.deleted["orcid_sync.reads"] == reads.KEPT
+    await bench.turn(OTHER)
+    assert await reads.load(bench.connection, OTHER) == []
+    assert (await explained(bench, OTHER)).diagnosis.sentence.startswith(f"Everything about {OTHER} was erased on ")
+
+
+@pytest.mark.invariant("S13")
+async def test_no_view_is_told_more_than_its_readers_see(
+    database: Database, connection: asyncpg.Connection, sample_orcids: Callable[[int], list[Orcid]]
+) -> None:
+    world = await readers.build(database, sample_orcids(len(readers.LIVES)))
+    audiences = {View.PUBLIC: ["public"], View.LIMITED: ["public", "limited"], None: ["public", "limited", "nobody"]}
+    told: dict[View | None, set[str]] = {}
+    for view in audiences:
+        for orcid in world.orcids.values():
+            question = Question(view=view, rules=Rules(), item="planted-")
+            answer = msgspec.json.encode(await explain_one(connection, orcid, question)).decode()
+            told.setdefault(view, set()).update(readers.PLANTED.findall(answer))
+
+    for view, audience in audiences.items():
+        assert told[view] <= world.planted(*audience)
+        assert told[view] - told[View.PUBLIC] or view is View.PUBLIC, "who may see more is told more"
+    assert await connection.fetchval("select current_user") != "orcid_reader"
