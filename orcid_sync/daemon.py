@@ -26,6 +26,7 @@ from orcid_sync.public import desired_of, public_side, rules_of
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
+from orcid_sync.service.api.application import add_api
 from orcid_sync.service.authority import Authority
 from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.drift import DriftWatch
@@ -178,6 +179,7 @@ def _internal(settings: Settings, database: Database, console: Console) -> Abstr
     token = settings.internal_token.get_secret_value() if settings.internal_token else None
     authority = Authority(database.reader, host=settings.internal_host, internal_token=token)
     app = make_console(console, authority)
+    add_api(app, database, authority)
     return internal_listener(app, host=settings.internal_host, port=settings.internal_port)
 
 

@@ -32,17 +32,21 @@ class Problem(Exception):
         self.headers = headers or {}
         self.members = members
 
-    def response(self) -> web.Response:
-        """The answer."""
-        document = {
+    @property
+    def document(self) -> dict[str, Any]:
+        """What it says."""
+        return {
             "type": f"{KINDS}{self.kind}" if self.kind else "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             **self.members,
         }
+
+    def response(self) -> web.Response:
+        """The answer."""
         headers = {**self.headers, hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CACHE_CONTROL: "no-store"}
-        return web.Response(status=self.status, body=msgspec.json.encode(document), headers=headers)
+        return web.Response(status=self.status, body=msgspec.json.encode(self.document), headers=headers)
 
 
 _ADVICE = {

@@ -152,10 +152,10 @@ STRANGE: list[Mapping[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("headers", STRANGE, ids=str)
-async def test_what_is_not_the_operator_at_their_own_machine_is_refused(door: Door, headers: dict[str, str]) -> None:
+async def test_what_is_not_the_operator_at_their_own_machine_is_refused(door: Door) -> None:
     assert await door.scopes() == EVERYTHING
-    assert await door.scopes(**headers) in {401, 403, 421}
+    for headers in STRANGE:
+        assert await door.scopes(**headers) in {401, 403, 421}, headers
 
 
 async def test_a_link_to_a_page_may_be_followed_but_nothing_done(door: Door) -> None:

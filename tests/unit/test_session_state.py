@@ -29,6 +29,9 @@ AT_THE_START = re.compile(
         (set (?! \s+ local \b) | reset | discard | listen | unlisten | declare | prepare | deallocate | load) \s""",
     re.VERBOSE | re.IGNORECASE,
 )
+STREAMING = "service/api/sending.py"
+"""Prepares answers, not statements."""
+
 STATEMENTS = {"execute", "executemany", "fetchrow", "fetchval", "copy_records_to_table"}
 """Methods that only the store calls, so that its texts are all that there are."""
 
@@ -91,7 +94,7 @@ def test_a_module_leaves_nothing_behind(source: str) -> None:
     tree = ast.parse((PACKAGE / source).read_text("utf-8"))
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     called = {function.attr for function in calls if isinstance(function, ast.Attribute)}
-    assert not called & {"cursor", "prepare"}
+    assert not called & ({"cursor"} if source == STREAMING else {"cursor", "prepare"})
     assert source == LISTENING or "add_listener" not in called
     if source.startswith("store/"):
         wrong = [text for text in texts(tree) if IN_STATEMENTS.search(text) or AT_THE_START.search(text)]

@@ -1,0 +1,1 @@
+"""The change feed and the mirror over HTTP, on the internal listener below /v1."""

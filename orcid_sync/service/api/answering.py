@@ -1,0 +1,35 @@
+"""From the table of routes to an application that answers them, and nothing that the table does not say."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import hdrs, web
+
+from orcid_sync.service.api.bodies import demand_body
+from orcid_sync.service.api.parameters import read_all
+from orcid_sync.service.api.table import Asked, Route
+from orcid_sync.service.authority import demand
+from orcid_sync.service.problems import Problem
+from orcid_sync.store.database import DatabaseUnavailable
+from orcid_sync.store.viewing import ReadersMissing
+
+
+def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
+    """Have the application answer them."""
+    for route in routes:
+        app.router.add_route(route.method, route.path, _handler(route))
+
+
+def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller = demand(request, route.scope)
+        given = read_all(request, route.parameters)
+        demand_body(request, route)
+        try:
+            return await route.handler(Asked(request, caller, given))
+        except ReadersMissing as error:
+            raise Problem(503, str(error), kind="readers") from None
+        except DatabaseUnavailable:
+            retry = {str(hdrs.RETRY_AFTER): "5"}
+            raise Problem(503, "The database does not answer; try again.", headers=retry) from None
+
+    return handle

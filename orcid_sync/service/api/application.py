@@ -1,0 +1,55 @@
+"""Everything below /v1, put together."""
+
+from typing import Any
+
+from aiohttp import web
+
+from orcid_sync.model.authority import Scope
+from orcid_sync.service.api.answering import add_routes
+from orcid_sync.service.api.connections import Following
+from orcid_sync.service.api.consumers import Keeping
+from orcid_sync.service.api.feed import Feed
+from orcid_sync.service.api.openapi import PATH, make_document
+from orcid_sync.service.api.records import Reading
+from orcid_sync.service.api.routes import connection_routes, feed_routes, record_routes
+from orcid_sync.service.api.sending import document
+from orcid_sync.service.api.stream import Stream
+from orcid_sync.service.api.table import JSON, Answer, Asked, Route
+from orcid_sync.service.api.tail import Tail
+from orcid_sync.service.authority import Authority
+from orcid_sync.store.database import Database
+
+
+def add_api(app: web.Application, database: Database, authority: Authority) -> Tail:
+    """Have the application answer what is below /v1; returns what wakes those who wait for changes."""
+    tail = Tail(database.reader)
+    feed = Feed(database.reader, tail)
+    stream = Stream(feed, authority)
+    routes = [
+        *feed_routes(feed, stream, Keeping(database.reader)),
+        *connection_routes(Following(database)),
+        *record_routes(Reading(database.reader)),
+    ]
+    described = make_document([*routes, _document_route(None)])
+    add_routes(app, [*routes, _document_route(described)])
+
+    async def end(_app: web.Application) -> None:
+        await tail.aclose()
+
+    app.on_shutdown.append(end)
+    return tail
+
+
+def _document_route(described: object) -> Route:
+    async def show(_asked: Asked) -> web.StreamResponse:
+        return document(described)
+
+    return Route(
+        method="GET",
+        path=PATH,
+        name="getOpenapi",
+        summary="This document",
+        scope=Scope.READ_PUBLIC,
+        answers={200: Answer("OpenAPI 3.1.", {JSON: dict[str, Any]})},
+        handler=show,
+    )

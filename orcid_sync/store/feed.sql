@@ -1,0 +1,25 @@
+-- The change feed for those who follow it over HTTP, page by page.
+
+-- name: head^
+select epoch::text as epoch, last as seq from orcid_sync.feed_head;
+
+-- name: page
+-- As the reader sees it, who is another role by now.
+select seq, orcid, section, key, op, reason, fields, minor, visibility, cause, at, source_modified_at, old, new
+  from orcid.change_feed
+ where seq > :after and seq <= :until
+   and (:sections::text[] is null or section = any(:sections::text[]))
+   and (:ops::text[] is null or op = any(:ops::text[]))
+   and (:minor or not minor)
+ order by seq
+ limit :limit::bigint;
+
+-- name: page_of_record
+select seq, orcid, section, key, op, reason, fields, minor, visibility, cause, at, source_modified_at, old, new
+  from orcid.change_feed
+ where orcid = :orcid and seq > :after and seq <= :until
+   and (:sections::text[] is null or section = any(:sections::text[]))
+   and (:ops::text[] is null or op = any(:ops::text[]))
+   and (:minor or not minor)
+ order by seq
+ limit :limit::bigint;
