@@ -13,8 +13,10 @@ from orcid_sync.cli.bootstrap import bootstrap
 from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
+from orcid_sync.cli.dictionary import dictionary
 from orcid_sync.cli.drift import drift
 from orcid_sync.cli.explaining import explain
+from orcid_sync.cli.export import export
 from orcid_sync.cli.feed import changes
 from orcid_sync.cli.holds import holds
 from orcid_sync.cli.invite import invitations, invite
@@ -56,6 +58,8 @@ for function in (
         show,
         explain,
         changes,
+        export,
+        dictionary,
         consents,
         simulate,
         demo,

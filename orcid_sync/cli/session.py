@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # these take a third of a second to import; `version` does wi
 
     from orcid_sync.config import Settings
     from orcid_sync.config_sources import Loaded
+    from orcid_sync.store.database import Purpose
 
 T = TypeVar("T")
 
@@ -76,15 +77,17 @@ class Session:
             return asyncio.run(connected(dsn))
 
     @asynccontextmanager
-    async def connect(self, dsn: str) -> "AsyncIterator[Connection]":
-        """One connection to a database whose schema is the right one. Raises Failure if it is not.
+    async def connect(self, dsn: str, purpose: "Purpose | None" = None) -> "AsyncIterator[Connection]":
+        """One connection, for a command unless another purpose is named, to a database whose schema is the right one.
+
+        Raises Failure if it is not.
 
         The embedded one is there to be tried out: it is migrated without asking.
         """
         from orcid_sync.store import migrate  # noqa: PLC0415 - heavy
-        from orcid_sync.store.database import connect  # noqa: PLC0415 - heavy
+        from orcid_sync.store.database import COMMAND, connect  # noqa: PLC0415 - heavy
 
-        async with connect(dsn) as connection:
+        async with connect(dsn, purpose or COMMAND) as connection:
             status = await migrate.status(connection)
             if status.state is migrate.SchemaState.BEHIND and self.embedded:
                 status = await migrate.migrate(dsn)
