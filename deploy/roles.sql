@@ -24,7 +24,7 @@ begin
   if to_regprocedure('orcid_sync.grant_readers()') is not null then
     perform orcid_sync.grant_readers();
   end if;
-  -- The service reads as these roles for whoever asks over HTTP: as the owner, or as the role that grant_service() names.
+  -- The service reads as these roles for whoever asks over HTTP, and for what it pushes: as the owner, or as the role that grant_service() names.
   if to_regprocedure('orcid_sync.lend_readers(name)') is not null then
     perform orcid_sync.lend_readers(nspowner::regrole::name) from pg_namespace where nspname = 'orcid';
   end if;

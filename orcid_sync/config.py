@@ -23,6 +23,7 @@ from orcid_sync.config_values import (
     LongSecret,
     Lower,
     Minutes,
+    Networks,
     Port,
     PositiveSeconds,
     PostgresAddress,
@@ -243,6 +244,19 @@ class Settings(BaseSettings):
     request_timeout_seconds: PositiveSeconds = Field(120, description="Bound of one request to ORCID, seconds.")
     connect_timeout_seconds: PositiveSeconds = Field(10, description="Bound of connecting to ORCID, seconds.")
     max_body_mb: int = Field(256, ge=1, le=4_096, description="Largest answer of ORCID that is accepted, megabytes.")
+    push_workers: int = Field(64, ge=4, le=1_024, description="Pushes that one process sends at the same time.")
+    push_timeout_seconds: PositiveSeconds = Field(20, description="Bound of one push, answer included, seconds.")
+    push_plain_http: bool = Field(
+        False,
+        description="Allow subscriptions with addresses that begin with http://: anybody on the way can read what is "
+        "pushed.",
+    )
+    push_networks: Networks | None = Field(
+        None,
+        description="Networks of your own that pushes may reach, apart from the internet. As an environment variable: "
+        "separated by spaces.",
+        examples=[["10.20.0.0/16"]],
+    )
     drain_seconds: Seconds = Field(
         5, description="When stopping: time in which readiness is down but notifications are still answered, seconds."
     )

@@ -115,6 +115,18 @@ def _orcid(text: str) -> Orcid:
     return parse_orcid(text)
 
 
+def _networks(value: Any) -> Any:
+    """Networks as a list; environment variables hold them with spaces or commas in between."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("must be networks such as 10.20.0.0/16 or fd12:3456::/32") from None
+
+
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
@@ -136,6 +148,8 @@ Contact = Annotated[str, AfterValidator(_contact)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Id = Annotated[str, AfterValidator(_orcid)]
 """An iD in any of its forms; kept in path form."""
+Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_networks)]
+"""Of IP addresses, in CIDR notation."""
 Lower = BeforeValidator(_lower)
 """Forgives capitals."""
 

@@ -10,7 +10,7 @@ import gc
 import random
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
@@ -22,10 +22,12 @@ from orcid_sync import __version__
 from orcid_sync.config import Settings
 from orcid_sync.model.intervals import Interval
 from orcid_sync.model.lifecycle import Cause, Policy, Turn
+from orcid_sync.outgoing import pushing
 from orcid_sync.public import desired_of, public_side, rules_of
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
+from orcid_sync.service.announcing import FeedNews
 from orcid_sync.service.api.application import add_api
 from orcid_sync.service.authority import Authority
 from orcid_sync.service.console import Console, make_console
@@ -36,6 +38,7 @@ from orcid_sync.service.hearing import make_hearing_job
 from orcid_sync.service.listeners import allow_connections, internal_listener
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.nets import make_net_jobs
+from orcid_sync.service.pusher import Pusher
 from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
@@ -81,9 +84,11 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         internal = await stack.enter_async_context(
             _on_port("internal", settings, _internal(settings, database, console))
         )
-        worker, public = None, None
+        worker, pusher, public = None, None, None
         if only != "web":
-            worker = await stack.enter_async_context(_working(settings, database, metrics, heartbeats))
+            pusher = await stack.enter_async_context(pushing(settings, database, metrics, heartbeats))
+            news = await stack.enter_async_context(aclosing(FeedNews(pusher.wake, database.worker)))
+            worker = await stack.enter_async_context(_working(settings, database, metrics, heartbeats, news))
         if only != "worker" and settings.has_public_side:
             wake = worker.wake if worker else _nobody
             side = _public(settings, database, metrics, draining, wake)
@@ -91,7 +96,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again
         log.info("serving", version=__version__, public_port=public, internal_port=internal, only=only)
         await stop.wait()
-        await _drain(settings, draining, worker)
+        await _drain(settings, draining, worker, pusher)
     log.info("stopped")
 
 
@@ -150,14 +155,15 @@ async def _bring_nobody_back(database: Database, settings: Settings) -> None:
         raise CannotServe(str(error)) from None
 
 
-async def _drain(settings: Settings, draining: Draining, worker: Worker | None) -> None:
+async def _drain(settings: Settings, draining: Draining, *loops: Worker | Pusher | None) -> None:
     """Leave no notification unanswered and no lease hanging."""
     log.info("stopping", answering_seconds=settings.drain_seconds)
     draining.begin()
     async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.sleep(settings.drain_seconds))
-        if worker is not None:
-            group.create_task(worker.stop(settings.stop_seconds))
+        for loop in loops:
+            if loop is not None:
+                group.create_task(loop.stop(settings.stop_seconds))
 
 
 @asynccontextmanager
@@ -192,12 +198,12 @@ def _public(
 
 
 def _nobody() -> None:
-    """Wakes nobody: the workers are other processes, and hear NOTIFY."""
+    """Wakes nobody: whoever works is another process, and hears NOTIFY."""
 
 
 @asynccontextmanager
 async def _working(
-    settings: Settings, database: Database, metrics: Metrics, heartbeats: Heartbeats
+    settings: Settings, database: Database, metrics: Metrics, heartbeats: Heartbeats, news: FeedNews
 ) -> AsyncIterator[Worker]:
     """The worker and the scheduler, running; the worker must have been stopped when the context ends."""
     vault = Vault(settings.key_ring)
@@ -205,7 +211,7 @@ async def _working(
     tokens = SealedTokens(database.worker, vault, settings.client_id or "")
     async with _registry(settings, pace, tokens, metrics) as registry:
         drift = DriftWatch()
-        reconciler = _reconciler(settings, database, registry, vault, metrics, drift)
+        reconciler = _reconciler(settings, database, registry, vault, metrics, drift, news)
         worker = Worker(
             database,
             reconciler.reconcile,
@@ -282,6 +288,7 @@ def _reconciler(
     vault: Vault,
     metrics: Metrics,
     drift: DriftWatch | None = None,
+    news: Callable[[], None] = _nobody,
 ) -> Reconciler:
     return Reconciler(
         database=database,
@@ -300,13 +307,17 @@ def _reconciler(
         subscription=Subscription(database.worker, registry, desired_of(settings)),
         swept=bool(settings.search_interval_hours or settings.modified_file),
         chance=random.random,
-        on_commit=partial(_count, metrics, drift or DriftWatch()),
+        on_commit=partial(_count, metrics, drift or DriftWatch(), news),
     )
 
 
-def _count(metrics: Metrics, drift: DriftWatch, lease: Lease, turn: Turn, finding: Finding) -> None:
-    """Metrics of one committed reconciliation, and what it met that is unknown."""
+def _count(
+    metrics: Metrics, drift: DriftWatch, news: Callable[[], None], lease: Lease, turn: Turn, finding: Finding
+) -> None:
+    """Metrics of one committed reconciliation, what it met that is unknown, and news for who follows the feed."""
     drift.note(finding.unknown)
+    if finding.changeset.changes:
+        news()
     metrics.reconciliations.labels(finding.outcome).inc()
     now = datetime.now(UTC)
     for change in finding.changeset.changes:

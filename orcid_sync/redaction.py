@@ -28,6 +28,8 @@ _SECRET_TEXTS = [
     (r"(?<![\w.-])[0-9]{1,5}\.[A-Za-z0-9_-]{43}(?![\w-])", MASK),
     # Invitation links, and the cookies of sessions: what they say, and its HMAC.
     (r"(?<![\w.-])[0-9]{1,18}\.(?:[0-9X-]{19}\.)?[0-9]{1,11}\.[A-Za-z0-9_-]{43}(?![\w-])", MASK),
+    # Secrets that sign pushes (Standard Webhooks).
+    (r"whsec_[A-Za-z0-9+/_=-]+", MASK),
     # 32 bytes in base64: an encryption key.
     (r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?!=)", MASK),
     # Access tokens and client secrets of ORCID are UUIDs.

@@ -29,6 +29,7 @@ from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
 from orcid_sync.cli.serving import serve, simulate
 from orcid_sync.cli.status import status
+from orcid_sync.cli.subscriptions import subscriptions
 from orcid_sync.cli.token import token
 from orcid_sync.cli.webhooks import webhooks
 
@@ -72,6 +73,7 @@ app.add_typer(erasures, name="erasures")
 app.add_typer(holds, name="holds")
 app.add_typer(webhooks, name="webhooks")
 app.add_typer(drift, name="drift")
+app.add_typer(subscriptions, name="subscriptions")
 app.add_typer(keys, name="keys")
 app.add_typer(token, name="token")
 app.add_typer(config, name="config")

@@ -67,6 +67,7 @@ def _facts(seen: "Overview") -> list[tuple[str, str]]:
         ("workers", f"{seen.workers} database connections"),
         ("feed ends at", end),
         ("feed's epoch", seen.feed.epoch),
+        ("subscriptions", _counted({group.state: group.number for group in seen.pushes.groups})),
     ]
 
 

@@ -22,8 +22,8 @@ from orcid_sync.registry.requests import Endpoint, Request
 _SMALL_BYTES: Final = 64 * 1024
 _SMALL_ANSWERS: Final = frozenset({Endpoint.TOKEN, Endpoint.CODE, Endpoint.REVOKE, Endpoint.WEBHOOK})
 
-# The first that fits; a time-out is an OSError too.
-_FAILURES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+# What aiohttp raises, in a fixed phrase: the first that fits; a time-out is an OSError too.
+FAILURES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TimeoutError, "no complete answer in time"),
     (aiohttp.ClientConnectorDNSError, "the host name cannot be resolved"),
     (aiohttp.ClientSSLError, "no secure connection (TLS)"),
@@ -101,8 +101,8 @@ async def exchange(
     # Raised outside the handler, so that no context leads to aiohttp's exception.
     try:
         return await _send(session, request, authorization, limits, large, permits)
-    except tuple(kind for kind, _ in _FAILURES) as error:
-        failure = Unavailable(next(phrase for kind, phrase in _FAILURES if isinstance(error, kind)))
+    except tuple(kind for kind, _ in FAILURES) as error:
+        failure = Unavailable(next(phrase for kind, phrase in FAILURES if isinstance(error, kind)))
     raise failure
 
 

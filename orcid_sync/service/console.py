@@ -18,6 +18,7 @@ from orcid_sync.service.hearing import listen
 from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.problems import Problem, problem_of
+from orcid_sync.store import pushes
 from orcid_sync.store.database import Database, transaction
 from orcid_sync.store.pace import Pace, load_all
 from orcid_sync.store.queue import LaneDepth, depth
@@ -70,10 +71,11 @@ class Console:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything for Prometheus. Without a database, everything but queue and pace."""
         try:
-            lanes, paces, hearing = await self._depth.answer()
+            lanes, paces, hearing, pushed = await self._depth.answer()
             self._metrics.show_queue(lanes)
             self._metrics.show_pace(paces)
             self._metrics.show_hearing(hearing)
+            self._metrics.show_pushes(pushed)
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
             self._metrics.forget_queue()
             log.warning("queue not measured", error=type(error).__name__)
@@ -86,9 +88,14 @@ class Console:
             log.warning("database not ready", error=type(error).__name__)
             return "the database does not answer"
 
-    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], Hearing]:
+    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], Hearing, pushes.Pushes]:
         async with transaction(self._database.reader) as connection:
-            return await depth(connection), await load_all(connection), await listen(connection, self._rules)
+            return (
+                await depth(connection),
+                await load_all(connection),
+                await listen(connection, self._rules),
+                await pushes.summary(connection),
+            )
 
 
 def make_console(console: Console, authority: Authority) -> web.Application:

@@ -8,7 +8,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from orcid_sync import __version__
 from orcid_sync.model.hearing import AlarmKind, Hearing
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.pushes import Result
 from orcid_sync.store.pace import Pace
+from orcid_sync.store.pushes import Pushes
 from orcid_sync.store.queue import LaneDepth
 
 ACK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -31,6 +33,7 @@ class Metrics:
         self._define_pace(registry)
         self._define_hearing(registry)
         self._define_reconciliation(registry)
+        self._define_pushes(registry)
         self.loop_lag = Gauge(
             "orcid_sync_event_loop_lag_seconds",
             "How late the event loop was at worst during the last minute.",
@@ -160,6 +163,50 @@ class Metrics:
             registry=registry,
         )
 
+    def _define_pushes(self, registry: CollectorRegistry) -> None:
+        explained = {
+            "number": (
+                "subscriptions",
+                "Subscriptions by state: active, failing, stopped (by itself), paused (by hand).",
+            ),
+            "behind": ("behind", "Positions of the feed that the last of these subscriptions has not come to yet."),
+            "behind_seconds": ("behind_seconds", "Age of the oldest change that one of them was not told of."),
+        }
+        self.pushes = {
+            member: Gauge(f"orcid_sync_push_{name}", text, ["state"], registry=registry)
+            for member, (name, text) in explained.items()
+        }
+        self.push_dead = Gauge(
+            "orcid_sync_push_dead", "Messages that were given up and wait for a replay.", registry=registry
+        )
+        self.push_tries = Counter(
+            "orcid_sync_push_tries",
+            "Messages sent by this process by outcome: delivered, refused (3xx, 4xx), gone (410), failed (429, 5xx), "
+            "unreachable, forbidden (the address must not be reached).",
+            ["outcome"],
+            registry=registry,
+        )
+        self.push_seconds = Histogram(
+            "orcid_sync_push_seconds",
+            "How long receivers took to take a message.",
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+
+    def count_push(self, result: Result) -> None:
+        """Count a message that was sent."""
+        self.push_tries.labels(result.outcome.value).inc()
+        self.push_seconds.observe(result.seconds)
+
+    def show_pushes(self, pushes: Pushes) -> None:
+        """Show how pushing goes, over all processes."""
+        for gauge in self.pushes.values():
+            gauge.clear()
+        for group in pushes.groups:
+            for member, gauge in self.pushes.items():
+                gauge.labels(group.state).set(getattr(group, member))
+        self.push_dead.set(pushes.dead)
+
     def show_queue(self, lanes: Iterable[LaneDepth]) -> None:
         """Show what waits in the queue."""
         for depth in lanes:
@@ -193,7 +240,7 @@ class Metrics:
 
     def forget_queue(self) -> None:
         """Show nothing about the queue and all that is in the database, rather than what was before that went away."""
-        for gauge in (*self.queue.values(), *self.pace.values(), *self.hearing.values()):
+        for gauge in (*self.queue.values(), *self.pace.values(), *self.hearing.values(), *self.pushes.values()):
             gauge.clear()
 
     def render(self) -> bytes:

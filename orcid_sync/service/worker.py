@@ -14,15 +14,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 
-import asyncpg
 import structlog
 
 from orcid_sync.model.sharing import Admission, Turns, choose, kept
 from orcid_sync.registry.errors import Paused
 from orcid_sync.registry.lanes import in_lane
 from orcid_sync.service.health import Heartbeats
+from orcid_sync.service.listening import Ear
 from orcid_sync.store import queue
-from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, guarded, statements
+from orcid_sync.store.database import Database, DatabaseUnavailable, statements
 from orcid_sync.store.queue import WAKE_CHANNEL, Lease, LeaseLost
 
 RETRY_SECONDS = 1.0
@@ -32,9 +32,6 @@ SHORTEST_NAP = 0.01
 
 KEPT_SECONDS = 0.25
 """How often the places kept for what is urgent are looked at while all others are taken; NOTIFY wakes us sooner."""
-
-LISTEN_AGAIN_SECONDS = 30.0
-"""How soon a connection that hears NOTIFY is tried again; without one, the poll serves."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +63,7 @@ class Worker:
         self._stopping = False
         self._running: dict[asyncio.Task[None], Lease] = {}
         self._abandoned: list[Lease] = []
-        self._listener: asyncpg.Connection | None = None
-        self._listen_not_before = 0.0
+        self._ear = Ear(database, WAKE_CHANNEL, self.wake)
         self._database_away = False
 
     def wake(self, *_: object) -> None:
@@ -103,13 +99,12 @@ class Worker:
         self._abandoned += unfinished.values()
         with suppress(DatabaseUnavailable):
             await self._give_back()
-        if self._listener is not None:
-            self._listener.terminate()
+        self._ear.close()
 
     async def _turn(self) -> float:
         """Start what is due and fits; returns the seconds until there may be more to do."""
         try:
-            await self._listen()
+            await self._ear.open()
             await self._give_back()
             nap = await self._fill()
         except DatabaseUnavailable as error:
@@ -191,14 +186,3 @@ class Worker:
             except DatabaseUnavailable:
                 self._abandoned.append(lease)
                 raise
-
-    async def _listen(self) -> None:
-        """Have a connection that hears NOTIFY, if one is to be had; behind PgBouncer there may be none."""
-        now = asyncio.get_running_loop().time()
-        if (self._listener is not None and not self._listener.is_closed()) or now < self._listen_not_before:
-            return
-        self._listen_not_before = now + LISTEN_AGAIN_SECONDS
-        with suppress(DatabaseUnavailable, DatabaseRefused):
-            self._listener = await self._database.connect_listener()
-            async with guarded(self._listener):
-                await self._listener.add_listener(WAKE_CHANNEL, self.wake)

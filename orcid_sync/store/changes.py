@@ -16,6 +16,9 @@ from orcid_sync.store.queries import load_queries
 
 _queries = load_queries("changes")
 
+CHANNEL = "orcid_changes"
+"""NOTIFY, with the last position of the feed, shortly after changes were committed. Only a shortcut: poll, too."""
+
 CHUNK = 100
 """Changes written by one COPY."""
 _COLUMNS = (
@@ -45,6 +48,11 @@ async def append(connection: AnyConnection, orcid: str, changes: Sequence[Change
         return
     await forgetting.restrict(connection, orcid, restrictions(changes))
     await append_all(connection, [(orcid, change) for change in changes], cause=cause, chunk=CHUNK)
+
+
+async def announce(connection: AnyConnection) -> None:
+    """Tell whoever LISTENs how far the feed goes now; after the commit, for it takes a lock of the whole server."""
+    await _queries.announce(connection, channel=CHANNEL)
 
 
 async def append_all(

@@ -39,6 +39,7 @@ __all__ = [
     "connect",
     "guarded",
     "open_database",
+    "open_pool",
     "statements",
     "transaction",
 ]
@@ -76,6 +77,7 @@ class Purpose(msgspec.Struct, frozen=True):
 INTAKE = Purpose("intake", 2)
 WORKER = Purpose("worker", 20)
 READER = Purpose("reader", 60)
+PUSHER = Purpose("pusher", 20)
 LISTENER = Purpose("listener", 2)
 COMMAND = Purpose("command", 60)
 MAINTENANCE = Purpose("maintenance", 3_600)
@@ -112,9 +114,9 @@ async def open_database(dsn: str, *, workers: int) -> AsyncIterator[Database]:
     Raises DatabaseUnavailable if no connection can be made now.
     """
     async with (
-        _pool(dsn, INTAKE, size=4) as intake,
-        _pool(dsn, WORKER, size=workers + 2) as worker,
-        _pool(dsn, READER, size=4) as reader,
+        open_pool(dsn, INTAKE, size=4) as intake,
+        open_pool(dsn, WORKER, size=workers + 2) as worker,
+        open_pool(dsn, READER, size=4) as reader,
     ):
         async with transaction(reader):
             pass  # a wrong address shows now
@@ -186,7 +188,8 @@ async def _connect(dsn: str, purpose: Purpose) -> asyncpg.Connection:
 
 
 @asynccontextmanager
-async def _pool(dsn: str, purpose: Purpose, *, size: int) -> AsyncIterator[asyncpg.Pool]:
+async def open_pool(dsn: str, purpose: Purpose, *, size: int) -> AsyncIterator[asyncpg.Pool]:
+    """A pool of up to `size` connections, closed at the end."""
     pool = asyncpg.create_pool(
         dsn,
         min_size=0,  # a floor would be restored in the background, with a traceback a second while the server is away

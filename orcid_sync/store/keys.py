@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from orcid_sync.store import client_tokens
+from orcid_sync.store import client_tokens, subscriptions
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.queries import load_queries
 from orcid_sync.store.vault import Vault, VaultError
@@ -31,8 +31,11 @@ _BOUND_TO = {
     "tokens.refresh_token": "refresh_token",
     "retired_tokens.access_token": "access_token",
     "client_tokens.access_token": client_tokens.COLUMN,
+    "subscription_secrets.secret": subscriptions.SEALED_COLUMN,
+    # Under the name that the queries for rotation give it.
+    "subscription_secrets.access_token": subscriptions.SEALED_COLUMN,
 }
-_TABLES = ("tokens", "retired_tokens", "client_tokens")
+_TABLES = ("tokens", "retired_tokens", "client_tokens", "subscription_secrets")
 
 Place = tuple[str, str]
 """Owner and part of a row, in whose order rows are dealt with."""

@@ -1,4 +1,4 @@
--- Which keys sealed what, and sealing it anew with the present one. Three tables hold ciphertexts; each query gives them
+-- Which keys sealed what, and sealing it anew with the present one. Four tables hold ciphertexts; each query gives them
 -- in one form: owner (what the ciphertext is bound to), part (tells several of one owner apart), and up to two texts.
 -- The id of the key is the second part of the text (vault.py); of what is no ciphertext nothing is quoted.
 
@@ -13,6 +13,8 @@ select sealed.place, coalesce(substring(sealed.text from '^v1[.]([A-Za-z0-9_-]{1
     select 'retired_tokens.access_token', access_token from orcid_sync.retired_tokens
     union all
     select 'client_tokens.access_token', access_token from orcid_sync.client_tokens
+    union all
+    select 'subscription_secrets.secret', secret from orcid_sync.subscription_secrets
   ) as sealed
  group by sealed.place, key_id
  order by sealed.place, key_id;
@@ -30,6 +32,8 @@ select numbered.place, numbered.owner, numbered.text
         select 'retired_tokens.access_token', orcid, access_token from orcid_sync.retired_tokens
         union all
         select 'client_tokens.access_token', client_id, access_token from orcid_sync.client_tokens
+        union all
+        select 'subscription_secrets.secret', subscription_id::text, secret from orcid_sync.subscription_secrets
       ) as sealed
      where split_part(sealed.text, '.', 2) = any(:key_ids::text[])
   ) as numbered
@@ -84,3 +88,19 @@ update orcid_sync.client_tokens as t
   from unnest(:owners::text[], :parts::text[], :access_tokens::text[], :refresh_tokens::text[])
        as n (owner, part, access_token, refresh_token)
  where t.client_id = n.owner and t.scope = n.part;
+
+-- name: lock_subscription_secrets
+select subscription_id::text as owner, number::text as part, secret as access_token, null as refresh_token
+  from orcid_sync.subscription_secrets
+ where (subscription_id, number) > (coalesce(nullif(:owner::text, ''), '0')::integer, :part::text::integer)
+   and split_part(secret, '.', 2) = any(:key_ids::text[])
+ order by subscription_id, number
+ limit :limit::bigint
+   for no key update skip locked;
+
+-- name: replace_subscription_secrets!
+update orcid_sync.subscription_secrets as t
+   set secret = n.access_token
+  from unnest(:owners::text[], :parts::text[], :access_tokens::text[], :refresh_tokens::text[])
+       as n (owner, part, access_token, refresh_token)
+ where t.subscription_id = n.owner::integer and t.number = n.part::integer;

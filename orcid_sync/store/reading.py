@@ -7,10 +7,11 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import connections, drift, pace, queue, webhooks
+from orcid_sync.store import connections, drift, pace, pushes, queue, webhooks
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.drift import Member
 from orcid_sync.store.pace import Pace
+from orcid_sync.store.pushes import Pushes
 from orcid_sync.store.queries import load_queries
 from orcid_sync.store.queue import LaneDepth
 from orcid_sync.store.runs import Run
@@ -60,6 +61,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Database connections of workers."""
     unknown: list[Member] = []
     """Members of ORCID's JSON that no column is made of and nobody has acknowledged."""
+    pushes: Pushes = Pushes()
+    """How telling the subscriptions goes."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +160,7 @@ async def overview(connection: AnyConnection) -> Overview:
             paces=await pace.load_all(connection),
             workers=await queries.workers(connection),
             unknown=await drift.list_members(connection),
+            pushes=await pushes.summary(connection),
         )
 
 

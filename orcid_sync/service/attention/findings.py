@@ -42,6 +42,7 @@ def findings(seen: "Overview") -> list[Finding]:
             *_people(seen),
             *_jobs(seen),
             *_drift(seen),
+            *_pushes(seen),
         ]
     )
 
@@ -143,3 +144,13 @@ def _drift(seen: "Overview") -> Iterator[Finding]:
             f"ORCID says something that has no column yet: {named}{more}. It is kept in doc. "
             "Look, and acknowledge: orcid-sync drift list",
         )
+
+
+def _pushes(seen: "Overview") -> Iterator[Finding]:
+    for group in seen.pushes.groups:
+        if group.state in {"failing", "stopped"}:
+            behind = f"the last is {group.behind} changes behind"
+            example = f"orcid-sync subscriptions show {group.example}"
+            yield Finding("warn", f"{group.number} subscriptions are {group.state}, {behind}. For example: {example}")
+    if seen.pushes.dead:
+        yield Finding("warn", f"{seen.pushes.dead} pushes were given up. Which: orcid-sync subscriptions dead")
