@@ -18,6 +18,7 @@ from orcid_sync.cli.drift import drift
 from orcid_sync.cli.explaining import explain
 from orcid_sync.cli.export import export
 from orcid_sync.cli.feed import changes
+from orcid_sync.cli.history import diff
 from orcid_sync.cli.holds import holds
 from orcid_sync.cli.invite import invitations, invite
 from orcid_sync.cli.keys import keys
@@ -57,6 +58,7 @@ for function in (
         audit,
         rebuild,
         show,
+        diff,
         explain,
         changes,
         export,

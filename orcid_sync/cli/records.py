@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orcid_sync.cli.history import show_past
 from orcid_sync.cli.options import Json, command
 from orcid_sync.cli.output import ago, console, moment, print_json, table, text
 from orcid_sync.cli.people import single
@@ -31,12 +32,21 @@ def show(
     section: Annotated[
         str | None, typer.Option("--section", help="Only this section, as ORCID names it: work, employment, …")
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="MOMENT", help="As it was then: 2026-06-01, 2026-06-01T12:00Z, 3d (three days ago)."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Show what the mirror holds of an iD, and how it stands."""
+    """Show what the mirror holds of an iD, and how it stands; or what it held at a moment."""
     from orcid_sync.model.sections import SECTIONS  # noqa: PLC0415 - heavy
 
     wanted = single(orcid)
+    if as_of is not None:
+        show_past(session, wanted, as_of, section, json=json)
+        return
     if section is not None and section not in SECTIONS:
         raise typer.BadParameter(f"there is no section {section}; there are: {', '.join(SECTIONS)}")
 
