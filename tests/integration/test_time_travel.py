@@ -268,7 +268,8 @@ async def test_what_came_lately_is_found_without_reading_the_whole_history(conne
     await connection.execute(
         """
         insert into orcid.changes (seq, orcid, section, key, op, cause, at, visibility)
-        select n, '0009-9990-0000-0013', 'work', n::text, 'added', 'check', now() - make_interval(mins => 27 * (20000 - n)), 'public'
+        select n, '0009-9990-0000-0013', 'work', n::text, 'added', 'check',
+               now() - make_interval(mins => 27 * (20000 - n)), 'public'
           from generate_series(1, 20000) as n
         """
     )
