@@ -23,6 +23,7 @@ from orcid_sync.cli.holds import holds
 from orcid_sync.cli.invite import invitations, invite
 from orcid_sync.cli.keys import keys
 from orcid_sync.cli.leaving import disconnect
+from orcid_sync.cli.organisations import organisations
 from orcid_sync.cli.people import connect, sync
 from orcid_sync.cli.plan import plan
 from orcid_sync.cli.rebuild import rebuild
@@ -77,6 +78,7 @@ app.add_typer(webhooks, name="webhooks")
 app.add_typer(drift, name="drift")
 app.add_typer(subscriptions, name="subscriptions")
 app.add_typer(keys, name="keys")
+app.add_typer(organisations, name="organisations")
 app.add_typer(token, name="token")
 app.add_typer(config, name="config")
 
