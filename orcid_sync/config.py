@@ -14,6 +14,7 @@ from orcid_sync.config_demands import HOSTS, Hosts, broken_demands
 from orcid_sync.config_values import (
     Address,
     Contact,
+    Domains,
     Folder,
     Hours,
     Id,
@@ -24,9 +25,11 @@ from orcid_sync.config_values import (
     Lower,
     Minutes,
     Networks,
+    OrganizationIds,
     Port,
     PositiveSeconds,
     PostgresAddress,
+    RorId,
     Seconds,
     Secrets,
     WebPage,
@@ -135,6 +138,22 @@ class Settings(BaseSettings):
         None,
         description="Where researchers may ask: an e-mail address, or the address of a web page.",
         examples=["orcid@example.edu"],
+    )
+    institution_ror: RorId | None = Field(
+        None,
+        description="The institution's ROR id: by it orcid-sync search and orcid-sync discover find record holders.",
+        examples=["https://ror.org/05gq02987"],
+    )
+    institution_ids: OrganizationIds = Field(
+        (),
+        description="Other identifiers by which records name the institution: of its parts, or in older registers "
+        "(grid.40263.33, ringgold:6752, fundref:100007803).",
+        examples=[["grid.40263.33", "ringgold:6752"]],
+    )
+    institution_domains: Domains = Field(
+        (),
+        description="Domains of the institution's e-mail addresses; search knows only addresses that are public.",
+        examples=[["example.edu"]],
     )
     database_url: PostgresAddress | None = Field(
         None,

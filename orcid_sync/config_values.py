@@ -14,6 +14,7 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from orcid_sync.model.ids import Orcid, parse_orcid
+from orcid_sync.model.institution import parse_domain, parse_organization_id
 
 _KEY_ID = r"^[A-Za-z0-9_-]{1,32}$"
 
@@ -115,8 +116,8 @@ def _orcid(text: str) -> Orcid:
     return parse_orcid(text)
 
 
-def _networks(value: Any) -> Any:
-    """Networks as a list; environment variables hold them with spaces or commas in between."""
+def _several(value: Any) -> Any:
+    """Several values as a list; environment variables hold them with spaces or commas in between."""
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
@@ -125,6 +126,17 @@ def _network(text: str) -> str:
         return str(ipaddress.ip_network(text))
     except ValueError:
         raise ValueError("must be networks such as 10.20.0.0/16 or fd12:3456::/32") from None
+
+
+def _ror(text: str) -> str:
+    known = parse_organization_id(text)
+    if known.source != "ROR":
+        raise ValueError("must be a ROR id such as https://ror.org/05gq02987; others belong into institution_ids")
+    return known.value
+
+
+def _organization_id(text: str) -> str:
+    return str(parse_organization_id(text))
 
 
 def _lower(value: Any) -> Any:
@@ -148,8 +160,13 @@ Contact = Annotated[str, AfterValidator(_contact)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Id = Annotated[str, AfterValidator(_orcid)]
 """An iD in any of its forms; kept in path form."""
-Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_networks)]
+Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], BeforeValidator(_several)]
 """Of IP addresses, in CIDR notation."""
+RorId = Annotated[str, AfterValidator(_ror)]
+"""The id of an organisation in any of ROR's forms; kept as an address."""
+OrganizationIds = Annotated[tuple[Annotated[str, AfterValidator(_organization_id)], ...], BeforeValidator(_several)]
+Domains = Annotated[tuple[Annotated[str, AfterValidator(parse_domain)], ...], BeforeValidator(_several)]
+"""Of e-mail addresses."""
 Lower = BeforeValidator(_lower)
 """Forgives capitals."""
 

@@ -14,6 +14,7 @@ from orcid_sync.cli.certificates import consents, erasures
 from orcid_sync.cli.checking import check
 from orcid_sync.cli.demo.command import demo
 from orcid_sync.cli.dictionary import dictionary
+from orcid_sync.cli.discover import discover
 from orcid_sync.cli.drift import drift
 from orcid_sync.cli.explaining import explain
 from orcid_sync.cli.export import export
@@ -29,6 +30,7 @@ from orcid_sync.cli.plan import plan
 from orcid_sync.cli.rebuild import rebuild
 from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
+from orcid_sync.cli.search import search
 from orcid_sync.cli.serving import serve, simulate
 from orcid_sync.cli.status import status
 from orcid_sync.cli.subscriptions import subscriptions
@@ -57,6 +59,8 @@ for function in (
         status,
         plan,
         audit,
+        search,
+        discover,
         rebuild,
         show,
         diff,

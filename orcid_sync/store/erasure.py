@@ -14,7 +14,17 @@ from datetime import datetime
 from orcid_sync.model.erasure import farewell
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sections import SECTIONS
-from orcid_sync.store import certificates, changes, connections, forgetting, invitations, ledger, mirror, reads
+from orcid_sync.store import (
+    certificates,
+    changes,
+    connections,
+    discoveries,
+    forgetting,
+    invitations,
+    ledger,
+    mirror,
+    reads,
+)
 from orcid_sync.store.certificates import Certificate
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.ledger import Note
@@ -24,7 +34,7 @@ _queries = load_queries("erasure")
 
 
 class NotKnown(Exception):
-    """The iD was neither connected nor invited nor mirrored from a file, so nothing is known of it."""
+    """The iD was neither connected nor invited, mirrored from a file or discovered, so nothing is known of it."""
 
     def __init__(self, orcid: str) -> None:
         super().__init__(f"{orcid} was never connected: there is nothing to erase.")
@@ -38,12 +48,12 @@ async def erase(connection: AnyConnection, orcid: str, *, by: str, learnt: str) 
     """
     async with connection.transaction():
         # The invitation before the queue row, as the connect pages lock them.
-        invited = await invitations.forget_person(connection, orcid)
-        if invited or await _queries.is_mirrored(connection, orcid=orcid):
+        forgotten = await _forget_strangers(connection, orcid)
+        if any(forgotten.values()) or await _queries.is_mirrored(connection, orcid=orcid):
             await connections.make_known(connection, [Orcid(orcid)])
         if not await _lock(connection, orcid):
             raise NotKnown(orcid)
-        return await _erase(connection, orcid, by, learnt, invited)
+        return await _erase(connection, orcid, by, learnt, forgotten)
 
 
 async def erase_again(connection: AnyConnection, orcid: str, *, at: datetime, by: str) -> Certificate | None:
@@ -52,15 +62,27 @@ async def erase_again(connection: AnyConnection, orcid: str, *, at: datetime, by
     None if nothing of that time is there: erased since, or connected again since, which is a new consent.
     """
     async with connection.transaction():
-        if await _lock(connection, orcid) and await is_back(connection, orcid, at):
-            invited = await invitations.forget_person(connection, orcid)
-            return await _erase(connection, orcid, by, "erasure-log", invited)
+        found = await discoveries.is_known(connection, orcid, at)
+        if found:
+            await connections.make_known(connection, [Orcid(orcid)])
+        if await _lock(connection, orcid) and (found or await is_back(connection, orcid, at)):
+            forgotten = await _forget_strangers(connection, orcid)
+            return await _erase(connection, orcid, by, "erasure-log", forgotten)
     return None
+
+
+async def _forget_strangers(connection: AnyConnection, orcid: str) -> dict[str, int]:
+    """Forget what is known of people who were only to be asked; returns the numbers of rows by table."""
+    return {
+        "orcid_sync.invitations": await invitations.forget_person(connection, orcid),
+        "orcid_sync.discoveries": await discoveries.forget_person(connection, orcid),
+    }
 
 
 async def is_back(connection: AnyConnection, orcid: str, at: datetime) -> bool:
     """Whether data are here that were erased at that moment."""
-    return bool(await _queries.is_back(connection, orcid=orcid, at=at))
+    known = await _queries.is_back(connection, orcid=orcid, at=at)
+    return bool(known) or await discoveries.is_known(connection, orcid, at)
 
 
 async def all_orcids(connection: AnyConnection) -> list[str]:
@@ -74,11 +96,11 @@ async def _lock(connection: AnyConnection, orcid: str) -> bool:
     return bool(await _queries.lock(connection, orcid=orcid))
 
 
-async def _erase(connection: AnyConnection, orcid: str, by: str, learnt: str, invited: int) -> Certificate:
+async def _erase(connection: AnyConnection, orcid: str, by: str, learnt: str, forgotten: dict[str, int]) -> Certificate:
     await _queries.fence(connection, orcid=orcid)
     held = await mirror.load(connection, orcid)
     deleted = await _delete(connection, orcid)
-    deleted |= {"orcid_sync.invitations": invited} if invited else {}
+    deleted |= {table: number for table, number in forgotten.items() if number}
     await _queries.close_connection(connection, orcid=orcid)
     consents = await ledger.record_all(connection, [Note(event="erased", orcid=orcid, by=by, learnt=learnt)])
     certificate = await certificates.issue(

@@ -47,4 +47,4 @@ update orcid_sync.connections
  where orcid = :orcid;
 
 -- name: all_orcids
-select orcid from orcid_sync.connections;
+select orcid from orcid_sync.connections union select orcid from orcid_sync.discoveries;

@@ -19,7 +19,8 @@ def tables() -> Iterator[str]:
     for table in erasure.tables():
         yield f"orcid.{table}"
     yield from ("orcid.changes", "orcid.change_contents")
-    yield from (f"orcid_sync.{name}" for name in ("tokens", "retired_tokens", "invitations", "queue", "reads"))
+    internal = ("tokens", "retired_tokens", "invitations", "queue", "reads", "discoveries")
+    yield from (f"orcid_sync.{name}" for name in internal)
 
 
 async def clear(connection: AnyConnection) -> int:
