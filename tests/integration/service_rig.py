@@ -213,7 +213,10 @@ class Bench:
 
     async def mirror(self, orcid: Orcid = O) -> dict[str, list[Any]]:
         """Everything that the schema `orcid` holds of an iD, table by table, for comparing two moments."""
-        tables = await self.connection.fetch("select tablename from pg_tables where schemaname = 'orcid'")
+        tables = await self.connection.fetch(
+            "select c.relname as tablename from pg_class c join pg_attribute a on a.attrelid = c.oid"
+            " where c.relnamespace = 'orcid'::regnamespace and c.relkind = 'r' and a.attname = 'orcid'"
+        )
         return {
             name: await self.connection.fetch(f"select *, xmin::text from orcid.{name} where orcid = $1", orcid)
             for name in (row["tablename"] for row in tables)

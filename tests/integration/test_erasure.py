@@ -27,7 +27,11 @@ from orcid_sync.store.queue import LeaseLost
 HERE = Orcid(ORCID)
 OTHER = Orcid("0000-0002-1825-0097")
 READ = ["/read-limited"]
-TABLES = "select tablename from pg_tables where schemaname = 'orcid' order by 1"
+TABLES = (
+    "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'orcid'"
+    " where c.relnamespace = 'orcid'::regnamespace and c.relkind = 'r' order by 1"
+)
+"""Those with people in them; organisations are no people."""
 
 
 @pytest.fixture
