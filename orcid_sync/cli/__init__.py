@@ -27,6 +27,7 @@ from orcid_sync.cli.leaving import disconnect
 from orcid_sync.cli.organisations import organisations
 from orcid_sync.cli.people import connect, sync
 from orcid_sync.cli.plan import plan
+from orcid_sync.cli.questions import questions
 from orcid_sync.cli.rebuild import rebuild
 from orcid_sync.cli.records import show
 from orcid_sync.cli.schema import migrate
@@ -83,6 +84,7 @@ app.add_typer(drift, name="drift")
 app.add_typer(subscriptions, name="subscriptions")
 app.add_typer(keys, name="keys")
 app.add_typer(organisations, name="organisations")
+app.add_typer(questions, name="questions")
 app.add_typer(token, name="token")
 app.add_typer(config, name="config")
 
