@@ -20,6 +20,7 @@ import structlog
 
 from orcid_sync import __version__
 from orcid_sync.config import Settings
+from orcid_sync.internal import internal_side
 from orcid_sync.model.intervals import Interval
 from orcid_sync.model.lifecycle import Cause, Policy, Turn
 from orcid_sync.outgoing import pushing
@@ -28,14 +29,11 @@ from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
 from orcid_sync.service import erasure_log
 from orcid_sync.service.announcing import FeedNews
-from orcid_sync.service.api.application import add_api
-from orcid_sync.service.authority import Authority
-from orcid_sync.service.console import Console, make_console
 from orcid_sync.service.drift import DriftWatch
 from orcid_sync.service.finding import Finding
 from orcid_sync.service.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.hearing import make_hearing_job
-from orcid_sync.service.listeners import allow_connections, internal_listener
+from orcid_sync.service.listeners import allow_connections
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.nets import make_net_jobs
 from orcid_sync.service.pusher import Pusher
@@ -78,12 +76,8 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
         await _say_which_webhooks(database, settings)
         await _bring_nobody_back(database, settings)
         stack.enter_context(measured_loop_lag(metrics.loop_lag))
-        console = Console(
-            draining=draining, heartbeats=heartbeats, database=database, metrics=metrics, rules=rules_of(settings)
-        )
-        internal = await stack.enter_async_context(
-            _on_port("internal", settings, _internal(settings, database, console))
-        )
+        side = internal_side(settings, database, metrics=metrics, draining=draining, heartbeats=heartbeats)
+        internal = await stack.enter_async_context(_on_port("internal", settings, side))
         worker, pusher, public = None, None, None
         if only != "web":
             pusher = await stack.enter_async_context(pushing(settings, database, metrics, heartbeats))
@@ -179,14 +173,6 @@ async def _on_port(name: str, settings: Settings, listener: AbstractAsyncContext
         yield bound
     finally:
         await listener.__aexit__(None, None, None)
-
-
-def _internal(settings: Settings, database: Database, console: Console) -> AbstractAsyncContextManager[int]:
-    token = settings.internal_token.get_secret_value() if settings.internal_token else None
-    authority = Authority(database.reader, host=settings.internal_host, internal_token=token)
-    app = make_console(console, authority)
-    add_api(app, database, authority)
-    return internal_listener(app, host=settings.internal_host, port=settings.internal_port)
 
 
 def _public(

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import hdrs, web
 from markupsafe import Markup
 
+from orcid_sync.service.headers import page_headers
 from orcid_sync.service.texts import Texts, choose, load_texts
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -118,17 +119,7 @@ def security_headers(style: str, *, web_url: str, public_url: str) -> dict[str, 
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
     }
-    headers = {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-        "Vary": "Accept-Language, Cookie",
-    }
+    headers = {**page_headers(policy, referrer="no-referrer"), "Vary": "Accept-Language, Cookie"}
     if public_url.startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers

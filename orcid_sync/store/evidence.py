@@ -1,7 +1,9 @@
 """What tells whether webhooks still live: when calls could be answered, what came, what was found without them."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+
+from msgspec import Struct
 
 from orcid_sync.model.evidence import SKEW, Verdict
 from orcid_sync.model.hearing import AlarmKind, Webhooks
@@ -22,6 +24,24 @@ KEEP = timedelta(days=60)
 
 AT_ONCE = 1_000
 """Webhooks that are looked at or revived in one transaction."""
+
+
+class Day(Struct, frozen=True, kw_only=True):
+    """How the changes that were found on a day (UTC) were found."""
+
+    day: date
+    announced: int
+    within_grace: int
+    missed: int
+
+
+class Alarm(Struct, frozen=True, kw_only=True):
+    """A time in which notifications did not come as they should."""
+
+    kind: AlarmKind
+    began_at: datetime
+    ended_at: datetime | None
+    """None: it lasts."""
 
 
 async def beat(connection: AnyConnection, process: str, notifications: int) -> None:
@@ -94,6 +114,11 @@ async def verdicts(connection: AnyConnection, *, days: int) -> dict[Verdict, int
     return {verdict: row[verdict] for verdict in Verdict}
 
 
+async def days(connection: AnyConnection, *, limit: int) -> list[Day]:
+    """The verdicts day by day, the latest first."""
+    return [Day(**row) async for row in load_queries("evidence").days(connection, days=limit)]
+
+
 async def webhooks(connection: AnyConnection, *, alive_since: datetime | None) -> Webhooks:
     """How many webhooks are in doubt; those that were not seen alive since a moment may be lost."""
     return Webhooks(**await load_queries("evidence").webhooks(connection, alive_since=alive_since))
@@ -126,6 +151,12 @@ async def watching(connection: AnyConnection) -> bool:
 async def open_alarms(connection: AnyConnection) -> dict[AlarmKind, datetime]:
     """What is alarming, and since when."""
     return {AlarmKind(row["kind"]): row["began_at"] async for row in load_queries("evidence").open_alarms(connection)}
+
+
+async def alarms(connection: AnyConnection, *, limit: int) -> list[Alarm]:
+    """The latest alarms, those that last first."""
+    rows = load_queries("evidence").alarms(connection, limit=limit)
+    return [Alarm(**{**row, "kind": AlarmKind(row["kind"])}) async for row in rows]
 
 
 async def raise_alarm(connection: AnyConnection, kind: AlarmKind, began_at: datetime) -> None:

@@ -173,3 +173,14 @@ select exists (select from orcid_sync.callback_generations where present_since i
 
 -- name: now$
 select now();
+
+-- name: days
+-- How changes were found, day by day, the latest first.
+select day, announced, within_grace, missed from orcid_sync.evidence order by day desc limit :days::bigint;
+
+-- name: alarms
+-- The latest first; those that last before those that are over.
+select kind, began_at, ended_at
+  from orcid_sync.alarms
+ order by ended_at is null desc, began_at desc
+ limit :limit::bigint;

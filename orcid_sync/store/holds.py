@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -29,10 +30,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_holds(connection: AnyConnection) -> list[Hold]:
     """Every hold, the oldest first."""
-    return [
-        Hold(**{**row, "removals": msgspec.json.decode(row["removals"] or b"{}")})
-        async for row in _queries.list_holds(connection)
-    ]
+    return [_hold(row) async for row in _queries.list_holds(connection)]
+
+
+async def of_orcid(connection: AnyConnection, orcid: Orcid) -> Hold | None:
+    """What an iD holds; None: nothing."""
+    row = await _queries.of_orcid(connection, orcid=orcid)
+    return None if row is None else _hold(row)
 
 
 async def release(connection: AnyConnection, orcids: Collection[Orcid]) -> list[Orcid]:
@@ -49,3 +53,7 @@ async def discard(connection: AnyConnection, orcids: Collection[Orcid]) -> list[
         held = [row["orcid"] async for row in _queries.discard(connection, orcids=list(orcids))]
         await queue.request_sync(connection, held)
     return held
+
+
+def _hold(row: Any) -> Hold:
+    return Hold(**{**row, "removals": msgspec.json.decode(row["removals"] or b"{}")})

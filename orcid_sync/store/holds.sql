@@ -27,3 +27,8 @@ update orcid_sync.queue
             for no key update
        )
 returning orcid;
+
+-- name: of_orcid^
+select orcid, held_at, due_at, held_released as released, held_removals as removals
+  from orcid_sync.queue
+ where orcid = :orcid and held_digest is not null;

@@ -29,6 +29,23 @@ class Sweep(Struct, frozen=True, kw_only=True):
     lease_no: int
 
 
+class Net(Struct, frozen=True, kw_only=True):
+    """How far a net has looked."""
+
+    name: str
+    since: datetime
+    began_at: datetime | None
+    """When the sweep that is under way began; None between two."""
+    reached: str
+    leased: bool
+    """Whether a replica is at it."""
+
+
+async def load(connection: AnyConnection) -> list[Net]:
+    """Every net that has ever looked."""
+    return [Net(**row) async for row in load_queries("nets").load(connection)]
+
+
 async def lease(connection: AnyConnection, name: str) -> Sweep | None:
     """Begin a sweep, or go on with one that was interrupted; None if another replica is at it (invariant S17)."""
     row = await load_queries("nets").lease(connection, name=name, lease=LEASE)

@@ -46,3 +46,6 @@ select q.orcid
   join orcid_sync.connections as c using (orcid)
  where c.state = 'connected'
    and coalesce(to_timestamp(q.registry_modified_ms / 1000.0) < listed.modified_at, true);
+
+-- name: load
+select name, since, began_at, reached, lease_until > now() as leased from orcid_sync.nets order by name;

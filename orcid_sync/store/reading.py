@@ -7,7 +7,7 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import connections, drift, pace, pushes, queue, webhooks
+from orcid_sync.store import connections, drift, pace, pushes, queue, runs, webhooks
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.drift import Member
 from orcid_sync.store.pace import Pace
@@ -155,7 +155,7 @@ async def overview(connection: AnyConnection) -> Overview:
             queue=await queue.depth(connection),
             failures=[FailureCount(**row) async for row in queries.failures(connection)],
             freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
-            jobs=[_run(row) async for row in queries.last_runs(connection)],
+            jobs=await runs.last_of_each(connection),
             feed=FeedHead(**head),
             paces=await pace.load_all(connection),
             workers=await queries.workers(connection),
@@ -218,11 +218,6 @@ def _summed(pairs: Any) -> dict[str, int]:
     for name, number in pairs:
         sums[name] = sums.get(name, 0) + number
     return sums
-
-
-def _run(row: Any) -> Run:
-    outcome = None if row["outcome"] is None else msgspec.json.decode(row["outcome"], type=dict[str, int])
-    return Run(**{**row, "outcome": outcome})
 
 
 def _raw(document: bytes | None) -> msgspec.Raw | None:

@@ -78,24 +78,6 @@ select count(*)
   from orcid_sync.webhooks
  where state <> 'active' and requested_at < now() - interval '1 hour';
 
--- name: last_runs
--- Stepping from job to job: there are few jobs and many runs.
-with recursive jobs (job) as (
-  select min(job) from orcid_sync.runs
-  union all
-  select (select min(r.job) from orcid_sync.runs as r where r.job > jobs.job) from jobs where jobs.job is not null
-)
-select run.*
-  from jobs
- cross join lateral (
-   select r.id, r.job, r.started_at, r.finished_at, r.outcome, r.error
-     from orcid_sync.runs as r
-    where r.job = jobs.job
-    order by r.started_at desc
-    limit 1
- ) as run
- order by run.job;
-
 -- name: feed_head^
 select h.epoch::text as epoch, h.last, (select c.at from orcid.changes as c where c.seq = h.last) as at
   from orcid_sync.feed_head as h;

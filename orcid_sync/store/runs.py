@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -40,7 +41,19 @@ async def finish(
 async def last(connection: AnyConnection, job: str) -> Run | None:
     """The run that began last; None if the job never ran."""
     row = await load_queries("runs").last(connection, job=job)
-    if row is None:
-        return None
+    return None if row is None else _run(row)
+
+
+async def last_of_each(connection: AnyConnection) -> list[Run]:
+    """The last run of each job, in the order of their names."""
+    return [_run(row) async for row in load_queries("runs").last_of_each(connection)]
+
+
+async def of_job(connection: AnyConnection, job: str, *, before: int | None, limit: int) -> list[Run]:
+    """The latest runs of a job, or those before one of that number."""
+    return [_run(row) async for row in load_queries("runs").of_job(connection, job=job, before=before, limit=limit)]
+
+
+def _run(row: Any) -> Run:
     outcome = None if row["outcome"] is None else msgspec.json.decode(row["outcome"], type=dict[str, int])
     return Run(**{**row, "outcome": outcome})

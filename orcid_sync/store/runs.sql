@@ -14,3 +14,28 @@ select id, job, started_at, finished_at, outcome, error
  where job = :job
  order by started_at desc
  limit 1;
+
+-- name: last_of_each
+-- Stepping from job to job: there are few jobs and many runs.
+with recursive jobs (job) as (
+  select min(job) from orcid_sync.runs
+  union all
+  select (select min(r.job) from orcid_sync.runs as r where r.job > jobs.job) from jobs where jobs.job is not null
+)
+select run.*
+  from jobs
+ cross join lateral (
+   select r.id, r.job, r.started_at, r.finished_at, r.outcome, r.error
+     from orcid_sync.runs as r
+    where r.job = jobs.job
+    order by r.started_at desc
+    limit 1
+ ) as run
+ order by run.job;
+
+-- name: of_job
+select id, job, started_at, finished_at, outcome, error
+  from orcid_sync.runs
+ where job = :job and (:before::bigint is null or id < :before::bigint)
+ order by started_at desc
+ limit :limit::bigint;
