@@ -20,11 +20,12 @@ from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.pushes import Contents, Line, PushLease
 from orcid_sync.store.viewing import viewing
 
-PAGE = 500
+PAGE = 250
 """Lines of the feed that are looked at at once."""
 
-CHUNK = 25
-"""Changes whose contents are read at once: the largest are megabytes."""
+CHUNKS = (25, 75)
+"""Changes whose contents are read at once, first and then: the largest are megabytes, and a few of these fill a
+message, so that the second step is taken only where the first was small."""
 
 
 class Rewound(Exception):
@@ -109,4 +110,6 @@ def _finish(lease: PushLease, chosen: list[tuple[Line, msgspec.Raw]], ends: int)
 
 
 def _chunks(lines: list[Line]) -> Iterator[list[Line]]:
-    return (lines[begin : begin + CHUNK] for begin in range(0, len(lines), CHUNK))
+    first, further = CHUNKS
+    yield lines[:first]
+    yield from (lines[begin : begin + further] for begin in range(first, len(lines), further))

@@ -82,18 +82,17 @@ class Delivery:
         begun = [Step(lease, message.ends) for lease, message in messages if not lease.must_resync]
         passed = [Step(lease, found) for lease, found in composed if isinstance(found, int)]
         ours = {lease.id for lease, _ in messages if lease.must_resync}
-        if begun or passed:
-            async with transaction(self.pool) as connection:
-                ours |= await pushes.begin(connection, begun) if begun else set()
-                if passed:
-                    await pushes.pass_over(connection, passed)
+        async with statements(self.pool) as connection:
+            if begun:
+                ours |= await pushes.begin(connection, begun)
+            if passed:
+                await pushes.pass_over(connection, passed)
         return [(lease, message) for lease, message in messages if lease.id in ours]
 
     async def deliver(self, lease: PushLease, message: Message) -> None:
         """One try, and what follows from it. Raises PushLost, DatabaseUnavailable, DatabaseRefused."""
         try:
-            async with statements(self.pool) as connection:
-                secrets = await subscriptions.signing_secrets(connection, self.vault, lease.id)
+            secrets = subscriptions.open_secrets(self.vault, lease.id, lease.sealed_secrets)
         except VaultError as error:
             log.error("push cannot be signed", subscription=lease.name, reason=str(error))  # noqa: TRY400
             await self._give_back([lease], delay=NOT_NOW, error=NO_SECRET)
@@ -101,7 +100,8 @@ class Delivery:
         headers = signed_headers(message, secrets, self.clock())
         result = await self.courier.post(lease.url, message.body, headers)
         self.counted(result)
-        async with transaction(self.pool) as connection:
+        opened = statements if _is_plain(lease, result) else transaction
+        async with opened(self.pool) as connection:
             await settle(connection, lease, message, result, chance=self.chance())
         _tell(lease, message, result)
 
@@ -140,6 +140,12 @@ async def settle(
         await pushes.bury(connection, lease, message.ends, error=error)
     if lease.endpoint_fails or not result.outcome.is_alive:
         await pushes.note_endpoint(connection, lease.origin, alive=result.outcome.is_alive)
+
+
+def _is_plain(lease: PushLease, result: Result) -> bool:
+    """Whether one statement settles it: a transaction of its own costs two round trips."""
+    more = lease.endpoint_fails or lease.must_resync or lease.range_number is not None
+    return result.outcome is Outcome.DELIVERED and not more
 
 
 def _tell(lease: PushLease, message: Message, result: Result) -> None:

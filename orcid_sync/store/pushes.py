@@ -61,6 +61,8 @@ class PushLease(msgspec.Struct, frozen=True, kw_only=True):
     sending_to: int | None
     """Where it ends, if it was begun before."""
     endpoint_fails: bool
+    sealed_secrets: list[str]
+    """Those that sign, the present one first."""
 
     @property
     def must_resync(self) -> bool:

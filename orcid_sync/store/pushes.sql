@@ -49,7 +49,10 @@ select s.id, s.name, s.url, s.origin, s.view, s.sections, s.operations, s.organi
        p.epoch::text as epoch, p.reached as caught_up, head.epoch::text as feed_epoch, head.last as feed_last,
        r.number as range_number, coalesce(r.reached, p.reached) as reached, coalesce(r.to_seq, head.last) as ends,
        case when r.number is null then p.sending_to else r.sending_to end as sending_to,
-       exists (select from orcid_sync.push_endpoints as e where e.origin = s.origin) as endpoint_fails
+       exists (select from orcid_sync.push_endpoints as e where e.origin = s.origin) as endpoint_fails,
+       array(select k.secret from orcid_sync.subscription_secrets as k
+              where k.subscription_id = s.id and (k.ends_at is null or k.ends_at > now())
+              order by k.number desc) as sealed_secrets
   from leased as p
   join orcid_sync.subscriptions as s on s.id = p.subscription_id
  cross join head

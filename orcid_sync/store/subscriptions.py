@@ -145,7 +145,12 @@ async def rotate_secret(connection: AnyConnection, vault: Vault, name: str, *, o
 async def signing_secrets(connection: AnyConnection, vault: Vault, number: int) -> list[str]:
     """The secrets that sign the messages of a subscription, the present one first. Raises VaultError."""
     rows = load_queries("subscriptions").secrets(connection, id=number)
-    return [vault.open(row["secret"], orcid=str(number), column=SEALED_COLUMN) async for row in rows]
+    return open_secrets(vault, number, [row["secret"] async for row in rows])
+
+
+def open_secrets(vault: Vault, number: int, sealed: list[str]) -> list[str]:
+    """The secrets of a subscription in the clear. Raises VaultError."""
+    return [vault.open(text, orcid=str(number), column=SEALED_COLUMN) for text in sealed]
 
 
 async def load(connection: AnyConnection, name: str) -> Subscription | None:
