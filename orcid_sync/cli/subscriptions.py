@@ -12,6 +12,7 @@ from orcid_sync.cli.redelivering import dead, discard, ranges_table, replay, wit
 from orcid_sync.cli.session import Session
 from orcid_sync.cli.signing import fire, rotate
 from orcid_sync.cli.subscribing import Name, add, edit, unknown
+from orcid_sync.model.pushes import PAUSED
 from orcid_sync.model.wording import duration
 
 if TYPE_CHECKING:
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from orcid_sync.store.subscriptions import Range, Subscription
 
 STYLES = {"active": "ok", "failing": "warn", "stopped": "fail", "paused": "note"}
-
-PAUSED = {
-    "by hand": "paused by hand",
-    "dead": "stopped: a message could not be delivered for days",
-    "gone": "stopped: the receiver wants no more messages (410)",
-}
 
 subscriptions = typer.Typer(
     no_args_is_help=True,

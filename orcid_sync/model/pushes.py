@@ -43,6 +43,13 @@ CIRCUIT = 5
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
 
+PAUSED = {
+    "by hand": "paused by hand",
+    "dead": "stopped: a message could not be delivered for days",
+    "gone": "stopped: the receiver wants no more messages (410)",
+}
+"""Why nothing is sent to a subscription, in words."""
+
 
 class Outcome(StrEnum):
     """What became of a try."""

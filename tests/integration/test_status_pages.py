@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import asyncpg
 import pytest
-from status_rig import WEB_URL, Page, Pages, Reader, status_pages
+from status_rig import WEB_URL, Page, Pages, Reader, status_pages, token_of
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.service.status import fresh
-from orcid_sync.store import connections, pulse
+from orcid_sync.store import connections, pulse, subscriptions
 from orcid_sync.store.connections import Entry
 from orcid_sync.store.database import Database
+from orcid_sync.store.subscriptions import Wish
+from orcid_sync.store.vault import Vault
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -58,6 +60,7 @@ async def test_an_empty_installation_is_told_what_to_do(reader: Reader) -> None:
         "/connections": "orcid-sync invite --file people.csv",
         "/webhooks": "orcid-sync serve",
         "/runs": "orcid-sync audit",
+        "/subscriptions": "orcid-sync subscriptions add",
     }.items():
         page = await reader.get(path)
         assert page.status == 200
@@ -66,7 +69,16 @@ async def test_an_empty_installation_is_told_what_to_do(reader: Reader) -> None:
 
 async def test_every_page_keeps_to_itself(reader: Reader, people: list[Orcid], connection: asyncpg.Connection) -> None:
     await connection.execute("insert into orcid_sync.runs (job) values ('checks')")
-    for path in ("/", "/connections", "/webhooks", "/runs", "/runs/checks", f"/records/{people[0]}", "/nothing"):
+    for path in (
+        "/",
+        "/connections",
+        "/webhooks",
+        "/subscriptions",
+        "/runs",
+        "/runs/checks",
+        f"/records/{people[0]}",
+        "/nothing",
+    ):
         page = await reader.get(path)
         policy = page.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -242,6 +254,31 @@ async def test_runs_are_told_job_by_job(reader: Reader, connection: asyncpg.Conn
     assert "Unavailable" in overview.text
     assert [len(re.findall(r'<th scope="row">\d+</th>', page.text)) for page in (first, last)] == [50, 10]
     assert last.link("next") is None
+
+
+async def test_subscriptions_are_listed_the_troubled_first(
+    reader: Reader, connection: asyncpg.Connection, pages: Pages
+) -> None:
+    vault = Vault({"1": bytes(32)})
+    for name in ("calm", "down", "stopped"):
+        wish = Wish(url=f"https://{name}.example.org/hook", origin=f"https://{name}.example.org", view="public")
+        await subscriptions.add(connection, vault, name, wish, after=0)
+    await connection.execute("update orcid_sync.feed_head set last = 12345")
+    await connection.execute(
+        """update orcid_sync.push_progress
+              set paused = case when subscription_id = 3 then 'gone' end,
+                  attempts = case when subscription_id = 2 then 4 else 0 end, last_error = 'unreachable'"""
+    )
+
+    page = await reader.get("/subscriptions")
+
+    assert re.findall(r'<th scope="row">(\w+)</th><td><span class="chip', page.text) == ["stopped", "down", "calm"]
+    assert "the receiver wants no more messages (410)" in page.text
+    assert "4 tries failed: unreachable" in page.text
+    assert "12,345" in page.text
+    async with pages.reader(await token_of(connection, "read-limited")) as other:
+        assert (await other.get("/subscriptions")).status == 403
+        assert 'href="/subscriptions"' not in (await other.get("/")).text
 
 
 async def test_a_board_is_sent_again_when_it_changes(

@@ -97,6 +97,8 @@ class Act:
 
         await self._first_load()
         explain_psql(self._stage.dsn)
+        line(f"Or look at it in a browser: {self._stage.pages_url}")
+        line("")
         watch = await self._watch()
         with showing(watch) as show:
             await self._edits(watch, show)

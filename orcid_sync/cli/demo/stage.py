@@ -42,6 +42,8 @@ class Stage:
     """The tokens of the researchers who granted one."""
     log: Path
     """What the daemon logs."""
+    pages_url: str
+    """Where its status pages are."""
 
     def log_tail(self, lines: int = 5) -> str:
         """The end of the daemon's log."""
@@ -62,7 +64,7 @@ async def open_stage(dsn: str, folder: Path, *, records: int, port: int | None) 
         log = folder / "daemon.log"
         async with _daemon(environment, log):
             tokens = await _connect(dsn, sim, Vault({"1": key}))
-            yield Stage(dsn, sim, tokens, log)
+            yield Stage(dsn, sim, tokens, log, f"http://127.0.0.1:{environment['ORCID_SYNC_INTERNAL_PORT']}/")
 
 
 def free_port() -> int:

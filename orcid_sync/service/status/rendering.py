@@ -17,8 +17,17 @@ from orcid_sync.model.wording import ago, duration, moment
 from orcid_sync.service.authority import CALLER
 from orcid_sync.service.headers import page_headers
 
-PAGES: Final = {"/": "Overview", "/connections": "Connections", "/webhooks": "Webhooks", "/runs": "Runs"}
+PAGES: Final = {
+    "/": "Overview",
+    "/connections": "Connections",
+    "/webhooks": "Webhooks",
+    "/subscriptions": "Subscriptions",
+    "/runs": "Runs",
+}
 """What stands in the navigation."""
+
+RESERVED: Final = frozenset({"/subscriptions"})
+"""What of that is for administrators."""
 
 TABS: Final = {"": "Mirror", "/timeline": "Time line"}
 """What there is about a record, by the end of the address."""
@@ -73,7 +82,7 @@ class Renderer:
         )
         self._jinja.filters |= {"n": number, "share": share, "when": when, "iso": iso, "shown": shown, "words": words}
         self._jinja.filters |= {"ago": ago, "duration": duration, "linked": linked}
-        self._jinja.globals |= {"kinds": KINDS, "navigation": PAGES, "asset": self._address}
+        self._jinja.globals |= {"kinds": KINDS, "navigation": PAGES, "reserved_pages": RESERVED, "asset": self._address}
         self._jinja.globals |= {"tabs": TABS, "web_url": web_url, "environment": environment, "version": __version__}
         # With no-referrer browsers would not say of our own forms either where they were posted from.
         self._headers = page_headers(POLICY, referrer="same-origin")

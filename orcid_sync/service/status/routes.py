@@ -4,9 +4,10 @@ from functools import partial
 
 from aiohttp import web
 
+from orcid_sync.model.authority import Scope
 from orcid_sync.service.authority import Admission, open_to
 from orcid_sync.service.problems import Problem
-from orcid_sync.service.status import overview, runs, webhooks
+from orcid_sync.service.status import overview, runs, subscriptions, webhooks
 from orcid_sync.service.status.actions import Actions
 from orcid_sync.service.status.board import Board
 from orcid_sync.service.status.connections import Connections
@@ -23,6 +24,9 @@ def add_pages(app: web.Application, site: Site) -> None:
     boards = {
         "/": Board(site, name="overview", title="Overview", ask=partial(overview.ask, site)),
         "/webhooks": Board(site, name="webhooks", title="Webhooks", ask=partial(webhooks.ask, site)),
+        "/subscriptions": Board(
+            site, name="subscriptions", title="Subscriptions", ask=partial(subscriptions.ask, site), scope=Scope.ADMIN
+        ),
         "/runs": Board(site, name="runs", title="Runs", ask=partial(runs.ask, site)),
     }
     for address, board in boards.items():
