@@ -138,13 +138,13 @@ async def _say_which_webhooks(database: Database, settings: Settings) -> None:
 
 
 async def _bring_nobody_back(database: Database, settings: Settings) -> None:
-    """Erase again whom a restored backup has brought back, before we are ready (fault F66)."""
+    """Erase and disconnect again whom a restored backup has brought back, before we are ready (fault F66)."""
     if settings.erasure_log is None:
         return
     try:
         async with statements(database.worker) as connection:
-            for certificate in await erasure_log.replay(connection, settings.erasure_log):
-                log.warning("erased again: a backup had brought it back", orcid=certificate.orcid)
+            for again in await erasure_log.replay(connection, settings.erasure_log):
+                log.warning("a backup had brought somebody back", orcid=again.orcid, again=again.event)
     except erasure_log.ErasureLogUnusable as error:
         raise CannotServe(str(error)) from None
 

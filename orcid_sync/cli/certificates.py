@@ -1,5 +1,6 @@
 """erasures, consents: the proof of what was allowed, what ended, and what was erased."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from orcid_sync.model.chain import ChainBroken, Head
 if TYPE_CHECKING:
     from asyncpg import Connection
 
+    from orcid_sync.service.erasure_log import Again, Returned
     from orcid_sync.store.certificates import Certificate
     from orcid_sync.store.ledger import Entry
 
@@ -98,7 +100,7 @@ def verify(session: Session, *, json: Json = False) -> None:
     """
     path = session.settings.erasure_log
 
-    async def work(connection: "Connection") -> tuple[dict[str, Head | ChainBroken], list[str]]:
+    async def work(connection: "Connection") -> "tuple[dict[str, Head | ChainBroken], list[Returned]]":
         from orcid_sync.service import erasure_log  # noqa: PLC0415 - heavy
         from orcid_sync.store import certificates, ledger  # noqa: PLC0415 - heavy
 
@@ -108,28 +110,27 @@ def verify(session: Session, *, json: Json = False) -> None:
                 chains[name] = await check(connection)
             except ChainBroken as broken:
                 chains[name] = broken
-        back = [one.orcid for one in await erasure_log.who_is_back(connection, path)] if path else []
-        return chains, back
+        return chains, await erasure_log.who_is_back(connection, path) if path else []
 
     chains, back = session.run(work)
     _report_chains(chains, back, json=json)
     if back:
-        raise Failure("A restored backup has brought people back. Erase them again: orcid-sync erasures replay")
+        raise Failure("A restored backup has brought people back. Send them away again: orcid-sync erasures replay")
     if any(isinstance(found, ChainBroken) for found in chains.values()):
         raise typer.Exit(1)
 
 
-def _report_chains(chains: dict[str, Head | ChainBroken], back: list[str], *, json: bool) -> None:
+def _report_chains(chains: dict[str, Head | ChainBroken], back: "Sequence[Returned]", *, json: bool) -> None:
     if json:
-        print_json({"back": back, **{name: _judged(found) for name, found in chains.items()}})
+        print_json({"back": [one.orcid for one in back], **{name: _judged(found) for name, found in chains.items()}})
         return
     for name, found in chains.items():
         if isinstance(found, ChainBroken):
             line(name, text(f"broken: {found}", "fail"))
         else:
             line(name, text("ok", "ok"), f"{found.number} entries", f"the last hash: {found.hash.hex()}")
-    for orcid in back:
-        line(orcid, text("was erased and is back", "fail"))
+    for one in back:
+        line(one.orcid, text(f"is back: {one.line.event} at {one.line.at:%Y-%m-%d %H:%M} UTC", "fail"))
 
 
 def _judged(found: Head | ChainBroken) -> dict[str, object]:
@@ -140,7 +141,7 @@ def _judged(found: Head | ChainBroken) -> dict[str, object]:
 
 @command
 def replay(session: Session, file: LogFile = None, *, json: Json = False) -> None:
-    """Erase again whoever the erasure log names and a restored backup has brought back.
+    """Erase and disconnect again whoever the erasure log names and a restored backup has brought back.
 
     The service does it by itself whenever it starts, if erasure_log is set.
     """
@@ -150,7 +151,7 @@ def replay(session: Session, file: LogFile = None, *, json: Json = False) -> Non
     if not path.exists():
         raise Failure(f"There is no erasure log {path}.")
 
-    async def work(connection: "Connection") -> "list[Certificate]":
+    async def work(connection: "Connection") -> "list[Again]":
         from orcid_sync.service import erasure_log  # noqa: PLC0415 - heavy
         from orcid_sync.store import queue  # noqa: PLC0415 - heavy
 
@@ -160,12 +161,12 @@ def replay(session: Session, file: LogFile = None, *, json: Json = False) -> Non
         return again
 
     again = session.run(work)
-    for certificate in again:
+    for one in again:
         if json:
-            print_json_line(certificate)
+            print_json_line(one.certificate or {"orcid": one.orcid, "event": one.event})
         else:
-            line(certificate.orcid, f"erased again, certificate {certificate.number}")
-    tell(f"{len(again)} erased again." if again else "Nobody who was erased is back.")
+            line(one.orcid, f"{one.event} again", f"certificate {one.certificate.number}" if one.certificate else "")
+    tell(f"{len(again)} were sent away again." if again else "Nobody who went is back.")
 
 
 @command

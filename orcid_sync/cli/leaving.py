@@ -81,6 +81,7 @@ async def _let_go(session: Session, connection: "Connection", wanted: list[Orcid
             _report_erasure(orcid, certificate, json=json)
     else:
         gone = await connections.disconnect_orcids(connection, wanted)
+        await _log(session, connection)
         _report(wanted, gone, json=json)
     await queue.wake(connection)
     return unknown
@@ -90,7 +91,6 @@ async def _erase(
     session: Session, connection: "Connection", wanted: Iterable[Orcid]
 ) -> "AsyncIterator[tuple[Orcid, Certificate | None]]":
     """Erase them, each in a transaction of its own; None of whom nothing is known."""
-    from orcid_sync.service import erasure_log  # noqa: PLC0415 - heavy
     from orcid_sync.store import erasure  # noqa: PLC0415 - heavy
 
     for orcid in wanted:
@@ -99,9 +99,16 @@ async def _erase(
         except erasure.NotKnown:
             yield orcid, None
             continue
-        if path := session.settings.erasure_log:
-            await erasure_log.write_missing(connection, path)
+        await _log(session, connection)
         yield orcid, certificate
+
+
+async def _log(session: Session, connection: "Connection") -> None:
+    """Write into the erasure log, if there is one, what it does not have yet."""
+    from orcid_sync.service import erasure_log  # noqa: PLC0415 - heavy
+
+    if path := session.settings.erasure_log:
+        await erasure_log.write_missing(connection, path)
 
 
 def _report(wanted: list[Orcid], gone: list[Orcid], *, json: bool) -> None:

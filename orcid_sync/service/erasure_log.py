@@ -1,15 +1,16 @@
-"""The erasure log: a file outside the database, so that a restored backup does not bring back who was erased (F66).
+"""The erasure log: a file outside the database, so that a restored backup brings back nobody who went (fault F66).
 
-A line per certificate, as JSON. The iD is not in it, only a pseudonym whose key is in the database and hence in every
-backup that could bring the person back: the file alone tells nobody who it was.
+A line per certificate of erasure, and per permission that ended (disconnected, revoked, expired), as JSON. The iD is
+not in it, only a pseudonym whose key is in the database and hence in every backup that could bring the person back: the
+file alone tells nobody who it was.
 
-Lines are only added. They are written after the commit of the erasure, by whoever comes first: the command, the
-scheduled job, or the next start of the service; a certificate that is missing is added later.
+Lines are only added. They are written after the commit of what they tell, by whoever comes first: the command, the
+scheduled job, or the next start of the service; one that is missing is added later.
 """
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from orcid_sync.model.erasure import fingerprint, pseudonym
-from orcid_sync.store import certificates, erasure
+from orcid_sync.model.ids import Orcid
+from orcid_sync.store import certificates, endings, erasure
 from orcid_sync.store.certificates import Certificate
 from orcid_sync.store.database import AnyConnection
 
@@ -26,8 +28,14 @@ class ErasureLogUnusable(Exception):
     """The erasure log cannot be read or written; the message says which line or why."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A certificate of erasure, as it is known outside the database."""
+ERASED = "erased"
+
+EVENTS: Sequence[str] = (ERASED, *endings.EVENTS)
+"""What lines tell, the strongest first: whoever is erased has nothing left that could end."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A certificate of erasure, or an entry of the consent ledger, as it is known outside the database."""
 
     database: str
     """Which key made the pseudonym: another database's lines are none of ours."""
@@ -36,21 +44,32 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Pseudonym of the iD."""
     at: datetime
     by: str
-    deleted: dict[str, int]
+    deleted: dict[str, int] | None = None
+    """Rows by table; None if nothing was erased."""
+    event: str = ERASED
     hash: str
 
 
 class Returned(msgspec.Struct, frozen=True):
-    """Somebody who was erased and is back."""
+    """Somebody who went and is back."""
 
-    orcid: str
+    orcid: Orcid
     line: Line
 
 
+class Again(msgspec.Struct, frozen=True):
+    """Somebody who was sent away again."""
+
+    orcid: str
+    event: str
+    certificate: Certificate | None = None
+    """If they were erased."""
+
+
 async def write_missing(connection: AnyConnection, path: Path) -> int:
-    """Add the certificates that the log does not have yet; returns how many. Raises ErasureLogUnusable."""
+    """Add what the log does not have yet; returns how many lines. Raises ErasureLogUnusable."""
     key = await certificates.pseudonym_key(connection)
-    found = await certificates.read(connection)
+    found = await _gone(connection)
     with _usable(path), _locked(path) as file:
         known = {line.hash for line in _lines(path)}
         missing = [_line(key, one) for one in found if one.hash not in known]
@@ -59,25 +78,44 @@ async def write_missing(connection: AnyConnection, path: Path) -> int:
 
 
 async def who_is_back(connection: AnyConnection, path: Path) -> list[Returned]:
-    """Those whom the log names as erased and of whom the database has data from before. Raises ErasureLogUnusable."""
+    """Those who went, as the log has it, and go on here as if they had not. Raises ErasureLogUnusable."""
     key = await certificates.pseudonym_key(connection)
-    known = {one.hash for one in await certificates.read(connection)}
+    known = {one.hash for one in await _gone(connection)}
     unknown = [line for line in read(path) if line.hash not in known and line.database == fingerprint(key)]
-    latest = {line.person: line for line in sorted(unknown, key=lambda line: line.at)}
-    if not latest:
+    if not unknown:
         return []
-    people = {pseudonym(key, orcid): orcid for orcid in await erasure.all_orcids(connection)}
-    named = [Returned(people[person], line) for person, line in latest.items() if person in people]
-    return [one for one in named if await erasure.is_back(connection, one.orcid, one.line.at)]
+    people = {pseudonym(key, orcid): Orcid(orcid) for orcid in await erasure.all_orcids(connection)}
+    latest = {(line.event, line.person): line for line in sorted(unknown, key=lambda line: line.at)}
+    named = [Returned(people[line.person], line) for line in latest.values() if line.person in people]
+    named.sort(key=lambda one: EVENTS.index(one.line.event))
+    return [one for one in named if await _is_back(connection, one)]
 
 
-async def replay(connection: AnyConnection, path: Path) -> list[Certificate]:
-    """Erase again whoever is back; returns the new certificates. May be repeated, and run in several processes."""
-    again = [
-        await erasure.erase_again(connection, one.orcid, at=one.line.at, by=one.line.by)
-        for one in await who_is_back(connection, path)
-    ]
-    return [certificate for certificate in again if certificate]
+async def replay(connection: AnyConnection, path: Path) -> list[Again]:
+    """Erase again, and disconnect again, whoever is back; may be repeated, and run in several processes."""
+    again = [await _send_away(connection, one) for one in await who_is_back(connection, path)]
+    return [one for one in again if one]
+
+
+async def _gone(connection: AnyConnection) -> list[Certificate | endings.Ending]:
+    """What the database itself knows of those who went."""
+    return [*await certificates.read(connection), *await endings.read(connection)]
+
+
+async def _is_back(connection: AnyConnection, one: Returned) -> bool:
+    if one.line.event == ERASED:
+        return await erasure.is_back(connection, one.orcid, one.line.at)
+    return await endings.is_back(connection, one.orcid, one.line.event, one.line.at)
+
+
+async def _send_away(connection: AnyConnection, one: Returned) -> Again | None:
+    """None if they are not back after all: what was said before has sent them away, or another process."""
+    orcid, line = one.orcid, one.line
+    if line.event == ERASED:
+        certificate = await erasure.erase_again(connection, orcid, at=line.at, by=line.by)
+        return Again(orcid, ERASED, certificate) if certificate else None
+    ended = await endings.end_again(connection, orcid, line.event, at=line.at, by=line.by)
+    return Again(orcid, line.event) if ended else None
 
 
 def read(path: Path) -> list[Line]:
@@ -95,14 +133,15 @@ def _lines(path: Path) -> Iterator[Line]:
             raise ErasureLogUnusable(f"Line {number} of the erasure log {path} is damaged.") from None
 
 
-def _line(key: bytes, one: Certificate) -> Line:
+def _line(key: bytes, one: Certificate | endings.Ending) -> Line:
     return Line(
         database=fingerprint(key),
         number=one.number,
         person=pseudonym(key, one.orcid),
         at=one.at,
         by=one.by,
-        deleted=one.deleted,
+        deleted=one.deleted if isinstance(one, Certificate) else None,
+        event=one.event if isinstance(one, endings.Ending) else ERASED,
         hash=one.hash,
     )
 

@@ -206,14 +206,14 @@ async def test_after_a_restore_it_says_who_is_back_and_erases_them_again(
 
     found = await cli.apart("erasures", "verify", env=log)
     assert found.exit_code == 1
-    assert f"{HERE}  was erased and is back\n" in found.stdout
+    assert f"{HERE}  is back: erased at " in found.stdout
     assert "orcid-sync erasures replay" in found.stderr
 
     again = await cli.apart("erasures", "replay", env=log)
-    assert (again.exit_code, again.stdout) == (0, f"{HERE}  erased again, certificate 1\n")
+    assert (again.exit_code, again.stdout) == (0, f"{HERE}  erased again  certificate 1\n")
     assert (await cli.apart("erasures", "verify", env=log)).exit_code == 0
     nobody = await cli.apart("erasures", "replay", log["ORCID_SYNC_ERASURE_LOG"])
-    assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "Nobody who was erased is back.\n")
+    assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "Nobody who went is back.\n")
 
 
 def test_replaying_needs_a_log(cli: Cli) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import msgspec
 import pytest
 from daemon_rig import serving
@@ -19,10 +20,11 @@ from sample_record import ORCID, encode
 
 from orcid_sync.daemon import CannotServe
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.transitions import AccessState
 from orcid_sync.service import erasure_log
 from orcid_sync.service.erasure_log import ErasureLogUnusable
 from orcid_sync.simulator import SimulatedRegistry
-from orcid_sync.store import certificates, ledger
+from orcid_sync.store import access, certificates, ledger
 from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
 from orcid_sync.store.database import connect, open_database
 from orcid_sync.store.erasure import erase
@@ -41,7 +43,7 @@ async def erase_here(dsn: str, log: Path) -> None:
     """Erase them, as the command does."""
     async with connect(dsn) as connection:
         await erase(connection, HERE, by="holder", learnt="command")
-        assert await erasure_log.write_missing(connection, log) == 1
+        assert await erasure_log.write_missing(connection, log) >= 1
 
 
 @pytest.fixture
@@ -75,7 +77,8 @@ async def test_a_restored_backup_brings_nobody_back(restored: str, log: Path) ->
 
         [again] = await erasure_log.replay(connection, log)
 
-        assert again.deleted["orcid.works"] > 1
+        assert again.certificate is not None
+        assert again.certificate.deleted["orcid.works"] > 1
         assert await places(connection) == []
         assert await erasure_log.who_is_back(connection, log) == []
         assert await erasure_log.replay(connection, log) == []
@@ -147,6 +150,112 @@ async def test_who_had_left_before_the_backup_is_erased_again(
 
     async with connect(copy) as connection:
         assert len(await erasure_log.replay(connection, log)) == 1
+        assert await places(connection) == []
+
+
+BEFORE_AND_AFTER = {
+    "disconnected": (("connected", "granted"), ("disconnecting", "public")),
+    "revoked": (("connected", "granted"), ("connected", "revoked")),
+    "expired": (("connected", "granted"), ("connected", "expired")),
+}
+"""State of the connection and of our access, by how the permission ended: as the backup has it, and as it should be."""
+
+
+async def end(connection: asyncpg.Connection, event: str) -> None:
+    """Their permission ends, as a command or a read has it."""
+    if event == "disconnected":
+        await disconnect_orcids(connection, [HERE], by="holder", learnt="disconnect-page")
+        return
+    async with connection.transaction():
+        await access.lose(connection, HERE, AccessState(event))
+        await ledger.record(connection, event, orcid=HERE, by="holder", learnt="refused-token")
+
+
+async def standing(connection: asyncpg.Connection) -> tuple[str, str]:
+    """State of their connection and of our access."""
+    row = await connection.fetchrow("select state, access_state from orcid_sync.connections where orcid = $1", HERE)
+    assert row is not None
+    return row["state"], row["access_state"]
+
+
+async def limited_shown(connection: asyncpg.Connection) -> int:
+    """How many works that are not public a reader sees who may see such."""
+    async with connection.transaction():
+        await connection.execute("set local role orcid_reader_limited")
+        query = "select count(*) from orcid.works where visibility is distinct from 'public'"
+        number: int = await connection.fetchval(query)
+        return number
+
+
+@pytest.mark.fault("F66")
+@pytest.mark.invariant("S11")
+@pytest.mark.parametrize("event", BEFORE_AND_AFTER)
+async def test_a_restored_backup_does_not_go_on_with_what_has_ended(
+    dsn: str, log: Path, registry: SimulatedRegistry, new_database: Callable[[str], str], event: str
+) -> None:
+    """What is limited is hidden in the very moment of readiness, before anything is read."""
+    await fill(dsn)
+    copy = new_database(urlsplit(dsn).path[1:])
+    async with connect(dsn) as connection:
+        await end(connection, event)
+        assert await erasure_log.write_missing(connection, log) == 1
+        assert await erasure_log.who_is_back(connection, log) == []
+    before, after = BEFORE_AND_AFTER[event]
+
+    async with connect(copy) as connection:
+        assert await standing(connection) == before
+        assert await limited_shown(connection) > 0
+        assert [(one.orcid, one.line.event) for one in await erasure_log.who_is_back(connection, log)] == [
+            (HERE, event)
+        ]
+        async with serving(settings_for(registry, erasure_log=log), copy, only="web"):
+            assert await standing(connection) == after
+            assert await limited_shown(connection) == 0
+        assert await connection.fetchval("select count(*) from orcid_sync.tokens where orcid = $1", HERE) == 0
+        assert await connection.fetchval("select count(*) from orcid_sync.retired_tokens where orcid = $1", HERE) == 1
+        entries = [(e.event, e.by, e.learnt) async for e in ledger.read(connection, orcid=HERE)]
+        assert entries[-1] == (event, "holder", "erasure-log")
+        await ledger.verify(connection)
+        assert await erasure_log.replay(connection, log) == []
+        assert await erasure_log.write_missing(connection, log) == 1
+        assert await erasure_log.replay(connection, log) == []
+
+
+@pytest.mark.fault("F66")
+@pytest.mark.parametrize("event", BEFORE_AND_AFTER)
+async def test_who_allowed_it_anew_is_left_alone(
+    dsn: str, log: Path, new_database: Callable[[str], str], event: str
+) -> None:
+    """After the restore they came back themselves; or the backup is from after they did."""
+    await fill(dsn)
+    copy = new_database(urlsplit(dsn).path[1:])
+    async with connect(dsn) as connection:
+        await end(connection, event)
+        await erasure_log.write_missing(connection, log)
+
+    async with connect(copy) as connection:
+        if event == "disconnected":
+            await disconnect_orcids(connection, [HERE])
+        await connect_orcids(connection, [Entry(orcid=HERE, access_token="sealed anew")])
+
+        assert await erasure_log.replay(connection, log) == []
+        assert await standing(connection) == ("connected", "granted")
+
+
+async def test_whoever_left_twice_is_erased_if_one_of_these_times_was_an_erasure(
+    dsn: str, log: Path, new_database: Callable[[str], str]
+) -> None:
+    """Erased, connected again, disconnected: a backup from before all that must lose everything, not only hide it."""
+    await fill(dsn)
+    copy = new_database(urlsplit(dsn).path[1:])
+    async with connect(dsn) as connection:
+        await erase(connection, HERE, by="holder", learnt="command")
+        await connect_orcids(connection, [Entry(orcid=HERE, access_token="sealed anew")])
+        await disconnect_orcids(connection, [HERE])
+        assert await erasure_log.write_missing(connection, log) == 2
+
+    async with connect(copy) as connection:
+        assert [one.event for one in await erasure_log.replay(connection, log)] == ["erased"]
         assert await places(connection) == []
 
 
