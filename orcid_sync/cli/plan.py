@@ -91,7 +91,7 @@ def _means(settings: "Settings", **given: float) -> "Means":
         per_second=settings.requests_per_second,
         per_day=settings.daily_requests,
         webhooks=settings.webhooks,
-        second_look=settings.second_look_seconds > 0,
+        second_look=settings.second_look_seconds / DAY,
         search_every=settings.search_interval_hours * HOUR or None,
         file_every=settings.modified_file_interval_hours * HOUR if settings.modified_file else None,
         shortest=settings.shortest_interval_hours * HOUR,

@@ -44,7 +44,8 @@ class Means(Struct, frozen=True, kw_only=True):
     """Share of the changes that no notification announces."""
     delivery: tuple[float, float] = (1 * MINUTE, 11 * MINUTE)
     """Shortest and longest time from an edit to its notification: indexer, then sender (contract section 1.6)."""
-    second_look: bool = True
+    second_look: float = 15 * MINUTE
+    """How long after a notified read the record is read once more; 0: it is not."""
     search_every: float | None = None
     search_size: int = 250
     """iDs that one search asks for with a common date."""
@@ -121,30 +122,51 @@ def _requests(population: Population, means: Means) -> Iterator[tuple[str, float
     """Requests in a day, by what makes them."""
     changes = population.connected * population.changes
     notices = changes * population.notices_per_change * (1 - means.lost) if means.webhooks else 0.0
+    routine = _routine_reads(population, means)
+
+    def left_after(wait: float) -> float:
+        """Share of the records that nothing else leads to a read of meanwhile: neither a notification nor routine."""
+        return math.exp(-(notices * (wait + means.second_look) + routine * wait) / population.connected)
+
     yield "notifications", notices
-    yield "second looks", notices * means.second_look
+    yield "second looks", notices if means.second_look else 0.0
     yield "full forms", changes
+    yield "routine reads", routine
     unnoticed = changes * population.notices_per_change * (means.lost if means.webhooks else 1.0)
-    yield "routine reads", _routine_reads(population, means)
     if means.search_every:
         # One search tells whether the index is alive; each change is found by every sweep whose window still reaches
         # back to it, and asked for again with its own date.
-        found = changes * population.notices_per_change * (1 + means.search_overlap / means.search_every)
-        sweep = 1 + math.ceil(population.connected / means.search_size)
-        yield "searches", sweep / means.search_every + found / means.search_each_size
-        yield "reads after searches", unnoticed
+        found = changes * population.notices_per_change * (means.search_every + means.search_overlap)
+        sweep = 1 + math.ceil(population.connected / means.search_size) + _questions(found, means.search_each_size)
+        yield "searches", sweep / means.search_every
+        yield "reads after searches", unnoticed * left_after(means.search_lag + means.search_every / 2)
     elif means.file_every:
-        yield "reads after the file", unnoticed
+        yield "reads after the file", unnoticed * left_after((means.file_lag + means.file_every) / 2)
 
 
 def _routine_reads(population: Population, means: Means) -> float:
-    """Every other read of a record puts its routine read off: only what stays quiet for an interval is read."""
-    heard = population.changes * population.notices_per_change * (1 - means.lost) if means.webhooks else 0.0
+    """Every other read of a record puts its routine read off: only what stays quiet for an interval is read.
+
+    After a notification the interval counts from the second look.
+    """
+    heard = population.changes * population.notices_per_change * (1 - _unheard(population, means))
+    again = math.exp(-heard * means.second_look) if means.webhooks else 1.0
     reads = 0.0
     for share, interval in _intervals(population, means):
         mean = interval * (1 - JITTER / 2)
-        reads += share * (heard / math.expm1(heard * mean) if heard else 1 / mean)
+        reads += share * (again * heard / math.expm1(heard * mean) if heard else 1 / mean)
     return population.connected * reads
+
+
+def _unheard(population: Population, means: Means) -> float:
+    """Share of what happens to records that leads to no read: not announced, and not found by a net either."""
+    netted = 1 - population.limited_share if means.search_every or means.file_every else 0.0
+    return (means.lost if means.webhooks else 1.0) * (1 - netted)
+
+
+def _questions(number: float, size: int) -> float:
+    """How many questions it takes to ask about so many iDs on average, so many at a time: the last is seldom full."""
+    return -math.expm1(-number) * max(1.0, number / size + 0.5)
 
 
 def _intervals(population: Population, means: Means) -> Iterator[tuple[float, float]]:

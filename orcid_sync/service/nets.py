@@ -5,7 +5,7 @@ costs freshness, never correctness. Each sweep knows how far it has come, so tha
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -65,21 +65,13 @@ async def sweep_search(database: Database, registry: Registry) -> Counts:
         if sweep is None:
             return counts
         if not await _next(database, ""):
-            # Nobody was read yet, so nothing was missed: no question, and no alarm where the credentials are still to come.
+            # Nobody was read yet, so nothing was missed: no question, and no alarm where credentials are still to come.
             async with transaction(database.worker) as connection:
                 await nets.finish(connection, sweep, since=sweep.began_at)
             return counts
-        since = sweep.since - OVERLAP
         moves = await registry.ask(partial(searching.moving_request, since=sweep.began_at - ALIVE_WITHIN))
         counts["searches"] += 1
-        reached = sweep.reached
-        while batch := await _next(database, reached):
-            reached = max(batch)
-            due = await _changed(registry, batch, since, counts)
-            counts["due"] += len(due)
-            async with transaction(database.worker) as connection:
-                await queue.mark_due(connection, due, lane=Lane.CHECK)
-                await nets.reach(connection, sweep, reached)
+        await _search_all(database, registry, sweep, counts)
         if not moves:
             log.info("search index stands still", advice="what it missed is searched again when it moves")
         async with transaction(database.worker) as connection:
@@ -92,24 +84,45 @@ async def _next(database: Database, after: str) -> dict[Orcid, datetime | None]:
         return await nets.next_connected(connection, after=after, limit=searching.SINCE_SIZE)
 
 
-async def _changed(
-    registry: Registry, batch: dict[Orcid, datetime | None], since: datetime, counts: Counts
-) -> list[Orcid]:
-    """Those of a batch that changed since they were read.
+async def _search_all(database: Database, registry: Registry, sweep: Sweep, counts: Counts) -> None:
+    """Ask about all iDs that were not reached yet, and mark due which have changed.
 
     Many are found because of a change that is known already: for these the question is put again with their own date,
-    which is cheaper than a read of each.
+    which is cheaper than a read of each. They wait until a question is full of them; what has been reached is written
+    down only when none waits, so that a sweep which was cut short asks again.
     """
-    found = await registry.ask(partial(searching.since_request, orcids=list(batch), since=since))
-    counts["searches"] += 1
-    counts["found"] += len(found)
-    known = {orcid: date for orcid in found if (date := batch[orcid]) is not None and date >= since}
-    due = [orcid for orcid in found if orcid not in known]
+    since, waiting = sweep.since - OVERLAP, dict[Orcid, datetime]()
+    looked = done = sweep.reached
+    while batch := await _next(database, looked):
+        found = await registry.ask(partial(searching.since_request, orcids=list(batch), since=since))
+        counts["searches"] += 1
+        counts["found"] += len(found)
+        known = {orcid: date for orcid in found if (date := batch[orcid]) is not None and date >= since}
+        due = [orcid for orcid in found if orcid not in known]
+        if len(waiting) + len(known) > searching.EACH_SIZE:
+            due += await _changed_again(registry, waiting, counts)
+            waiting, done = {}, looked
+        waiting |= known
+        looked = max(batch)
+        await _mark(database, sweep, due, counts, reached=done if waiting else looked)
+    await _mark(database, sweep, await _changed_again(registry, waiting, counts), counts, reached=looked)
+
+
+async def _changed_again(registry: Registry, known: Mapping[Orcid, datetime], counts: Counts) -> list[Orcid]:
+    """Those that changed after the date that we have of them."""
+    due: list[Orcid] = []
     for some in searching.in_batches(known, searching.EACH_SIZE):
-        each = {orcid: known[orcid] for orcid in some}
-        due += await registry.ask(partial(searching.each_since_request, known=each))
+        due += await registry.ask(partial(searching.each_since_request, known={orcid: known[orcid] for orcid in some}))
         counts["searches"] += 1
     return due
+
+
+async def _mark(database: Database, sweep: Sweep, due: Sequence[Orcid], counts: Counts, *, reached: str) -> None:
+    """Have them read, and keep the net. Raises NetLost."""
+    counts["due"] += len(due)
+    async with transaction(database.worker) as connection:
+        await queue.mark_due(connection, due, lane=Lane.CHECK)
+        await nets.reach(connection, sweep, reached)
 
 
 async def sweep_file(database: Database, source: str) -> Counts:

@@ -232,3 +232,26 @@ async def test_a_line_that_says_nothing_is_passed_over(watched: Bench, tmp_path:
     await sweep_file(watched.database, str(path))
 
     assert await due(watched) == [OTHER]
+
+
+async def test_known_changes_share_a_question_and_are_not_forgotten_when_it_fails(
+    watched: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found again because of what was read an hour ago; one of them has changed once more since."""
+    monkeypatch.setattr("orcid_sync.registry.searching.SINCE_SIZE", 1)
+    for orcid in (O, OTHER, THIRD):
+        await edit(watched, orcid)
+        await watched.check(orcid)
+    await edit(watched, O)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("orcid_sync.service.nets.searching.each_since_request", refuse)
+        with pytest.raises(Unavailable):
+            await search(watched)
+    counts = await search(watched)
+
+    assert counts == {"searches": 1 + 3 + 1, "found": 3, "due": 1}
+    assert await due(watched) == [O]

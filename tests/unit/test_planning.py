@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -19,11 +19,11 @@ MEANS = Means(per_second=24, webhooks=False, shortest=7, longest=7)
         pytest.param({}, {"full forms": 5_000, "routine reads": 100_000 / 6.3}, id="only routine reads"),
         pytest.param(
             {"webhooks": True, "lost": 0.0},
-            {"notifications": 10_000, "second looks": 10_000, "full forms": 5_000, "routine reads": 11_395},
+            {"notifications": 10_000, "second looks": 10_000, "full forms": 5_000, "routine reads": 11_383},
             id="webhooks: whoever is heard of is not read by routine too",
         ),
         pytest.param(
-            {"webhooks": True, "lost": 0.0, "second_look": False},
+            {"webhooks": True, "lost": 0.0, "second_look": 0.0},
             {"notifications": 10_000, "full forms": 5_000, "routine reads": 11_395},
             id="without second looks",
         ),
@@ -31,15 +31,15 @@ MEANS = Means(per_second=24, webhooks=False, shortest=7, longest=7)
             {"search_every": HOUR, "search_overlap": HOUR},
             {
                 "full forms": 5_000,
-                "routine reads": 100_000 / 6.3,
-                "searches": 401 * 24 + 20_000 / 60,
-                "reads after searches": 10_000,
+                "routine reads": 11_395,
+                "searches": 401 * 24 + 20_000 / 60 + 24 / 2,
+                "reads after searches": 10_000 * 0.9968,  # the others are read by routine before
             },
             id="an hourly search of 250 iDs at a time, each change found twice and read once",
         ),
         pytest.param(
             {"file_every": 1.0},
-            {"full forms": 5_000, "routine reads": 100_000 / 6.3, "reads after the file": 10_000},
+            {"full forms": 5_000, "routine reads": 11_395, "reads after the file": 10_000 * 0.892},
             id="the daily file costs no request, but what it names is read",
         ),
     ],
@@ -99,6 +99,7 @@ def test_the_formulas_agree_with_chance() -> None:
     assert staleness.p99 == pytest.approx(waits[len(waits) * 99 // 100], rel=0.05)
 
 
+@settings(deadline=None)
 @given(
     connected=st.integers(1, 10**7),
     changes=st.floats(0, 5),
