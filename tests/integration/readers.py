@@ -189,6 +189,7 @@ async def calls(admin: asyncpg.Connection, world: World) -> Iterator[tuple[str, 
         **{kind: [1] for kind in ("smallint", "integer", "bigint", "double precision")},
         "interval": ["1 day"],
         "regclass": ["orcid.works"],
+        "jsonb": ["{}"],
         "name": ["orcid_reader"],
     }
     found = []

@@ -127,3 +127,23 @@ async def test_dates_that_are_not_whole(connection: asyncpg.Connection) -> None:
     days += [(2020, 0, 1, "2020-12-31"), (2020, 5, 17, "2020-05-17"), (0, 1, 1, None), (None, 1, 1, None)]
     query = "select orcid.latest_date($1::smallint, $2::smallint, $3::smallint)::text"
     assert [await connection.fetchval(query, *parts) for *parts, _ in days] == [latest for *_, latest in days]
+
+
+AMOUNTS = {
+    "1234": "1234",
+    " 1,234.56 ": "1234.56",
+    "1.234,56": "1234.56",
+    "1 234 567": "1234567",
+    "1'000": "1000",
+    "99,5": "99.5",
+    "1.234": "1234",
+    "about 5": None,
+    "1,23,4": None,
+    "-5": None,
+    "": None,
+}
+
+
+async def test_amounts_that_were_typed(connection: asyncpg.Connection) -> None:
+    found = {said: await connection.fetchval("select orcid.amount($1)::text", said) for said in AMOUNTS}
+    assert found == AMOUNTS

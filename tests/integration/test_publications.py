@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 from logins import logins
 from mirroring import apply_record, skeleton
-from sample_record import encode
+from sample_record import encode, full_forms, rich_record
 
 from orcid_sync.store.database import Database
 
@@ -186,3 +186,17 @@ async def test_whoever_sees_less_gets_publications_of_what_they_see(
         "anybody": ([("10.5555/a", 1, [])], (1, 0, 1)),
         "insider": ([("10.5555/a", 3, ["title"]), ("10.5555/s", 1, [])], (4, 3, 3)),
     }
+
+
+async def test_contributors_of_publications_are_listed_once(database: Database) -> None:
+    """Those of all versions on all records, whether they have a record here or not."""
+    await apply_record(database.worker, encode(rich_record()), full_forms())
+    columns = "identifier, contributor_orcid, credit_name, mirrored"
+    query = f"select {columns} from orcid.publication_contributors order by credit_name nulls last, contributor_orcid"
+    before = await read(database, query)
+    assert {name for name, *_ in before} == {"10.5555/sample.1"}
+    assert (BOB, False) in {(who, here) for _, who, _, here in before}
+    await mirror(database, record(BOB, [work("On samples", "doi:10.5555/SAMPLE.1")]))
+    after = await read(database, query)
+    assert [row[:3] for row in after] == [row[:3] for row in before]
+    assert (BOB, True) in {(who, here) for _, who, _, here in after}

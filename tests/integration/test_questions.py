@@ -168,3 +168,48 @@ async def test_questions_are_listed_shown_and_answered(mirrored: str, cli: Cli) 
     assert [row["conflicts"] for row in msgspec.json.decode(told.stdout)] == [["year"]]
     unknown = await cli.apart("questions", "run", "31", env=env)
     assert (unknown.exit_code, "there is no question 31" in unknown.output) == (2, True)
+
+
+UNSEEN: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
+    "grants of the council": (
+        (
+            "select grant_number, title, people, holders, end_date from orcid.grants"
+            " where funder_ror = 'https://ror.org/00sim0009' order by 1"
+        ),
+        [("T-0", "More tides", 1, [BOB], date(2014, 12, 31)), ("T-1", "Tides", 1, [ADA], date(YEAR + 1, 12, 31))],
+    ),
+    "what happened lately": (
+        "select section, op, title from orcid.change_log where at > now() - interval '30 days' order by seq",
+        [("keyword", "added", "currents"), ("work", "added", "Late results")],
+    ),
+    "who claims a DOI": (
+        (
+            "select distinct orcid from orcid.external_ids"
+            " where identifier = orcid.normal_identifier('doi', 'https://doi.org/10.5555/Paper') order by 1"
+        ),
+        [(ADA,), (BOB,), (CY,)],
+    ),
+    "where people studied": (
+        (
+            "select country, count(distinct orcid) from orcid.item_organisations where section = 'education'"
+            " group by 1 order by 1"
+        ),
+        [("DE", 1), ("NZ", 1)],
+    ),
+    "publications by employer": (
+        (
+            "select e.employer_ror, count(distinct (c.identifier_type, c.identifier)) from orcid.people e"
+            " join orcid.publication_claims c using (orcid) where e.employer_ror is not null group by 1"
+        ),
+        [("https://ror.org/00sim0001", 4)],
+    ),
+}
+"""More that can be asked without JSON, and what the institute answers."""
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+async def test_other_questions_need_no_json_either(mirrored: str, name: str) -> None:
+    query, answer = UNSEEN[name]
+    async with connect(mirrored) as connection, connection.transaction(readonly=True):
+        await become(connection, View.PUBLIC)
+        assert [tuple(row) for row in await connection.fetch(query)] == answer
