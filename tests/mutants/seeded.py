@@ -22,6 +22,10 @@ CLOSING = "orcid_sync/service/closing.py"
 PERMISSION = "orcid_sync/service/permission.py"
 LIFECYCLE = "orcid_sync/model/lifecycle.py"
 PACE = "orcid_sync/store/pace.sql"
+PUSHES = "tests/integration/test_push"
+"""And the rest of the file's name."""
+
+PUSH_SQL = "orcid_sync/store/pushes.sql"
 VISIBILITY = "orcid_sync/store/migrations/0007_visibility.sql"
 
 
@@ -365,7 +369,7 @@ MUTANTS = [
         "stop-without-drain",
         "the listeners close before the load balancer has looked away",
         f"{PROCESSES} -k stop",
-        ("orcid_sync/daemon.py", "        await _drain(settings, draining, worker)\n", ""),
+        ("orcid_sync/daemon.py", "        await _drain(settings, draining, worker, pusher)\n", ""),
     ),
     mutant(
         "ciphertext-without-place",
@@ -696,5 +700,103 @@ MUTANTS = [
             "        await queries.await_notification(connection, orcid=orcid, changed_at=changed_at)\n",
             "",
         ),
+    ),
+    mutant(
+        "push-other-eyes",
+        "what is pushed to everybody is read with the eyes of those who may see limited items",
+        f"{PUSHES}_privacy.py -k each_view",
+        ("orcid_sync/service/composing.py", "viewing(pool, view)", "viewing(pool, View.LIMITED)"),
+    ),
+    mutant(
+        "push-redirect-delivered",
+        "a receiver that has moved is taken for one that took the message",
+        "tests/unit/test_push_plan.py",
+        ("orcid_sync/model/pushes.py", "200 <= status < 300", "200 <= status < 400"),
+    ),
+    mutant(
+        "push-socket-unlocked",
+        "only names are judged, not what is connected to",
+        f"{PUSHES}_egress.py",
+        (
+            "orcid_sync/service/egress.py",
+            "        self.check_address(address[0])\n        return socket",
+            "        return socket",
+        ),
+    ),
+    mutant(
+        "push-redirect-followed",
+        "a receiver sends us wherever it likes",
+        f"{PUSHES}_egress.py -k redirect",
+        ("orcid_sync/service/egress.py", "allow_redirects=False", "allow_redirects=True"),
+    ),
+    mutant(
+        "push-metadata",
+        "a network that is allowed holds a cloud's credentials",
+        "tests/unit/test_egress_addresses.py",
+        ("orcid_sync/model/egress.py", "if address in _METADATA:", "if False:"),
+    ),
+    mutant(
+        "push-grows",
+        "a message that is tried again says more than before, under another id",
+        f"{PUSHES}es.py -k begun_is_sent_again",
+        (
+            PUSH_SQL,
+            "set sending_to = case when begun.range_number is null then begun.sending_to else p.sending_to end",
+            "set sending_to = p.sending_to",
+        ),
+    ),
+    mutant(
+        "push-unfenced",
+        "whoever lost the lease moves the position all the same",
+        f"{PUSHES}es.py -k begun_is_sent_again",
+        (
+            PUSH_SQL,
+            "due_at = now(), lease_until = '-infinity'\n where subscription_id = :id and lease_no = :lease_no",
+            "due_at = now(), lease_until = '-infinity'\n where subscription_id = :id and lease_no >= :lease_no",
+        ),
+    ),
+    mutant(
+        "push-dead-everywhere",
+        "receivers that are down take all places",
+        "tests/integration/test_pusher.py -k slow_down_nobody",
+        ("orcid_sync/service/pusher.py", "DOUBTFUL_SHARE = 4", "DOUBTFUL_SHARE = 1"),
+    ),
+    mutant(
+        "push-no-circuit",
+        "an endpoint that is down is tried by all its subscriptions",
+        f"{PUSHES}es.py -k endpoint_is_down",
+        (
+            PUSH_SQL,
+            "     and (e.origin is null or e.failures < :circuit or e.paused_until <= now())\n",
+            "     and :circuit::integer > 0\n",
+        ),
+    ),
+    mutant(
+        "push-no-resync",
+        "a feed that lost its history goes on as if nothing had happened",
+        f"{PUSHES}es.py -k lost_its_history",
+        (
+            "orcid_sync/store/pushes.py",
+            "return self.epoch != self.feed_epoch or self.caught_up > self.feed_last",
+            "return False",
+        ),
+    ),
+    mutant(
+        "push-one-signature",
+        "while a secret is replaced only the new one signs",
+        f"{PUSHES}es.py -k both_sign",
+        ("orcid_sync/service/messages.py", "for secret in secrets]", "for secret in secrets[:1]]"),
+    ),
+    mutant(
+        "push-overtaken",
+        "what comes after a dead message is sent before it",
+        f"{PUSHES}es.py -k fails_for_days",
+        ("orcid_sync/store/subscriptions.sql", "resumed.when_dead = 'pause' and r.state = 'dead'", "r.state = 'none'"),
+    ),
+    mutant(
+        "push-removal-filtered",
+        "whoever filters by content never hears that an item is gone",
+        "tests/unit/test_wanted.py",
+        ("orcid_sync/model/wanted.py", "        if not seen or (", "        if seen and ("),
     ),
 ]
