@@ -87,20 +87,19 @@ async def _read_page(connection: AnyConnection, lease: PushLease, *, after: int,
 async def _message(connection: AnyConnection, page: _Page, lease: PushLease) -> Message | int:
     """What of the page the subscription wants, as far as it fits into one message."""
     chosen: list[tuple[Line, msgspec.Raw]] = []
-    size, ends = 0, page.ends
-    wanted = [line for line in page.lines if lease.filter.wants(line)]
-    for some in _chunks(wanted):
-        if lease.contents or lease.filter.needs_contents:
+    size, wish = 0, lease.filter
+    for some in _chunks([line for line in page.lines if wish.wants(line)]):
+        if lease.contents or wish.needs_contents:
             await page.read(connection, some)
         for line in some:
-            if lease.filter.needs_contents and not lease.filter.wants_contents(line, *page.contents(line)):
+            if wish.needs_contents and not wish.wants_contents(line, *page.contents(line)):
                 continue
             change = page.encoded(line, full=lease.contents)
             size += len(bytes(change))
             if chosen and (size > MOST_BYTES or len(chosen) == MOST_CHANGES):
                 return _finish(lease, chosen, chosen[-1][0].seq)
             chosen.append((line, change))
-    return _finish(lease, chosen, ends)
+    return _finish(lease, chosen, page.ends)
 
 
 def _finish(lease: PushLease, chosen: list[tuple[Line, msgspec.Raw]], ends: int) -> Message | int:

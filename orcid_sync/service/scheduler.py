@@ -18,7 +18,7 @@ from orcid_sync.registry.modified_file import ModifiedFileUnusable
 from orcid_sync.service import erasure_log
 from orcid_sync.service.erasure_log import ErasureLogUnusable
 from orcid_sync.service.health import Heartbeats
-from orcid_sync.store import residue, runs, sweeps
+from orcid_sync.store import residue, runs, subscriptions, sweeps
 from orcid_sync.store.database import (
     MAINTENANCE,
     AnyConnection,
@@ -85,6 +85,7 @@ def make_jobs(
         Job("left-behind", timedelta(minutes=5), sweeping(sweeps.mark_left_behind)),
         Job("webhooks", timedelta(minutes=5), sweeping(partial(sweeps.mark_for_webhooks, overlap=overlap))),
         Job(residue.JOB, timedelta(hours=1), maintaining(residue.clear), brief=False),
+        Job("ended-secrets", timedelta(hours=1), sweeping(subscriptions.drop_ended_secrets)),
         Job("old-runs", timedelta(days=1), sweeping(partial(sweeps.forget_runs, keep=KEEP_RUNS))),
     ]
     if log_of_erasures is not None:

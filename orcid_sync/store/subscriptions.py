@@ -138,8 +138,13 @@ async def rotate_secret(connection: AnyConnection, vault: Vault, name: str, *, o
         if found is None:
             return None
         await queries.end_secrets(connection, id=found.id, overlap=overlap)
-        await queries.drop_ended_secrets(connection)
         return await _give_secret(connection, vault, found.id)
+
+
+async def drop_ended_secrets(connection: AnyConnection) -> int:
+    """Forget secrets that have been replaced and sign no more; how many."""
+    number: int = await load_queries("subscriptions").drop_ended_secrets(connection)
+    return number
 
 
 async def signing_secrets(connection: AnyConnection, vault: Vault, number: int) -> list[str]:

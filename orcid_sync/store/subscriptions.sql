@@ -35,7 +35,12 @@ update orcid_sync.push_progress
 returning true;
 
 -- name: remove$
-delete from orcid_sync.subscriptions where name = :name returning true;
+with gone as (
+  delete from orcid_sync.subscriptions where name = :name returning origin
+), circuit as (
+  delete from orcid_sync.push_endpoints where origin in (select origin from gone)
+)
+select true from gone;
 
 -- name: all_subscriptions
 select s.id, s.name, s.url, s.view, s.sections, s.operations, s.organisations, s.external_ids, s.minor, s.contents,
@@ -134,8 +139,11 @@ update orcid_sync.subscription_secrets
    set ends_at = now() + :overlap::interval
  where subscription_id = :id and ends_at is null;
 
--- name: drop_ended_secrets!
-delete from orcid_sync.subscription_secrets where ends_at <= now();
+-- name: drop_ended_secrets$
+with dropped as (
+  delete from orcid_sync.subscription_secrets where ends_at <= now() returning 1
+)
+select count(*) from dropped;
 
 -- name: secrets
 select secret

@@ -255,6 +255,7 @@ async def test_while_a_secret_is_replaced_both_sign(bench: PushBench, receiver: 
     assert receiver.received[-1].verify(new)
     with pytest.raises(WebhookVerificationError):
         receiver.received[-1].verify(old)
+    assert await subscriptions.drop_ended_secrets(bench.connection) == 1
 
 
 @pytest.mark.invariant("S20")
