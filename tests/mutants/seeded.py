@@ -767,8 +767,9 @@ MUTANTS = [
         f"{PUSHES}es.py -k endpoint_is_down",
         (
             PUSH_SQL,
-            "     and (e.origin is null or e.failures < :circuit or e.paused_until <= now())\n",
-            "     and :circuit::integer > 0\n",
+            "   where not exists (select from orcid_sync.push_endpoints as e"
+            " where e.origin = due.origin and e.failures >= :circuit)\n",
+            "",
         ),
     ),
     mutant(
