@@ -52,6 +52,8 @@ def _tables(seen: "Overview", hearing: "Hearing") -> Iterable["Table"]:
         yield table("last verified", "iDs", title="Freshness", rows=seen.freshness.items())
     if seen.paces:
         yield table("ORCID client", "state", "requests/s", "today", title="Registry", rows=map(_pace, seen.paces))
+    if seen.consumers:
+        yield table("consumer", "behind", "since", "stored", title="Consumers", rows=_consumers(seen))
     if seen.jobs:
         yield table("job", "began", "took", "outcome", title="Jobs", rows=(_job(job, seen) for job in seen.jobs))
 
@@ -92,6 +94,13 @@ def _pace(pace: "Pace") -> tuple[Any, ...]:
     rate = f"{pace.rate:g}" if pace.slowed_at is None else f"{pace.rate:.1f} of {pace.ceiling:g}"
     today = str(pace.used) if pace.daily_requests is None else f"{pace.used} of {pace.daily_requests}"
     return pace.client_id, state, rate, today
+
+
+def _consumers(seen: "Overview") -> Iterable[tuple[Any, ...]]:
+    for one in seen.consumers:
+        behind = text("must start again", "fail") if one.must_resync else f"{one.behind} changes"
+        since = duration(one.behind_seconds) if one.behind and not one.must_resync else ""
+        yield one.name, behind, since, ago(one.updated_at, seen.at)
 
 
 def _job(job: "Run", seen: "Overview") -> tuple[Any, ...]:

@@ -18,7 +18,8 @@ from orcid_sync.service.hearing import listen
 from orcid_sync.service.listeners import SERVER
 from orcid_sync.service.metrics import Metrics
 from orcid_sync.service.problems import Problem, problem_of
-from orcid_sync.store import pushes
+from orcid_sync.store import consumers, pushes
+from orcid_sync.store.consumers import Consumer
 from orcid_sync.store.database import Database, transaction
 from orcid_sync.store.pace import Pace, load_all
 from orcid_sync.store.queue import LaneDepth, depth
@@ -71,11 +72,12 @@ class Console:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything for Prometheus. Without a database, everything but queue and pace."""
         try:
-            lanes, paces, hearing, pushed = await self._depth.answer()
+            lanes, paces, hearing, pushed, following = await self._depth.answer()
             self._metrics.show_queue(lanes)
             self._metrics.show_pace(paces)
             self._metrics.show_hearing(hearing)
             self._metrics.show_pushes(pushed)
+            self._metrics.show_consumers(following)
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
             self._metrics.forget_queue()
             log.warning("queue not measured", error=type(error).__name__)
@@ -88,13 +90,14 @@ class Console:
             log.warning("database not ready", error=type(error).__name__)
             return "the database does not answer"
 
-    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], Hearing, pushes.Pushes]:
+    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], Hearing, pushes.Pushes, list[Consumer]]:
         async with transaction(self._database.reader) as connection:
             return (
                 await depth(connection),
                 await load_all(connection),
                 await listen(connection, self._rules),
                 await pushes.summary(connection),
+                await consumers.load(connection),
             )
 
 

@@ -9,6 +9,7 @@ from orcid_sync import __version__
 from orcid_sync.model.hearing import AlarmKind, Hearing
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.model.pushes import Result
+from orcid_sync.store.consumers import Consumer
 from orcid_sync.store.pace import Pace
 from orcid_sync.store.pushes import Pushes
 from orcid_sync.store.queue import LaneDepth
@@ -32,6 +33,7 @@ class Metrics:
         self._define_queue(registry)
         self._define_pace(registry)
         self._define_hearing(registry)
+        self._define_consumers(registry)
         self._define_reconciliation(registry)
         self._define_pushes(registry)
         self.loop_lag = Gauge(
@@ -129,6 +131,17 @@ class Metrics:
             "How many of a webhook's tries may have failed since nobody can answer ORCID; 0 while somebody can.",
             registry=registry,
         )
+
+    def _define_consumers(self, registry: CollectorRegistry) -> None:
+        explained = {
+            "behind": "Positions of the change feed that a named consumer has not dealt with.",
+            "behind_seconds": "How old the first of the changes is that a named consumer has not dealt with.",
+            "must_resync": "1 if a named consumer follows a history that the feed has no more.",
+        }
+        self.consumers = {
+            member: Gauge(f"orcid_sync_consumer_{member}", text, ["consumer"], registry=registry)
+            for member, text in explained.items()
+        }
 
     def _define_reconciliation(self, registry: CollectorRegistry) -> None:
         self.registry_requests = Counter(
@@ -238,9 +251,18 @@ class Metrics:
         if hearing.heard_at:
             self.silent_seconds.set((hearing.at - hearing.heard_at).total_seconds())
 
+    def show_consumers(self, consumers: Iterable[Consumer]) -> None:
+        """Show how far behind each named consumer of the feed is; who is forgotten is shown no more."""
+        for gauge in self.consumers.values():
+            gauge.clear()
+        for one in consumers:
+            for member, gauge in self.consumers.items():
+                gauge.labels(one.name).set(getattr(one, member))
+
     def forget_queue(self) -> None:
         """Show nothing about the queue and all that is in the database, rather than what was before that went away."""
-        for gauge in (*self.queue.values(), *self.pace.values(), *self.hearing.values(), *self.pushes.values()):
+        kinds = (self.queue, self.pace, self.hearing, self.pushes, self.consumers)
+        for gauge in (gauge for gauges in kinds for gauge in gauges.values()):
             gauge.clear()
 
     def render(self) -> bytes:

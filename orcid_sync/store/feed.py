@@ -4,7 +4,6 @@ Pages are read one by one, by key, instead of by a cursor of the database that s
 page either way, and a slow reader holds neither a connection nor the vacuum.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
@@ -30,8 +29,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which changes a reader wants."""
 
     orcid: Orcid | None = None
-    sections: Sequence[str] | None = None
-    ops: Sequence[str] | None = None
+    sections: tuple[str, ...] | None = None
+    ops: tuple[str, ...] | None = None
     minor: bool = True
     """Also those that only move dates, order or names of sources."""
 

@@ -7,7 +7,8 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import connections, drift, pace, pushes, queue, runs, webhooks
+from orcid_sync.store import connections, consumers, drift, pace, pushes, queue, runs, webhooks
+from orcid_sync.store.consumers import Consumer
 from orcid_sync.store.database import AnyConnection
 from orcid_sync.store.drift import Member
 from orcid_sync.store.pace import Pace
@@ -59,6 +60,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """How each of our API clients gets on with the Registry."""
     workers: int
     """Database connections of workers."""
+    consumers: list[Consumer] = []
+    """Programs that follow the feed over HTTP and keep their position here."""
     unknown: list[Member] = []
     """Members of ORCID's JSON that no column is made of and nobody has acknowledged."""
     pushes: Pushes = Pushes()
@@ -159,6 +162,7 @@ async def overview(connection: AnyConnection) -> Overview:
             feed=FeedHead(**head),
             paces=await pace.load_all(connection),
             workers=await queries.workers(connection),
+            consumers=await consumers.load(connection),
             unknown=await drift.list_members(connection),
             pushes=await pushes.summary(connection),
         )

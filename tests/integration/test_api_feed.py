@@ -16,9 +16,10 @@ from sample_record import ORCID, encode, full_forms, rich_record
 
 from orcid_sync.model.authority import View
 from orcid_sync.model.cursor import Cursor, Place, parse_cursor, resync_needed
-from orcid_sync.service.api import feed as following
+from orcid_sync.service.api import following
 from orcid_sync.service.api import stream as streaming
-from orcid_sync.service.api.feed import Change, Ending
+from orcid_sync.service.api.feed import Ending
+from orcid_sync.service.api.following import Change
 from orcid_sync.store import feed as store
 from orcid_sync.store.database import Database
 

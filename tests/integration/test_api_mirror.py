@@ -13,9 +13,11 @@ from sample_record import ORCID, encode, full_forms, rich_record
 from orcid_sync.model.authority import View
 from orcid_sync.service.api import bodies
 from orcid_sync.service.api import records as reading
+from orcid_sync.service.attention.findings import findings
 from orcid_sync.store import viewing
 from orcid_sync.store.connections import Entry, connect_orcids
 from orcid_sync.store.database import Database
+from orcid_sync.store.reading import overview
 
 OTHER = "0000-0002-1825-0097"
 THIRD = "0000-0001-5109-3700"
@@ -107,10 +109,23 @@ async def test_a_consumer_keeps_its_cursor_and_is_seen_to_be_behind(api: Api, co
     assert (refused.status, refused.json["type"]) == (403, "urn:orcid-sync:problem:owner")
     assert (await cris.ask("PUT", "/v1/consumers/cris", json={"cursor": end})).json["reason"] == "view"
     assert (await other.ask("DELETE", "/v1/consumers/cris")).status == 404
+    shown = (await admin.get("/metrics")).body.decode()
+    assert f'orcid_sync_consumer_behind{{consumer="cris"}} {last - 5}.0' in shown
+    await connection.execute("update orcid.changes set at = now() - interval '2 days'")
+    assert await sentences(connection) == [f"The consumer cris is {last - 5} changes behind"]
     await connection.execute("select orcid_sync.new_epoch()")
     assert (await cris.json("/v1/consumers/cris"))["must_resync"]
+    assert await sentences(connection) == [
+        "The consumer cris follows a history that the feed has no more: it must start again."
+    ]
     assert (await admin.ask("DELETE", "/v1/consumers/cris")).status == 204
     assert (await cris.json("/v1/consumers"))["consumers"] == []
+
+
+async def sentences(connection: asyncpg.Connection) -> list[str]:
+    """What status says of consumers, without ages."""
+    found = findings(await overview(connection))
+    return [one.sentence.partition(", the first")[0] for one in found if "consumer" in one.sentence]
 
 
 async def test_connections_are_listed_page_by_page(api: Api) -> None:

@@ -9,6 +9,7 @@ from orcid_sync.service.api.answering import add_routes
 from orcid_sync.service.api.connections import Following
 from orcid_sync.service.api.consumers import Keeping
 from orcid_sync.service.api.feed import Feed
+from orcid_sync.service.api.following import Pages
 from orcid_sync.service.api.openapi import PATH, make_document
 from orcid_sync.service.api.records import Reading
 from orcid_sync.service.api.routes import connection_routes, feed_routes, record_routes
@@ -23,8 +24,9 @@ from orcid_sync.store.database import Database
 def add_api(app: web.Application, database: Database, authority: Authority) -> Tail:
     """Have the application answer what is below /v1; returns what wakes those who wait for changes."""
     tail = Tail(database.reader)
-    feed = Feed(database.reader, tail)
-    stream = Stream(feed, authority)
+    pages = Pages(database.reader, tail)
+    feed = Feed(database.reader, pages)
+    stream = Stream(feed, pages, authority)
     routes = [
         *feed_routes(feed, stream, Keeping(database.reader)),
         *connection_routes(Following(database)),

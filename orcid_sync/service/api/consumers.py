@@ -5,9 +5,8 @@ import msgspec
 from aiohttp import web
 
 from orcid_sync.model.authority import Caller, Scope
-from orcid_sync.model.cursor import Cursor, Resync, parse_cursor, resync_needed
 from orcid_sync.service.api.bodies import read_document
-from orcid_sync.service.api.feed import resync
+from orcid_sync.service.api.following import accepted
 from orcid_sync.service.api.sending import document
 from orcid_sync.service.api.table import Asked
 from orcid_sync.service.problems import Problem
@@ -54,11 +53,8 @@ class Keeping:
         kept = await read_document(asked.request, Kept)
         name, view = asked.given["name"], asked.caller.view
         async with statements(self._pool) as connection:
-            head = await read_head(connection)
-            cursor = parse_cursor(kept.cursor)
-            if reason := Resync.UNKNOWN if cursor is None else resync_needed(cursor, head, view):
-                raise resync(reason, Cursor(head, view))
-            if cursor is None or not await consumers.keep(connection, name, cursor, asked.caller):
+            cursor = accepted(kept.cursor, await read_head(connection), view)
+            if not await consumers.keep(connection, name, cursor, asked.caller):
                 raise Problem(403, f"The consumer {name} belongs to another token.", kind="owner")
             found = await consumers.load(connection, name)
         return document(found[0])

@@ -9,9 +9,10 @@ import asyncpg
 import msgspec
 from aiohttp import hdrs, web
 
-from orcid_sync.model.cursor import Cursor, Resync, parse_cursor, resync_needed
+from orcid_sync.model.cursor import Cursor
 from orcid_sync.model.diff import RECORD
-from orcid_sync.service.api.feed import Ending, resync
+from orcid_sync.service.api.feed import Ending
+from orcid_sync.service.api.following import accepted
 from orcid_sync.service.api.sending import document, streaming, write
 from orcid_sync.service.api.table import JSON, LINES, Asked, chosen_type
 from orcid_sync.service.problems import Problem
@@ -91,13 +92,7 @@ class Reading:
         view, given = asked.caller.view, asked.given["cursor"]
         async with statements(self._pool) as connection:
             head = await read_head(connection)
-        if given is None:
-            return Cursor(head, view)
-        cursor = parse_cursor(given)
-        if reason := Resync.UNKNOWN if cursor is None else resync_needed(cursor, head, view):
-            raise resync(reason, Cursor(head, view))
-        assert cursor is not None  # noqa: S101 - else there is a reason
-        return cursor
+        return Cursor(head, view) if given is None else accepted(given, head, view)
 
     async def _page(self, asked: Asked, cursor: Cursor) -> web.StreamResponse:
         limit = asked.given["limit"]

@@ -8,7 +8,8 @@ from orcid_sync.model.sections import SECTIONS
 from orcid_sync.service.api import parameters as p
 from orcid_sync.service.api.connections import Connections, Following, Granted, LineResult, Wish
 from orcid_sync.service.api.consumers import Consumers, Keeping, Kept
-from orcid_sync.service.api.feed import Change, Changes, Feed
+from orcid_sync.service.api.feed import Changes, Feed
+from orcid_sync.service.api.following import Change
 from orcid_sync.service.api.parameters import ORCID, Parameter
 from orcid_sync.service.api.records import VERIFIED, Reading, Records, RecordThen, SectionThen
 from orcid_sync.service.api.stream import Stream

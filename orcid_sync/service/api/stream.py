@@ -6,13 +6,12 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from orcid_sync.model.cursor import Place
-from orcid_sync.service.api.feed import Feed, Following, encoded
+from orcid_sync.service.api.feed import Feed, wanted_by
+from orcid_sync.service.api.following import Encoded, Follower, Pages
 from orcid_sync.service.api.sending import streaming, write
 from orcid_sync.service.api.table import EVENTS, Asked
 from orcid_sync.service.authority import Authority
 from orcid_sync.service.problems import Problem
-from orcid_sync.store.feed import Page
 
 BEAT_SECONDS = 15.0
 """A stream is never silent for longer, so that both sides notice when the other one is gone; as often it is made sure
@@ -28,36 +27,37 @@ PAGE: Final = 500
 class Stream:
     """Sends the feed to whoever listens, without end."""
 
-    def __init__(self, feed: Feed, authority: Authority) -> None:
-        """Read by `feed`; ask `authority` again whether the listener may."""
+    def __init__(self, feed: Feed, pages: Pages, authority: Authority) -> None:
+        """Begin as `feed` does, read by `pages`; ask `authority` again whether the listener may."""
         self._feed = feed
+        self._pages = pages
         self._authority = authority
 
     async def stream(self, asked: Asked) -> web.StreamResponse:
         """GET /v1/changes/stream."""
         last = asked.request.headers.get("Last-Event-ID") or None  # browsers show where they were
-        following = await self._feed.begin(asked, last or asked.given["after"])
+        start = await self._feed.start(asked, last or asked.given["after"])
         async with streaming(asked.request, EVENTS) as response:
-            await write(response, f"retry: {RETRY_MS}\nid: {following.start}\n\n".encode())
-            await self._send(following, response)
+            await write(response, f"retry: {RETRY_MS}\nid: {start}\n\n".encode())
+            await self._send(asked, Follower(self._pages, start, wanted_by(asked)), response)
         return response
 
-    async def _send(self, following: Following, response: web.StreamResponse) -> None:
+    async def _send(self, asked: Asked, follower: Follower, response: web.StreamResponse) -> None:
         """Page after page until the end of the process, of the token, or of this history of the feed."""
         loop = asyncio.get_running_loop()
-        place, checked_at = following.start.place, loop.time()
-        while not self._feed.tail.closed:
+        checked_at = loop.time()
+        while not self._pages.tail.closed:
+            before = follower.place
             try:
-                page = await self._feed.next_page(following, place, PAGE, seconds=BEAT_SECONDS)
+                found = await follower.next(PAGE, seconds=BEAT_SECONDS)
             except Problem as problem:
                 if problem.status != 409:
                     raise
                 await write(response, _event("resync", msgspec.json.encode(problem.document)))
                 return
-            await write(response, _events(page, following, place))
-            place = page.reached
+            await write(response, _events(found, moved=follower.place != before))
             if loop.time() - checked_at >= BEAT_SECONDS:
-                if not await self._may_go_on(following.asked):
+                if not await self._may_go_on(asked):
                     return
                 checked_at = loop.time()
 
@@ -69,12 +69,11 @@ class Stream:
         return caller is not None and caller.view is asked.caller.view
 
 
-def _events(page: Page, following: Following, before: Place) -> bytes:
+def _events(found: Encoded, *, moved: bool) -> bytes:
     """An event for each change; if there is none, the new position alone, or a comment as a sign of life."""
-    if page.lines:
-        pairs = encoded(page, following)
-        return b"".join(b"id: %b\n%b" % (cursor.encode(), _event("change", line)) for cursor, line in pairs)
-    return b": beat\n\n" if page.reached == before else f"id: {following.cursor_at(page.reached)}\n\n".encode()
+    if found.changes:
+        return b"".join(b"id: %b\n%b" % (cursor.encode(), _event("change", change)) for cursor, change in found.changes)
+    return f"id: {found.cursor}\n\n".encode() if moved else b": beat\n\n"
 
 
 def _event(name: str, data: bytes) -> bytes:

@@ -18,6 +18,9 @@ LATE_SECONDS = {0: 120.0, 1: 120.0, 2: 86_400.0, 3: 86_400.0, 4: 86_400.0}
 
 LONG_JOB = timedelta(hours=6)
 
+FAR_BEHIND = timedelta(days=1)
+"""A consumer that has not dealt with a change for so long probably does not run."""
+
 NAMED = 3
 """Members of ORCID's JSON that are named where there are many."""
 
@@ -41,10 +44,22 @@ def findings(seen: "Overview") -> list[Finding]:
             *_webhooks(seen),
             *_people(seen),
             *_jobs(seen),
+            *_consumers(seen),
             *_drift(seen),
             *_pushes(seen),
         ]
     )
+
+
+def _consumers(seen: "Overview") -> Iterator[Finding]:
+    for one in seen.consumers:
+        if one.must_resync:
+            yield Finding(
+                "warn", f"The consumer {one.name} follows a history that the feed has no more: it must start again."
+            )
+        elif one.behind_seconds > FAR_BEHIND.total_seconds():
+            behind = f"{one.behind} changes behind, the first of them {duration(one.behind_seconds)} old"
+            yield Finding("warn", f"The consumer {one.name} is {behind}. Does it run? Not any more: delete it.")
 
 
 def urgent_first(found: list[Finding]) -> list[Finding]:
