@@ -16,9 +16,6 @@ from orcid_sync.store.database import AnyConnection, transaction
 from orcid_sync.store.queries import load_queries
 from orcid_sync.store.viewing import become
 
-CHANNEL = "orcid_changes"
-"""Where every commit of changes is announced by NOTIFY, with the position of the last one. Only a shortcut."""
-
 WINDOW = 50_000
 """Positions that one page spans at most: a question that matches little must not look at the whole feed at once."""
 

@@ -21,6 +21,7 @@ from orcid_sync.service.api import stream as streaming
 from orcid_sync.service.api.feed import Ending
 from orcid_sync.service.api.following import Change
 from orcid_sync.store import feed as store
+from orcid_sync.store.changes import announce
 from orcid_sync.store.database import Database
 
 OTHER = "0000-0002-1825-0097"
@@ -131,6 +132,22 @@ async def test_all_that_wait_share_one_look_at_the_end(api: Api, monkeypatch: py
     monkeypatch.setattr(api.tail, "_has_moved", counted)
     await asyncio.gather(*(api.json("/v1/changes?after=end&wait=1") for _ in range(20)))
     assert looks < 12  # 0.02 s, 0.04 s, … 0.5 s
+
+
+async def test_an_announcement_wakes_those_who_wait_without_a_look(
+    api: Api, connection: asyncpg.Connection, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = asyncio.create_task(api.json("/v1/changes?after=end&wait=30"))
+    hearing = "select count(*) from pg_stat_activity where application_name = 'orcid_sync listener'"
+    await wait_until(lambda: connection.fetchval(hearing))
+
+    async def blind() -> bool:
+        return False
+
+    monkeypatch.setattr(api.tail, "_has_moved", blind)
+    await rename(api.database, "Ada")
+    await announce(connection)
+    assert len((await asyncio.wait_for(waiting, 5))["changes"]) == 2
 
 
 async def test_those_who_wait_are_let_go_when_the_process_stops(api: Api, wait_until: WaitUntil) -> None:

@@ -23,7 +23,7 @@ from orcid_sync.store.database import Database
 
 def add_api(app: web.Application, database: Database, authority: Authority) -> Tail:
     """Have the application answer what is below /v1; returns what wakes those who wait for changes."""
-    tail = Tail(database.reader)
+    tail = Tail(database)
     pages = Pages(database.reader, tail)
     feed = Feed(database.reader, pages)
     stream = Stream(feed, pages, authority)

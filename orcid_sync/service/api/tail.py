@@ -8,16 +8,17 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-import asyncpg
 import structlog
 
 from orcid_sync.model.cursor import Place
-from orcid_sync.store.database import DatabaseRefused, DatabaseUnavailable, statements
+from orcid_sync.service.listening import Ear
+from orcid_sync.store.changes import CHANNEL
+from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, statements
 from orcid_sync.store.feed import read_head
 
 SHORTEST_NAP: Final = 0.02
 LONGEST_NAP: Final = 0.5
-"""Seconds between two looks: few while changes come, more and more while none do."""
+"""Seconds between two looks: few while changes come that nobody announced, more and more while none do."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,9 +26,10 @@ log = structlog.get_logger(__name__)
 class Tail:
     """Where the feed ends, watched as long as somebody waits."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        """Look through `pool`."""
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        """Hear announcements, and look through the pool of readers."""
+        self._pool = database.reader
+        self._ear = Ear(database, CHANNEL, self._hear)
         self._seen: Place | None = None
         self._ticket = 0
         self._waiting = 0
@@ -58,7 +60,7 @@ class Tail:
             if not self._waiting:
                 self._wanted.clear()
 
-    def nudge(self, *_: object) -> None:
+    def nudge(self) -> None:
         """The feed has gone on, or may have."""
         self._ticket += 1
         moved, self._moved = self._moved, asyncio.Event()
@@ -72,13 +74,20 @@ class Tail:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watching
+        self._ear.close()
 
     async def _watch(self) -> None:
         nap = SHORTEST_NAP
         while True:
             await self._wanted.wait()
+            await self._ear.open()
             nap = SHORTEST_NAP if await self._has_moved() else min(2 * nap, LONGEST_NAP)
             await asyncio.sleep(nap)
+
+    def _hear(self, _connection: object, _pid: int, _channel: str, position: str) -> None:
+        if self._seen is not None and position.isdigit():
+            self._seen = Place(self._seen.epoch, int(position))  # so that the next look finds nothing new in it
+        self.nudge()
 
     async def _has_moved(self) -> bool:
         try:
