@@ -15,6 +15,7 @@ from orcid_sync.service.api.records import Reading
 from orcid_sync.service.api.routes import connection_routes, feed_routes, record_routes
 from orcid_sync.service.api.sending import document
 from orcid_sync.service.api.stream import Stream
+from orcid_sync.service.api.subscriptions import Overseeing, subscription_routes
 from orcid_sync.service.api.table import JSON, Answer, Asked, Route
 from orcid_sync.service.api.tail import Tail
 from orcid_sync.service.authority import Authority
@@ -31,6 +32,7 @@ def add_api(app: web.Application, database: Database, authority: Authority) -> T
         *feed_routes(feed, stream, Keeping(database.reader)),
         *connection_routes(Following(database)),
         *record_routes(Reading(database.reader)),
+        *subscription_routes(Overseeing(database.reader)),
     ]
     described = make_document([*routes, _document_route(None)])
     add_routes(app, [*routes, _document_route(described)])
