@@ -70,6 +70,13 @@ class Difference(Struct, frozen=True, kw_only=True):
     """Why what it said is forgotten; None: it is not."""
 
 
+_PLACES = frozenset({"position", "resource_item"})
+"""Columns that say where an element stands in its list."""
+
+_DERIVED = frozenset({"normalized", "normalized_transient", "normalized_error"})
+"""Columns that ORCID derives from others; of interest only if nothing else differs."""
+
+
 class _Said(Struct):
     """A content as `change_contents` and the SQL functions have it."""
 
@@ -171,10 +178,9 @@ def _value(entry: Entry, name: str) -> Any:
     column = name.partition(".")[0]
     if column not in ("external_ids", "contributors", "hosts", "items"):
         return getattr(entry.row, column)
+    hidden = _PLACES if column != name else _PLACES | _DERIVED
     elements = (msgspec.to_builtins(one) for one in getattr(entry, column))
-    return [
-        {k: v for k, v in one.items() if k not in ("position", "resource_item") and v is not None} for one in elements
-    ]
+    return [{part: said for part, said in one.items() if part not in hidden and said is not None} for one in elements]
 
 
 def _members(name: str, before: bytes | None, after: bytes | None) -> Iterator[FieldChange]:

@@ -53,7 +53,8 @@ def kind(section: str) -> str:
 def kinds(section: str, count: int) -> str:
     """So many items of a section: "2 works", "1 biography"."""
     noun = kind(section)
-    return number(count, noun, noun[:-1] + "ies" if noun.endswith("y") else noun + "s")
+    many = noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun.endswith("s") else "s")
+    return number(count, noun, many)
 
 
 def tally(counts: Mapping[str, int]) -> str:

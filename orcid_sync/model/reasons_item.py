@@ -1,6 +1,7 @@
 """Reasons why one item is, or is not, what somebody expects to see; and what a record last lost."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from orcid_sync.model.access import access_from
 from orcid_sync.model.diagnosis import Complaint, Diagnosis
@@ -41,13 +42,15 @@ def removed(facts: Facts) -> Diagnosis | None:
     said = _GONE.get(item.gone_reason, "went from the mirror on {day}")
     # ORCID's date of the record is nearer to the deed than our read, if it is not the date of something later.
     at = min(filter(None, (item.gone_modified_at, item.gone_at)))
-    return Diagnosis(
-        Complaint.ITEM_REMOVED, f"{_name(item)} {said.format(day=day(at))}.", f"What it said before: {_diff(facts)}"
+    return Diagnosis(Complaint.ITEM_REMOVED, f"{_name(item)} {said.format(day=day(at))}.", _before(facts, item.gone_at))
+
+
+def _before(facts: Facts, gone_at: datetime) -> str:
+    then = f"{(gone_at - timedelta(minutes=1)).astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+    return (
+        f"The record before that: orcid-sync show {facts.orcid} --as-of {then}; what has changed since: "
+        f"orcid-sync diff {facts.orcid} --from {then}"
     )
-
-
-def _diff(facts: Facts) -> str:
-    return f"orcid-sync diff {facts.orcid} --from …, orcid-sync show {facts.orcid} --as-of …"
 
 
 def merged(facts: Facts) -> Diagnosis | None:
@@ -144,7 +147,7 @@ def lately_removed(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.LATELY_REMOVED,
         f"{named(first.section, first.title, first.key)}{others} {said.format(day=day(at))}.",
-        f"What it said before: {_diff(facts)}",
+        _before(facts, last.at),
     )
 
 

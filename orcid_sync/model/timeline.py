@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orcid_sync.model.diff import RECORD
+from orcid_sync.model.diff import MINOR, RECORD
 from orcid_sync.model.facts import ChangeSet, Facts, Line, Read, Webhook
 from orcid_sync.model.phrases import kind, moment, number, series, tally
 
@@ -136,7 +136,7 @@ def _change(change: ChangeSet) -> str:
 def _line(line: Line) -> str:
     name = f'"{line.title}"' if line.title else f"{kind(line.section)} {line.key}".strip()
     reason = line.reason if line.reason != line.op else None
-    details = [*line.fields, *filter(None, [reason])]
+    details = [*(field for field in line.fields if field not in MINOR), *filter(None, [reason])]
     return f"{name}: {', '.join(details)}" if details else name
 
 

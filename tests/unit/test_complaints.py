@@ -12,6 +12,7 @@ from orcid_sync.model.explanation import explain
 from orcid_sync.model.facts import Asked, Connection, Facts, Hearing, Item, Limits, Queue, Record, Webhook
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.phrases import kinds
 
 NOW = datetime(2026, 5, 12, 8, 15, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -143,3 +144,18 @@ def test_an_explanation_has_no_holes(view: View | None) -> None:
     assert told.diagnosis.sentence == (
         'The work "Title" (doi 10.5555/7) was removed by its owner or hidden on 12 May 2026; ORCID does not tell which.'
     )
+    assert told.diagnosis.advice is not None
+    assert "--as-of 2026-05-12T07:14Z" in told.diagnosis.advice
+
+
+@pytest.mark.parametrize(
+    ("section", "count", "words"),
+    [
+        ("work", 1, "1 work"),
+        ("address", 4, "4 addresses"),
+        ("biography", 2, "2 biographies"),
+        ("email", 3, "3 e-mails"),
+    ],
+)
+def test_numbers_of_items_are_words(section: str, count: int, words: str) -> None:
+    assert kinds(section, count) == words
