@@ -235,11 +235,13 @@ class Reconciler:
             async with statements(self.database.worker) as connection:
                 await queue.settle(connection, lease, finding.settlement, grace=self.grace)
                 await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            # Settled is settled: the journal is not worth a failure (of a full disk, say).
-            with suppress(DatabaseUnavailable, DatabaseRefused):
-                async with statements(self.database.worker) as connection:
-                    await _journal(connection, lease, turn, finding)
+            if finding.outcome != UNCHANGED:
+                # Settled is settled: the journal is not worth a failure (of a full disk, say).
+                with suppress(DatabaseUnavailable, DatabaseRefused):
+                    async with statements(self.database.worker) as connection:
+                        await _journal(connection, lease, turn, finding)
             return
+        cause = finding.cause or turn.cause
         async with transaction(self.database.worker) as connection:
             await queue.hold(connection, lease, alone=bool(finding.effects))
             if finding.changeset is not NOTHING:
@@ -250,7 +252,6 @@ class Reconciler:
             await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
             await _journal(connection, lease, turn, finding)
             # Last, because it keeps everybody else's commits waiting for this one's.
-            cause = finding.cause or turn.cause
             await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)
 
 

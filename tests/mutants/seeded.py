@@ -65,6 +65,7 @@ _APPLY = """            if finding.changeset is not NOTHING:
 """
 _SETTLE = """            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
             await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+            await _journal(connection, lease, turn, finding)
 """
 _WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
 _APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
@@ -799,5 +800,32 @@ MUTANTS = [
         "whoever filters by content never hears that an item is gone",
         "tests/unit/test_wanted.py",
         ("orcid_sync/model/wanted.py", "        if not seen or (", "        if seen and ("),
+    ),
+    mutant(
+        "explained-to-everybody",
+        "whoever may see what is public is told what is limited, in the answer to why it is so",
+        "tests/integration/test_explaining.py -k no_view",
+        ("orcid_sync/service/explaining.py", "            await become(connection, question.view)\n", ""),
+    ),
+    mutant(
+        "journal-of-nothing",
+        "reads that find nothing new are written down, too",
+        "tests/integration/test_explaining.py -k nothing_new",
+        (RECONCILER, "            if finding.outcome != UNCHANGED:\n", "            if finding.outcome:\n"),
+        (
+            RECONCILER,
+            "    if finding.outcome != UNCHANGED:\n        await reads",
+            "    if finding.outcome:\n        await reads",
+        ),
+    ),
+    mutant(
+        "forgotten-is-absent",
+        "what was forgotten looks as if it had never been",
+        "tests/integration/test_time_travel.py -k forgotten",
+        (
+            "orcid_sync/store/history.sql",
+            " where c.op <> 'added' or c.content is not null",
+            " where c.content is not null",
+        ),
     ),
 ]
