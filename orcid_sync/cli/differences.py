@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from orcid_sync.cli.output import console, moment, text
 
 if TYPE_CHECKING:
@@ -62,29 +60,9 @@ def _lines(one: "Difference", *, minor: bool) -> Iterator[Any]:
 
 def _field(change: "FieldChange") -> Iterator[Any]:
     """The name of a field, what it lost and what it gained; of lists only the elements that differ."""
+    from orcid_sync.model.sides import come, gone  # noqa: PLC0415 - heavy
+
     yield text(f"      {change.name}", "note")
-    for sign, style, values in (("-", "red", _gone(change)), ("+", "green", _come(change))):
+    for sign, style, values in (("-", "red", gone(change)), ("+", "green", come(change))):
         for value in values:
             yield text(f"        {sign} {value}", style)
-
-
-def _gone(change: "FieldChange") -> list[str]:
-    return _values(change.before, change.after)
-
-
-def _come(change: "FieldChange") -> list[str]:
-    return _values(change.after, change.before)
-
-
-def _values(these: Any, others: Any) -> list[str]:
-    if isinstance(these, list) and isinstance(others, list):
-        return [_value(one) for one in these if one not in others]
-    return [] if these is None else [_value(these)]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, datetime):
-        return moment(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
-    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()

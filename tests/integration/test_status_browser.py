@@ -21,9 +21,11 @@ from test_connect_browser import CONTRAST
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.service.status import fresh
-from orcid_sync.store import connections
+from orcid_sync.store import connections, subscriptions
 from orcid_sync.store.connections import Entry
 from orcid_sync.store.database import Database
+from orcid_sync.store.subscriptions import Wish
+from orcid_sync.store.vault import Vault
 
 SIZES = {"wide": (1280, False), "dark": (1280, True), "narrow": (360, False)}
 """Width, and whether it is dark."""
@@ -71,12 +73,16 @@ async def scene(
              from generate_series(0, 40) as n"""
     )
     await connection.execute("insert into orcid_sync.runs (job, error) values ('checks', 'DatabaseUnavailable')")
+    wish = Wish(url=f"https://cris.example.org/{'x' * 60}", origin="https://cris.example.org", view="limited")
+    await subscriptions.add(connection, Vault({"1": bytes(32)}), "cris-of-the-university", wish, after=0)
+    await connection.execute("update orcid_sync.push_progress set paused = 'gone', attempts = 3, last_error = 'gone'")
     paths = {
         "overview": "/",
         "connections": "/connections",
         "record": f"/records/{ORCID}",
         "section": f"/records/{ORCID}?section=work",
         "timeline": f"/records/{ORCID}/timeline",
+        "compare": f"/records/{ORCID}/compare?from=1h&minor=1",
         "webhooks": "/webhooks",
         "subscriptions": "/subscriptions",
         "runs": "/runs",

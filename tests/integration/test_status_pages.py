@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import asyncpg
 import pytest
+from mirroring import apply_record
+from sample_record import ORCID, encode, keyword, rich_record, with_keywords
 from status_rig import WEB_URL, Page, Pages, Reader, status_pages, token_of
 
 from orcid_sync.model.ids import Orcid
@@ -345,3 +347,38 @@ async def test_notifications_are_counted_hour_by_hour(connection: asyncpg.Connec
 
     assert [hour.notifications for hour in hours] == [0, 0, 7, 0, 0]
     assert [hour.changes for hour in hours] == [0] * 5
+
+
+async def test_two_moments_stand_side_by_side(
+    reader: Reader, database: Database, connection: asyncpg.Connection
+) -> None:
+    record = rich_record()
+    await apply_record(database.worker, encode(with_keywords(record, keyword(1, "soil"), keyword(2, "old"))))
+    await connection.execute("update orcid.records set first_seen_at = first_seen_at - interval '3 hours'")
+    await connection.execute("update orcid.changes set at = at - interval '3 hours'")
+    await apply_record(database.worker, encode(with_keywords(record, keyword(1, "soils & <b>"), keyword(3, "new"))))
+
+    page = await reader.get(f"/records/{ORCID}/compare?from=1h")
+    same = await reader.get(f"/records/{ORCID}/compare?from=2h&to=1h")
+
+    assert page.status == 200
+    assert re.search(r"<del>soil</del>.*<ins>soils &amp; &lt;b&gt;</ins>", page.text, re.DOTALL)
+    for op, title in {"added": "new", "removed": "old"}.items():
+        assert re.search(rf'class="{op}".*?<bdi class="what">{title}<', page.text, re.DOTALL)
+    assert "No differences" in same.text
+    assert same.text.count('role="alert"') == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("from=yesterday", "is no moment"),
+        ("from=1h&to=2h", "later moment is before the earlier one"),
+        ("from=2999-01-01", "still to come"),
+    ],
+)
+async def test_moments_that_are_none_are_named(query: str, words: str, reader: Reader, people: list[Orcid]) -> None:
+    page = await reader.get(f"/records/{people[0]}/compare?{query}")
+
+    assert page.status == 400
+    assert words in page.text

@@ -29,7 +29,7 @@ PAGES: Final = {
 RESERVED: Final = frozenset({"/subscriptions"})
 """What of that is for administrators."""
 
-TABS: Final = {"": "Mirror", "/timeline": "Time line"}
+TABS: Final = {"": "Mirror", "/timeline": "Time line", "/compare": "Compare"}
 """What there is about a record, by the end of the address."""
 
 KINDS: Final[Mapping[str, str]] = {

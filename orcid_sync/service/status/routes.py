@@ -10,6 +10,7 @@ from orcid_sync.service.problems import Problem
 from orcid_sync.service.status import overview, runs, subscriptions, webhooks
 from orcid_sync.service.status.actions import Actions
 from orcid_sync.service.status.board import Board
+from orcid_sync.service.status.compare import Compare
 from orcid_sync.service.status.connections import Connections
 from orcid_sync.service.status.problems import problems_as_pages
 from orcid_sync.service.status.record import Record
@@ -37,6 +38,7 @@ def add_pages(app: web.Application, site: Site) -> None:
     app.router.add_get("/connections", Connections(site).page)
     app.router.add_get("/records/{orcid}", record.page)
     app.router.add_get("/records/{orcid}/timeline", Timeline(site).page)
+    app.router.add_get("/records/{orcid}/compare", Compare(site).page)
     app.router.add_post("/records/{orcid}/{act}", Actions(site).act)
     app.router.add_get("/sign-in", session.page)
     app.router.add_post("/sign-in", session.sign_in)
