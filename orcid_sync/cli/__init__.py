@@ -30,6 +30,7 @@ from orcid_sync.cli.plan import plan
 from orcid_sync.cli.questions import questions
 from orcid_sync.cli.rebuild import rebuild
 from orcid_sync.cli.records import show
+from orcid_sync.cli.report import report
 from orcid_sync.cli.schema import migrate
 from orcid_sync.cli.search import search
 from orcid_sync.cli.serving import serve, simulate
@@ -62,6 +63,7 @@ for function in (
         audit,
         search,
         discover,
+        report,
         rebuild,
         show,
         diff,

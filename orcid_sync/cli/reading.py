@@ -21,7 +21,7 @@ class Reader(enum.Enum):
     LIMITED = "orcid_reader_limited"
 
 
-_VIEWS = {Reader.PUBLIC: View.PUBLIC, Reader.LIMITED: View.LIMITED}
+VIEWS = {Reader.PUBLIC: View.PUBLIC, Reader.LIMITED: View.LIMITED}
 
 Role = Annotated[
     Reader,
@@ -43,7 +43,7 @@ async def reading(session: Session, dsn: str, role: Reader) -> AsyncIterator["Co
         connect_reader(session, dsn) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        await become(connection, _VIEWS[role])
+        await become(connection, VIEWS[role])
         await use_utc(connection)
         yield connection
 
