@@ -35,6 +35,8 @@ KEEP_NAMES_SECONDS: Final = 30
 _ANSWER_BYTES: Final = 16 * 1024
 _ANSWER_SECONDS: Final = 1.0
 
+NOT_CALLED: Final = "the URL is not one that may be called"
+
 _KINDS: Final = tuple(kind for kind, _ in FAILURES)
 
 Lookup = Callable[[str, int, int], list[Any]]
@@ -130,10 +132,10 @@ class Courier:
         try:
             self._rules.check_url(url)
             status, wait = await self._post(url, body, headers)
-        except ValueError:
-            return Result(outcome=Outcome.FORBIDDEN, error="the URL is not one that may be called")
-        except _KINDS as error:
+        except _KINDS as error:  # before ValueError, of which errors of certificates are a kind
             return _failure(error, clock() - began)
+        except ValueError:
+            return Result(outcome=Outcome.FORBIDDEN, error=NOT_CALLED)
         outcome = judge(status)
         said = None if outcome is Outcome.DELIVERED else f"status {status}"
         return Result(outcome=outcome, error=said, seconds=clock() - began, retry_after=retry_after(wait))
@@ -175,7 +177,8 @@ async def open_courier(rules: Rules, *, seconds: float, lookup: Lookup | None = 
 def _failure(error: BaseException, seconds: float) -> Result:
     """What aiohttp raised, without its text, which names addresses."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, AddressRefused):
-        return Result(outcome=Outcome.FORBIDDEN, error=str(cause), seconds=seconds)
+    if isinstance(cause, AddressRefused | aiohttp.InvalidURL):
+        said = str(cause) if isinstance(cause, AddressRefused) else NOT_CALLED
+        return Result(outcome=Outcome.FORBIDDEN, error=said, seconds=seconds)
     phrase = next(phrase for kind, phrase in FAILURES if isinstance(error, kind))
     return Result(outcome=Outcome.UNREACHABLE, error=phrase, seconds=seconds)

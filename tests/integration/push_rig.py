@@ -1,6 +1,7 @@
 """Receivers that verify and remember, and pushing step by step, without the loop, so that a test says when."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -86,14 +87,14 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(host: str = "127.0.0.1") -> AsyncIterator[Receiver]:
+async def receiving(host: str = "127.0.0.1", certificate: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     """A receiver that listens."""
     receiver = Receiver()
     runner = web.ServerRunner(web.Server(receiver.handle), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, host, 0)
+    site = web.TCPSite(runner, host, 0, ssl_context=certificate)
     await site.start()
-    receiver.url = f"http://{host}:{runner.addresses[0][1]}/orcid"
+    receiver.url = f"{'https' if certificate else 'http'}://{host}:{runner.addresses[0][1]}/orcid"
     try:
         yield receiver
     finally:

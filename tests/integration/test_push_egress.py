@@ -5,10 +5,12 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from certificates import expired_certificate
 from push_rig import LOCAL, Receiver, receiving
 
 from orcid_sync.model.pushes import Outcome, Result
@@ -174,6 +176,14 @@ async def test_a_setting_that_was_taken_back_counts_for_subscriptions_that_exist
         result = await post(courier, receiver.url)
 
     assert (result.outcome, result.error) == (Outcome.FORBIDDEN, "the URL is not one that may be called")
+
+
+async def test_nothing_is_said_to_whom_no_certificate_proves(tmp_path: Path) -> None:
+    async with receiving(certificate=expired_certificate(tmp_path)) as receiver, courier_with(LOCAL) as courier:
+        result = await post(courier, receiver.url)
+
+    assert (result.outcome, "TLS" in str(result.error)) == (Outcome.UNREACHABLE, True)
+    assert receiver.received == []
 
 
 async def test_an_endless_answer_costs_little() -> None:

@@ -768,9 +768,8 @@ MUTANTS = [
         f"{PUSHES}es.py -k endpoint_is_down",
         (
             PUSH_SQL,
-            "   where not exists (select from orcid_sync.push_endpoints as e"
-            " where e.origin = due.origin and e.failures >= :circuit)\n",
-            "",
+            "where e.origin = due.origin and e.failures >= :circuit)",
+            "where e.origin = due.origin and e.failures < 0)",
         ),
     ),
     mutant(
