@@ -14,7 +14,7 @@ from pyarrow import csv, parquet
 from orcid_sync.export.arrow import arrow_schema, conversion, converted, copied_query
 from orcid_sync.export.channel import CHUNK, Channel
 from orcid_sync.export.selection import NotExportable, Selection
-from orcid_sync.export.text import copy_out
+from orcid_sync.export.text import QUIET, copy_out
 from orcid_sync.store.database import AnyConnection
 
 BLOCK = 16 << 20
@@ -26,7 +26,7 @@ async def write_parquet(connection: AnyConnection, selection: Selection, out: Bi
     channel = Channel()
     reading = asyncio.create_task(asyncio.to_thread(_read_csv, channel, selection, out))
     try:
-        rows = await copy_out(connection, copied_query(selection), channel.send, format="csv", header=False)
+        rows = await copy_out(connection, copied_query(selection), channel.send, **QUIET)
         await channel.end()
     except BaseException as error:
         channel.abandon()
@@ -62,7 +62,12 @@ def _batches(stream: BinaryIO, selection: Selection) -> Any:
         return csv.open_csv(
             stream,
             read_options=csv.ReadOptions(column_names=names, block_size=BLOCK, use_threads=False),
-            parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(names) > 1),
+            parse_options=csv.ParseOptions(
+                delimiter=QUIET["delimiter"],
+                quote_char=QUIET["quote"],
+                newlines_in_values=True,
+                ignore_empty_lines=len(names) > 1,
+            ),
             convert_options=csv.ConvertOptions(
                 column_types={field.name: conversion(field).read for field in selection.fields},
                 null_values=[""],

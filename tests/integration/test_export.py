@@ -25,6 +25,7 @@ from orcid_sync.store.database import Database
 ODD = """
     select 1 as n, '{"a": "é\\n\\u0001\\"", "b": [1, null]}'::jsonb as doc, array['x,y', null, '"q"'] as names,
            '\\x00ff'::bytea as digest, '2023-11-14 22:13:20.999+01'::timestamptz as at, date '2020-02-29' as day,
+           e'\\x02a\\x01\\x01,\\x02' as marks,
            e'two\\nlines, "quoted"' as said, '' as empty, null::text as missing, true as yes, 1.5::numeric as share,
            interval '90 seconds' as age, 'infinity'::timestamptz as never, 7::smallint as small, 9e9::bigint as large,
            '10000000-0000-4000-8000-000000000001'::uuid as epoch, array[1, 2]::smallint[] as years
@@ -75,7 +76,15 @@ async def test_odd_values_arrive_in_every_format(cli: Cli, tmp_path: Path) -> No
         await run(cli, "--query", ODD, "--to", name)
 
     (row,) = parquet.read_table(tmp_path / "odd.parquet").to_pylist()
-    shared = {"said": 'two\nlines, "quoted"', "empty": "", "missing": None, "names": ["x,y", None, '"q"'], "yes": True}
+    marks = "\x02a\x01\x01,\x02"
+    shared = {
+        "marks": marks,
+        "said": 'two\nlines, "quoted"',
+        "empty": "",
+        "missing": None,
+        "names": ["x,y", None, '"q"'],
+        "yes": True,
+    }
     assert row == shared | {
         "n": 1,
         "doc": row["doc"],
