@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -27,7 +27,7 @@ State = Literal["connected", "disconnected"]
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An iD, in any form, and what it shall be."""
 
-    orcid: str
+    orcid: Annotated[str, msgspec.Meta(extra_json_schema={"format": "orcid"})]
     state: State = "connected"
 
 

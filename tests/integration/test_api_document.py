@@ -1,0 +1,56 @@
+"""The OpenAPI document is true: schemathesis tries the running listener by it."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import asyncpg
+from api_hooks import KNOWN
+from api_rig import Api, serving_api
+from mirroring import apply_record
+from sample_record import ORCID, encode, full_forms, rich_record
+
+from orcid_sync.service.api.openapi import PATH
+from orcid_sync.store.connections import Entry, connect_orcids
+from orcid_sync.store.database import Database
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+ENDLESS = "/v1/changes/stream"
+OPTIONS = (
+    *("--phases", "examples,fuzzing"),
+    *("--max-examples", "4"),
+    *("--exclude-path", ENDLESS),
+    *("--seed", "1"),
+    *("--request-timeout", "10"),
+    "--no-color",
+    "--continue-on-failure",
+)
+
+
+async def tried(api: Api, folder: Path) -> tuple[int | None, str]:
+    """How schemathesis ended, and what it said."""
+    caller = await api.bearing("admin")
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).with_name("st")), "run", f"{api.url}{PATH}", *OPTIONS),
+        *("--header", f"Authorization: {caller.headers['Authorization']}"),
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "api_hooks", "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}"},
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_what_the_document_says_is_what_is_answered(
+    database: Database, connection: asyncpg.Connection, tmp_path: Path
+) -> None:
+    assert KNOWN == ORCID
+    await connect_orcids(connection, [Entry(orcid=ORCID)])
+    await apply_record(database.worker, encode(rich_record()), full_forms(), access="read-limited")
+    async with serving_api(database) as api:
+        code, said = await tried(api, tmp_path)
+    assert code == 0, said
+    assert "13 passed" in said
