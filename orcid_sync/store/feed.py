@@ -14,7 +14,7 @@ from orcid_sync.model.cursor import Place
 from orcid_sync.model.ids import Orcid
 from orcid_sync.store.database import AnyConnection, transaction
 from orcid_sync.store.queries import load_queries
-from orcid_sync.store.viewing import become
+from orcid_sync.store.viewing import ROLES, becoming
 
 WINDOW = 50_000
 """Positions that one page spans at most: a question that matches little must not look at the whole feed at once."""
@@ -77,10 +77,11 @@ async def read_page(pool: asyncpg.Pool, view: View, after: int, wanted: Wanted, 
     If the feed ends before the position, the page is empty and reaches to its end: whoever asks compares.
     """
     async with transaction(pool, isolation="repeatable_read", readonly=True) as connection:
-        head = await read_head(connection)  # before the role, which may not: it is no secret, but not in schema orcid
+        with becoming(ROLES[view]):
+            row = await _queries.head_for_reader(connection, role=ROLES[view])
+        head = Place(row["epoch"], row["seq"])
         if head.seq <= after:
             return Page([], head, head)
-        await become(connection, view)
         until = head.seq if wanted.orcid else min(head.seq, after + WINDOW)
         lines = await _lines(connection, after, until, wanted, limit)
     full = len(lines) == limit

@@ -3,6 +3,10 @@
 -- name: head^
 select epoch::text as epoch, last as seq from orcid_sync.feed_head;
 
+-- name: head_for_reader^
+-- Where the feed ends, and from now on, until the end of the transaction, another role: one round trip instead of two.
+select epoch::text as epoch, last as seq, set_config('role', :role, true) from orcid_sync.feed_head;
+
 -- name: page
 -- As the reader sees it, who is another role by now.
 select seq, orcid, section, key, op, reason, fields, minor, visibility, cause, at, source_modified_at, old, new

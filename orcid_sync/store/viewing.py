@@ -6,8 +6,8 @@ could not read with a login of their own; nor can it write. Where the roles are 
 them, nothing is read at all: ReadersMissing says what to do.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 
@@ -37,9 +37,15 @@ async def viewing(pool: asyncpg.Pool, view: View) -> AsyncIterator[AnyConnection
 
 async def become(connection: AnyConnection, view: View) -> None:
     """Be the reader until the end of the transaction. Raises ReadersMissing."""
-    role = ROLES[view]
+    with becoming(ROLES[view]):
+        await _queries.become(connection, role=ROLES[view])
+
+
+@contextmanager
+def becoming(role: str) -> Iterator[None]:
+    """Explain why a statement that changes the role to this one has failed. Raises ReadersMissing."""
     try:
-        await _queries.become(connection, role=role)
+        yield
     except asyncpg.InvalidParameterValueError:
         raise ReadersMissing(f"The role {role} does not exist. Have a superuser run: deploy/roles.sql") from None
     except asyncpg.InsufficientPrivilegeError:

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ENDLESS = "/v1/changes/stream"
 OPTIONS = (
-    *("--phases", "examples,fuzzing"),
+    *("--phases", "examples,coverage,fuzzing"),
     *("--max-examples", "4"),
     *("--exclude-path", ENDLESS),
     *("--seed", "1"),

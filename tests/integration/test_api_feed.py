@@ -131,7 +131,7 @@ async def test_all_that_wait_share_one_look_at_the_end(api: Api, monkeypatch: py
 
     monkeypatch.setattr(api.tail, "_has_moved", counted)
     await asyncio.gather(*(api.json("/v1/changes?after=end&wait=1") for _ in range(20)))
-    assert looks < 12  # 0.02 s, 0.04 s, … 0.5 s
+    assert looks < 12  # 0.01 s, 0.02 s, … 0.5 s
 
 
 async def test_an_announcement_wakes_those_who_wait_without_a_look(

@@ -16,7 +16,16 @@ from orcid_sync.store.viewing import ReadersMissing
 def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
     """Have the application answer them."""
     for route in routes:
-        app.router.add_route(route.method, route.path, _handler(route))
+        app.router.add_route(route.method, _pattern(route), _handler(route))
+
+
+def _pattern(route: Route) -> str:
+    """The path for the router. What can only be one of a few words is no other, so that addresses do not overlap."""
+    path = route.path
+    for one in route.parameters:
+        if one.place == "path" and "enum" in one.schema:
+            path = path.replace(f"{{{one.name}}}", f"{{{one.name}:{'|'.join(one.schema['enum'])}}}")
+    return path
 
 
 def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

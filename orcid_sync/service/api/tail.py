@@ -16,7 +16,7 @@ from orcid_sync.store.changes import CHANNEL
 from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, statements
 from orcid_sync.store.feed import read_head
 
-SHORTEST_NAP: Final = 0.02
+SHORTEST_NAP: Final = 0.01
 LONGEST_NAP: Final = 0.5
 """Seconds between two looks: few while changes come that nobody announced, more and more while none do."""
 
