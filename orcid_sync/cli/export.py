@@ -82,7 +82,9 @@ def export(
     """Export tables, views, or the answer of a query, as they are at one moment; files appear whole or not at all."""
     text = query_file.read_text("utf-8") if query_file else query
     if sum((bool(names), everything, query is not None, query_file is not None)) != 1:
-        raise typer.BadParameter("say what to export: names of tables and views, --all, --query or --query-file.")
+        raise typer.BadParameter(
+            "say what to export, one of these: names of tables and views, --all, --query, --query-file."
+        )
     wish = Wish(names or [], everything, text, to, form or _usual_format(to))
     if to == STDOUT and (wish.several or wish.form is Format.PARQUET):
         raise typer.BadParameter("say where to: Parquet needs a file (--to FILE), several tables a folder.")

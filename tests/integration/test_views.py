@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
+from logins import logins
 from mirroring import apply_record, fetch, skeleton
 from sample_record import ORCID, encode, full_forms, keyword, rich_record
 
@@ -96,6 +98,22 @@ async def test_people(seeded: Database) -> None:
             datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
         ),
     ]
+
+
+async def test_people_can_be_read_with_a_grant_of_ones_own(
+    seeded: Database, connection: asyncpg.Connection, dsn: str
+) -> None:
+    """Without the rights of readers in orcid_sync, as long as the connection is not asked for."""
+    async with logins(dsn, stranger=None) as sessions:
+        stranger = await sessions["stranger"].fetchval("select current_user")
+        await connection.execute(
+            f"grant usage on schema orcid to {stranger}; grant select on all tables in schema orcid to {stranger}"
+        )
+        rows = await sessions["stranger"].fetch("select name, employer_ror from orcid.people order by orcid")
+        assert [row["name"] for row in rows] == ["A. Sample", None]  # the other name has no visibility
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await sessions["stranger"].fetch("select connection from orcid.people")
+    assert await read(seeded, "select distinct connection from orcid.people") == [(None,)]
 
 
 async def test_somebody_without_a_visible_name_is_a_person(database: Database) -> None:
