@@ -156,7 +156,7 @@ Measure = Callable[[], Iterator[None]]
 async def run(dsn: str, small: Path, large: Path, numbers: tuple[int, int], rounds: int) -> dict[str, Case]:
     """All cases, interleaved."""
     few, many = numbers
-    connected = many // 1000
+    connected = len(range(0, many, 1000))
     cases = {"tar": Case(few), "tar, large": Case(many), "1/1000": Case(many), "all": Case(few), "again": Case(few)}
     followed = sum(1 for number in range(0, many, 1000) if number < few)
     async with connect(dsn) as connection:

@@ -1,17 +1,22 @@
 """The queue with a million rows: how fast it is leased and settled, and whether it grows by being used.
 
-    python tests/bench/queue_rows.py [--ids 1000000] [--cycles 200000]
+    python tests/bench/queue_rows.py [--ids 1000000] [--cycles 200000] [--minutes 4]
 
 A cycle is what an unchanged record costs the queue: one lease, one settlement. Every tenth is a notification, which
 marks the row first. Sizes are taken after each fifth of the cycles, with PostgreSQL's own autovacuum at work: what is
-wanted is that they stop growing, and that leasing stays as fast. Ten million cycles are five days at ORCID's limit.
+wanted is that they stop growing, and that leasing stays as fast. Ten million cycles are five days at ORCID's limit; the
+last line is what the sizes would come to if all of them grew the queue as those of the last fifth did: an upper bound.
+
+Filling the table takes a minute more. Where the minutes do not suffice for the cycles, there are fewer.
 """
 
 import argparse
 import asyncio
+import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
@@ -23,6 +28,7 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane, Settlement
 from orcid_sync.store import queue
 from orcid_sync.store.database import Database, open_database, transaction
+from orcid_sync.store.queue import Lease
 
 FILL = (
     "insert into orcid_sync.connections (orcid) select unnest($1::text[])",
@@ -40,6 +46,24 @@ SIZES = """
     """
 
 
+GROWING = ("table_mb", "indexes_mb")
+MANY = 10_000_000
+"""Cycles of the projection."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """So many cycles, the sizes after them, and the seconds that went into their steps."""
+
+    cycles: int
+    sizes: asyncpg.Record
+    seconds: Mapping[str, float]
+
+    def per_second(self, step: str) -> str:
+        """How many cycles a second this step alone would allow."""
+        return f"{self.cycles / self.seconds[step]:,.0f}" if self.seconds.get(step) else ""
+
+
 class Usage:
     """Uses the queue as a service does, one step after the other."""
 
@@ -49,10 +73,12 @@ class Usage:
         self._dice = Random(1)
         self.watch = Stopwatch()
 
-    async def cycles(self, number: int) -> None:
-        """So many leases and settlements."""
-        pool = self._database.worker
-        for _ in range(number // BATCH):
+    async def cycles(self, number: int, seconds: float = math.inf) -> int:
+        """So many leases and settlements, or as many as the time suffices for; how many they were."""
+        pool, end = self._database.worker, time.perf_counter() + seconds
+        for done in range(number // BATCH):
+            if time.perf_counter() > end:
+                return done * BATCH
             due = self._dice.sample(self._names, BATCH)
             async with transaction(pool) as connection:
                 await connection.execute("update orcid_sync.queue set due_at = now() where orcid = any($1)", due)
@@ -64,57 +90,59 @@ class Usage:
                 async with transaction(pool) as connection:
                     leases = await queue.lease_due(connection, limit=BATCH, lease=timedelta(minutes=1))
             with self.watch.time("settle"):
-                for lease in leases:
-                    due_in = timedelta(days=6 + self._dice.random())
-                    settlement = Settlement(done=True, due_in=due_in, verified=True)
-                    async with transaction(pool) as connection:
-                        await queue.settle(connection, lease, settlement, grace=timedelta())
+                await asyncio.gather(*(self._settle(lease) for lease in leases))
+        return number
+
+    async def _settle(self, lease: Lease) -> None:
+        settlement = Settlement(done=True, due_in=timedelta(days=6 + self._dice.random()), verified=True)
+        async with transaction(self._database.worker) as connection:
+            await queue.settle(connection, lease, settlement, grace=timedelta())
 
 
-async def run(dsn: str, ids: int, cycles: int) -> bool:
+async def run(dsn: str, ids: int, cycles: int, minutes: float) -> bool:
     names, rows = orcids(ids), []
     connection = await asyncpg.connect(dsn)
     for statement in FILL:
         await connection.execute(statement, names)
     await connection.execute("vacuum analyze")
-    async with open_database(dsn, workers=2) as database:
+    async with open_database(dsn, workers=BATCH) as database:
         usage = Usage(database, names)
         await usage.cycles(BATCH * 50)  # warm
-        for part in range(PARTS + 1):
-            sizes = await connection.fetchrow(SIZES)
-            rows.append((part * cycles // PARTS, sizes, dict(usage.watch.seconds)))
-            if part < PARTS:
-                usage.watch = Stopwatch()
-                began = time.perf_counter()
-                await usage.cycles(cycles // PARTS)
-                usage.watch.seconds["all"] = time.perf_counter() - began
-                await asyncio.sleep(1)  # statistics are sent with a delay
+        rows.append(Part(0, await connection.fetchrow(SIZES), {}))
+        for _ in range(PARTS):
+            usage.watch = Stopwatch()
+            done = await usage.cycles(cycles // PARTS, minutes * 60 / PARTS)
+            await asyncio.sleep(1)  # statistics are sent with a delay
+            rows.append(Part(done, await connection.fetchrow(SIZES), dict(usage.watch.seconds)))
     await connection.close()
-    _show(ids, cycles // PARTS, rows)
-    first, last = rows[1][1], rows[-1][1]
+    _show(ids, rows)
+    first, last = rows[1].sizes, rows[-1].sizes
     return bool(last["table_mb"] <= 1.3 * first["table_mb"] and last["indexes_mb"] <= 1.5 * first["indexes_mb"])
 
 
-def _show(ids: int, each: int, rows: list[tuple[int, asyncpg.Record, dict[str, float]]]) -> None:
-    def per_second(seconds: dict[str, float], name: str) -> str:
-        return f"{each / seconds[name]:,.0f}" if seconds.get(name) else ""
-
-    show(
-        f"A queue of {ids:,} rows, {BATCH} leased at once, one connection",
-        ["cycles", "leases/s", "settlements/s", "table MB", "indexes MB", "dead rows", "autovacuums", "HOT"],
-        [
+def _show(ids: int, rows: list[Part]) -> None:
+    done, lines = 0, []
+    for part in rows:
+        done += part.cycles
+        lines.append(
             [
                 f"{done:,}",
-                per_second(seconds, "lease"),
-                per_second(seconds, "settle"),
-                f"{sizes['table_mb']:.0f}",
-                f"{sizes['indexes_mb']:.0f}",
-                f"{sizes['dead']:,}",
-                str(sizes["vacuums"]),
-                f"{sizes['hot'] or 0:.0%}",
+                part.per_second("lease"),
+                part.per_second("settle"),
+                *(f"{part.sizes[name]:.0f}" for name in GROWING),
+                f"{part.sizes['dead']:,}",
+                str(part.sizes["vacuums"]),
+                f"{part.sizes['hot'] or 0:.0%}",
             ]
-            for done, sizes, seconds in rows
-        ],
+        )
+    last, before = rows[-1], rows[-2]
+    more = (MANY - done) / max(1, last.cycles)
+    grown = [last.sizes[name] + more * max(0.0, last.sizes[name] - before.sizes[name]) for name in GROWING]
+    lines.append([f"{MANY:,} (reckoned)", "", "", *(f"{size:.0f}" for size in grown), "", "", ""])
+    show(
+        f"A queue of {ids:,} rows, {BATCH} leased at once",
+        ["cycles", "leases/s", "settlements/s", "table MB", "indexes MB", "dead rows", "autovacuums", "HOT"],
+        lines,
     )
 
 
@@ -123,9 +151,10 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--ids", type=int, default=1_000_000)
     options.add_argument("--cycles", type=int, default=200_000)
+    options.add_argument("--minutes", type=float, default=4)
     chosen = options.parse_args()
     with fresh_database() as dsn:
-        return 0 if uvloop.run(run(dsn, chosen.ids, chosen.cycles)) else 1
+        return 0 if uvloop.run(run(dsn, chosen.ids, chosen.cycles, chosen.minutes)) else 1
 
 
 if __name__ == "__main__":
