@@ -827,4 +827,30 @@ MUTANTS = [
             " where c.content is not null",
         ),
     ),
+    mutant(
+        "old-webhooks-too-early",
+        "while a secret is replaced, older webhooks go before a new one was seen working",
+        "tests/integration/test_cli_rotating.py -k old_ones",
+        (
+            "orcid_sync/model/webhooks.py",
+            "    return stands and (present.generation.works or old.generation.given_up_at is not None)",
+            "    return stands",
+        ),
+    ),
+    mutant(
+        "backup-reconnects",
+        "whoever disconnected goes on being shown after a backup was restored",
+        "tests/integration/test_erasure_log.py -k has_ended",
+        (
+            "orcid_sync/service/erasure_log.py",
+            "    return [one for one in named if await _is_back(connection, one)]",
+            "    return [one for one in named if one.line.event == ERASED and await _is_back(connection, one)]",
+        ),
+    ),
+    mutant(
+        "shared-question-forgotten",
+        "a search that was cut short goes on behind iDs that it has not asked about again",
+        "tests/integration/test_nets.py -k share_a_question",
+        ("orcid_sync/service/nets.py", "reached=done if waiting else looked)", "reached=looked)"),
+    ),
 ]
