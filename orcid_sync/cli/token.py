@@ -64,7 +64,7 @@ def create(
     if json:
         print_json({"name": name, "scopes": sorted({scope.value for scope in scopes}), "token": secret})
         return
-    tell(f"The token {name}; it is shown this once. Send it as: Authorization: Bearer …")
+    tell(f"This is {name}, shown this once. It goes into the header Authorization, behind the word Bearer.")
     line(secret)
 
 

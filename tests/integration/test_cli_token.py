@@ -13,6 +13,7 @@ def test_a_token_is_shown_once_and_never_again(cli: Cli) -> None:
     assert made.exit_code == 0
     assert secret.startswith(PREFIX)
     assert secret not in made.stderr
+    assert "[redacted]" not in made.stderr
     listed = cli.json("token", "list")
     assert [(one["name"], one["scopes"], one["expired"]) for one in listed] == [
         ("cris", ["read-limited", "read-public"], False)
