@@ -64,7 +64,7 @@ DAMAGE = {
     "name": ("update orcid.names set credit_name = 'wrong'", {"credit_name"}),
     "email": ("update orcid.emails set verified_at = now()", {"verified_at"}),
     "keyword": ("update orcid.keywords set source_name = 'wrong'", {"source_name"}),
-    RECORD: ("update orcid.records set locale = 'xx', claimed = null", {"locale", "claimed"}),
+    RECORD: ("update orcid.records set locale = 'wrong', claimed = null", {"locale", "claimed"}),
 }
 
 
@@ -148,6 +148,27 @@ async def test_an_interrupted_rebuild_goes_on(mirrored: Bench, monkeypatch: pyte
 
     assert rest.records == total - 2
     assert newer.records == total, "another version may know more"
+
+
+async def test_an_interrupted_rebuild_does_not_pass_over_who_was_being_read(
+    mirrored: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "BATCH", 1)
+    await mirrored.connection.execute("update orcid.records set locale = 'wrong'")
+    first = await mirrored.connection.fetchval("select min(orcid) from orcid.records")
+    await mirrored.notify(first)
+    lease = await mirrored.lease(first)
+
+    def stop(outcome: Outcome) -> None:
+        if outcome.records == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await rebuild(mirrored.database.worker, RECORD, "1", stop)
+    await mirrored.reconciler.reconcile(lease)
+    await rebuild(mirrored.database.worker, RECORD, "1", silent)
+
+    assert await mirrored.connection.fetchval("select count(*) from orcid.records where locale = 'wrong'") == 0
 
 
 async def test_a_document_that_cannot_be_read_is_named_and_left(mirrored: Bench) -> None:
