@@ -168,7 +168,7 @@ async def settle(connection: AnyConnection, lease: Lease, settlement: Settlement
 
 
 async def disregard(connection: AnyConnection, lease: Lease, access: str) -> None:
-    """Note that the mirror was changed without an answer, to what this access shows; call it where `hold` was called."""
+    """Note that the mirror was changed without an answer, to what this access shows; call it after `hold`."""
     await load_queries("queue").disregard(connection, **_key(lease), body_access=access)
 
 

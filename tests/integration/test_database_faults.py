@@ -18,13 +18,16 @@ from service_rig import Bench, O
 from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
+from orcid_sync.outgoing import CONNECTIONS
 from orcid_sync.store import queue
 from orcid_sync.store.connections import Entry, connect_orcids
 from orcid_sync.store.database import (
+    PUSHER,
     Database,
     DatabaseUnavailable,
     connect,
     open_database,
+    open_pool,
     transaction,
 )
 from orcid_sync.store.queries import load_queries
@@ -155,16 +158,21 @@ async def test_the_connections_of_a_process_are_as_many_as_the_readme_says(
     dsn: str, connection: asyncpg.Connection
 ) -> None:
     workers = 3
-    async with open_database(dsn, workers=workers) as database, AsyncExitStack() as stack:
-        for pool in (database.intake, database.worker, database.reader):
+    async with (
+        open_database(dsn, workers=workers) as database,
+        open_pool(dsn, PUSHER, size=CONNECTIONS) as pusher,
+        AsyncExitStack() as stack,
+    ):
+        for pool in (database.intake, database.worker, database.reader, pusher):
             for _ in range(pool.get_max_size()):
                 await stack.enter_async_context(transaction(pool))
-        own = [await database.connect_intake(), await database.connect_listener()]
+        ears = [await database.connect_listener() for _ in ("worker", "feed", "pushes")]
+        own = [await database.connect_intake(), *ears]
         count = await connection.fetchval(OPEN)
         for each in own:
             each.terminate()
-    assert count == workers + 12
-    assert "`workers` + 12 connections" in README
+    assert count == workers + 18
+    assert "`workers` + 18 connections" in README
 
 
 @pytest.mark.fault("F84")
@@ -188,7 +196,7 @@ async def test_a_busy_service_opens_no_others(
             most = max(most, await connection.fetchval(OPEN))
             await asyncio.wait([asking], timeout=0.01)
         await asking
-    assert settings.workers < most <= settings.workers + 12
+    assert settings.workers < most <= settings.workers + 18
 
 
 @pytest.fixture

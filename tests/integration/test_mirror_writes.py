@@ -181,7 +181,8 @@ async def test_a_change_costs_little_log(database: Database, edit: str) -> None:
 async def test_a_first_load_writes_each_row_once(database: Database) -> None:
     cost = await written(database, RICH, FORMS)
     tables = await fetch(database.reader, "select table_name from information_schema.tables where " + OUR_TABLES)
-    assert set(cost.rows) == {f"{table}.ins" for (table,) in tables}
+    others = {"organisations", "organisation_ids"}  # of no record
+    assert set(cost.rows) == {f"{table}.ins" for (table,) in tables if table not in others}
     assert cost.rows["changes.ins"] == cost.rows["change_contents.ins"] == len(list(parse_record(RICH).items())) + 1
 
 

@@ -647,6 +647,16 @@ MUTANTS = [
         ("orcid_sync/bulk/writing.py", "if strangers and await", "if not strangers and await"),
     ),
     mutant(
+        "withdrawn-for-good",
+        "who connects again before ORCID has confirmed the disconnection never gets back what was withdrawn",
+        f"{RECONCILE}_leaving.py -k before_all_was_revoked",
+        (
+            "orcid_sync/service/disconnecting.py",
+            "        await queue.disregard(connection, lease, PUBLIC.text)\n",
+            "",
+        ),
+    ),
+    mutant(
         "file-with-limited-items",
         "what is not public comes in by a file",
         "tests/unit/test_bulk_documents.py -k only_what_is_public",

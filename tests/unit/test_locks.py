@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 RUNTIME = PROJECT["project"]["dependencies"]
 EMBEDDED = PROJECT["project"]["optional-dependencies"]["embedded"]
+PARQUET = PROJECT["project"]["optional-dependencies"]["parquet"]
 BUILD = PROJECT["dependency-groups"]["build"]
 DEVELOPMENT = [one for one in PROJECT["dependency-groups"]["dev"] if isinstance(one, str)]
 
@@ -19,7 +20,7 @@ WANTED = {
     "build": BUILD,
     "runtime": RUNTIME,
     "embedded": RUNTIME + EMBEDDED + BUILD,
-    "development": RUNTIME + EMBEDDED + BUILD + DEVELOPMENT,
+    "development": RUNTIME + EMBEDDED + PARQUET + BUILD + DEVELOPMENT,
 }
 
 
