@@ -37,25 +37,22 @@ select found.state, found.number
 
 -- name: freshness
 -- Connected iDs by how long ago they were last verified, the freshest first. All are counted in one pass, and those that
--- are not connected, which are few, are taken off.
-with ages as materialized (
-  select now() - interval '1 hour' as hour, now() - interval '1 day' as day, now() - interval '7 days' as week,
-         now() - interval '30 days' as month
-), every as (
-  select count(*) as total, count(q.verified_at) as ever, count(*) filter (where q.verified_at > ages.hour) as hour,
-         count(*) filter (where q.verified_at > ages.day) as day,
-         count(*) filter (where q.verified_at > ages.week) as week,
-         count(*) filter (where q.verified_at > ages.month) as month
+-- are not connected, which are few, are taken off. The moments are computed once, in subselects, not for each row.
+with every as (
+  select count(*) as total, count(q.verified_at) as ever,
+         count(*) filter (where q.verified_at > (select now() - interval '1 hour')) as hour,
+         count(*) filter (where q.verified_at > (select now() - interval '1 day')) as day,
+         count(*) filter (where q.verified_at > (select now() - interval '7 days')) as week,
+         count(*) filter (where q.verified_at > (select now() - interval '30 days')) as month
     from orcid_sync.queue as q
-   cross join ages
 ), gone as (
-  select count(*) as total, count(q.verified_at) as ever, count(*) filter (where q.verified_at > ages.hour) as hour,
-         count(*) filter (where q.verified_at > ages.day) as day,
-         count(*) filter (where q.verified_at > ages.week) as week,
-         count(*) filter (where q.verified_at > ages.month) as month
+  select count(*) as total, count(q.verified_at) as ever,
+         count(*) filter (where q.verified_at > (select now() - interval '1 hour')) as hour,
+         count(*) filter (where q.verified_at > (select now() - interval '1 day')) as day,
+         count(*) filter (where q.verified_at > (select now() - interval '7 days')) as week,
+         count(*) filter (where q.verified_at > (select now() - interval '30 days')) as month
     from orcid_sync.queue as q
     join orcid_sync.connections as c using (orcid)
-   cross join ages
    where c.state <> 'connected'
 ), followed as (
   select every.total - gone.total as total, every.ever - gone.ever as ever, every.hour - gone.hour as hour,
