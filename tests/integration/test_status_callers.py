@@ -33,6 +33,14 @@ async def somebody(connection: asyncpg.Connection, sample_orcids: Callable[[int]
     return orcid
 
 
+FIRST_VERSIONS_WERE_YESTERDAY = """
+update orcid.changes as c
+   set at = c.at - interval '1 day'
+  from (select orcid, min(at) as at from orcid.changes group by orcid) as first
+ where first.orcid = c.orcid and first.at = c.at
+"""
+
+
 async def crawl(reader: Reader, *starts: str) -> dict[str, str]:
     """Every page that can be reached by links, by its address."""
     found: dict[str, str] = {}
@@ -53,9 +61,14 @@ async def test_nobody_reads_on_any_page_what_is_not_for_them(
     pages: Pages, database: Database, connection: asyncpg.Connection, sample_orcids: Callable[[int], list[Orcid]]
 ) -> None:
     world: World = await build(database, sample_orcids(len(LIVES)))
+    await connection.execute(FIRST_VERSIONS_WERE_YESTERDAY)
+    await connection.execute("update orcid.records set first_seen_at = first_seen_at - interval '2 days'")
     # What the pages show of these lives, so that the test is not passed by pages that show nothing.
     least = {"read-public": ("public",), "read-limited": ("public", "limited")}
     starts = ["/", *(f"/records/{orcid}/timeline?item=planted" for orcid in world.orcids.values())]
+    starts += [
+        f"/records/{orcid}/compare?minor=1&from={ago}" for orcid in world.orcids.values() for ago in ("1h", "2d")
+    ]
     searches = [f"/connections?q={word}" for word in ("planted-limited", "planted-nobody", "planted-public")]
     for scope, audiences in least.items():
         async with pages.reader(await token_of(connection, scope)) as reader:
