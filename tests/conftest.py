@@ -60,7 +60,8 @@ def new_database(server: str) -> Iterator[Callable[[str], str]]:
 
     def create(template: str) -> str:
         names.append(f"orcid_sync_test_{os.getpid()}_{next(NUMBERS)}")
-        run(execute(server, f"create database {names[-1]} template {template}"))
+        # Copying files takes half as long as logging their pages.
+        run(execute(server, f"create database {names[-1]} template {template} strategy file_copy"))
         return named(server, names[-1])
 
     yield create
