@@ -66,7 +66,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
     settings.require(*settings.needed_to_serve)
     stop = stop or _stop_signal()
     allow_connections()
-    metrics, draining = Metrics(), Draining()
+    metrics, draining = Metrics(), Draining(starting=True)
     heartbeats = Heartbeats(asyncio.get_running_loop().time)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, workers=settings.workers))
@@ -87,6 +87,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
             wake = worker.wake if worker else _nobody
             side = _public(settings, database, metrics, draining, wake)
             public = await stack.enter_async_context(_on_port("public", settings, side))
+        draining.open()
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again
         log.info("serving", version=__version__, public_port=public, internal_port=internal, only=only)
         await stop.wait()

@@ -63,7 +63,10 @@ class Console:
     @open_to(Admission.PROBES)
     async def readyz(self, _request: web.Request) -> web.Response:
         """Whether notifications can be taken: not stopping, the database writable, its schema the right one."""
-        problem = "draining" if self._draining.begun else await self._probe()
+        if self._draining.starting:
+            problem: str | None = "starting"
+        else:
+            problem = "draining" if self._draining.begun else await self._probe()
         if problem is not None:
             return answer(503, status="not ready", reason=problem)
         return answer(200, status="ready")

@@ -17,14 +17,20 @@ LAG_WINDOW = 60
 
 
 class Draining:
-    """Whether the process is on its way out: readiness says so at once, requests are answered until the end.
+    """Whether the process is on its way in or out: readiness says so at once, requests are answered until the end.
 
-    Stopping in this order keeps the load balancer from sending notifications to a closed door, each of which ORCID
-    would book as a failure (fault F12, contract section 1.6).
+    Starting and stopping in this order keeps the load balancer from sending notifications to a closed door, each of
+    which ORCID would book as a failure (fault F12, contract section 1.6).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, starting: bool = False) -> None:
+        """`starting`: not all doors are open yet."""
+        self.starting = starting
         self.begun = False
+
+    def open(self) -> None:
+        """From now on the process is ready."""
+        self.starting = False
 
     def begin(self) -> None:
         """From now on the process is not ready, and connections are closed after their next answer."""

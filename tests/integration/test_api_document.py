@@ -52,5 +52,7 @@ async def test_what_the_document_says_is_what_is_answered(
     await apply_record(database.worker, encode(rich_record()), full_forms(), access="read-limited")
     async with serving_api(database) as api:
         code, said = await tried(api, tmp_path)
+        document = await (await api.bearing("read-public")).json(PATH)
+    operations = sum(len(methods) for methods in document["paths"].values())
     assert code == 0, said
-    assert "13 passed" in said
+    assert f"{operations - 1} passed" in said, said  # all but the endless one

@@ -130,7 +130,10 @@ async def test_healthz_names_the_loops_that_fell_silent(rig: Rig) -> None:
 
 
 @pytest.mark.fault("F12")
-async def test_readyz_says_that_the_process_is_on_its_way_out(rig: Rig) -> None:
+async def test_readyz_says_that_the_process_is_on_its_way_in_or_out(rig: Rig) -> None:
+    rig.draining.starting = True
+    assert await rig.get("/readyz") == (503, '{"status":"not ready","reason":"starting"}')
+    rig.draining.open()
     assert await rig.get("/readyz") == (200, '{"status":"ready"}')
     rig.draining.begin()
     assert await rig.get("/readyz") == (503, '{"status":"not ready","reason":"draining"}')
