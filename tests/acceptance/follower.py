@@ -1,4 +1,4 @@
-"""A research information system that follows the feed over HTTP, written from the README alone.
+"""A research information system that follows the feed over HTTP, written from deploy/consumers.md alone.
 
     python follower.py URL FILE [TOKEN]
 

@@ -1,4 +1,4 @@
-"""A research information system that was written from the README alone ends equal, whatever is killed meanwhile."""
+"""A system that was written from deploy/consumers.md alone ends equal, whatever is killed meanwhile."""
 
 import asyncio
 import json

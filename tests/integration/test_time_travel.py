@@ -21,7 +21,7 @@ from orcid_sync.store import forgetting, history
 from orcid_sync.store.database import Database, transaction
 from orcid_sync.store.viewing import viewing
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+ANALYSTS = (Path(__file__).parents[2] / "deploy" / "analysts.md").read_text("utf-8")
 A = Orcid("0000-0002-1825-0097")
 B = Orcid("0000-0002-1694-233X")
 DAYS = {"first": 20, "second": 10, "third": 2}
@@ -289,8 +289,8 @@ async def test_what_came_lately_is_found_without_reading_the_whole_history(conne
     assert blocks < whole / 3
 
 
-async def test_the_examples_of_the_readme_find_something(past: Cli, connection: asyncpg.Connection) -> None:
-    section = README.partition("### The past\n")[2].partition("\n### ")[0]
+async def test_the_examples_for_analysts_find_something(past: Cli, connection: asyncpg.Connection) -> None:
+    section = ANALYSTS.partition("## The past\n")[2].partition("\n## ")[0]
     examples = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
     await connection.execute(
         "update orcid.changes set at = at - interval '1 month' where at < now() - interval '15 days'"

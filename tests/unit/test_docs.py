@@ -16,6 +16,7 @@ from orcid_sync.config_secrets import secret_settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "deploy").glob("*.md"))]
 EXAMPLE = (ROOT / "config.example.toml").read_text("utf-8")
 
 # The examples of these say how to make one: whoever forgets to replace them is told so.
@@ -97,6 +98,22 @@ def test_the_readme_names_the_variables_that_follow_no_rule(alias: str) -> None:
 @pytest.mark.parametrize(("code", "meaning"), [(0, "ok"), (1, "failure"), (2, "usage")])
 def test_the_readme_explains_the_exit_codes(code: int, meaning: str) -> None:
     assert re.search(rf"\b{code}\b[^.|\n]{{0,20}}{meaning}", README)
+
+
+def headings(path: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """To a file of the project, and to a heading if one is named."""
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in headings(file), target
 
 
 def test_no_secret_has_a_default() -> None:
