@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from standardwebhooks import Webhook
 
+from orcid_sync.model.feed import ChangeLine
 from orcid_sync.model.pushes import MOST_BYTES
 from orcid_sync.store.pushes import Contents, Line, PushLease
 
@@ -27,19 +28,7 @@ class Message(msgspec.Struct, frozen=True):
     changes: int = 0
 
 
-class _Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    seq: int
-    orcid: str
-    section: str
-    key: str
-    op: str
-    reason: str | None
-    fields: list[str]
-    minor: bool
-    visibility: str | None
-    cause: str
-    at: datetime
-    source_modified_at: datetime | None
+class _Change(ChangeLine, frozen=True, kw_only=True, omit_defaults=True):
     old: msgspec.Raw | msgspec.UnsetType | None = msgspec.UNSET
     new: msgspec.Raw | msgspec.UnsetType | None = msgspec.UNSET
     too_large: bool = False

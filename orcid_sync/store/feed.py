@@ -4,13 +4,12 @@ Pages are read one by one, by key, instead of by a cursor of the database that s
 page either way, and a slow reader holds neither a connection nor the vacuum.
 """
 
-from datetime import datetime
-
 import asyncpg
 import msgspec
 
 from orcid_sync.model.authority import View
 from orcid_sync.model.cursor import Place
+from orcid_sync.model.feed import FeedLine
 from orcid_sync.model.ids import Orcid
 from orcid_sync.store.database import AnyConnection, transaction
 from orcid_sync.store.queries import load_queries
@@ -30,25 +29,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     ops: tuple[str, ...] | None = None
     minor: bool = True
     """Also those that only move dates, order or names of sources."""
-
-
-class FeedLine(msgspec.Struct, frozen=True):
-    """A change as its reader sees it."""
-
-    seq: int
-    orcid: str
-    section: str
-    key: str
-    op: str
-    reason: str | None
-    fields: list[str]
-    minor: bool
-    visibility: str | None
-    cause: str
-    at: datetime
-    source_modified_at: datetime | None
-    old: msgspec.Raw | None
-    new: msgspec.Raw | None
 
 
 class Page(msgspec.Struct, frozen=True):

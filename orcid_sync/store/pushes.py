@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from orcid_sync.model.authority import View
+from orcid_sync.model.feed import ChangeLine
 from orcid_sync.model.pushes import CIRCUIT, pause_after
 from orcid_sync.model.wanted import Filter
 from orcid_sync.store.database import AnyConnection
@@ -75,22 +76,10 @@ class PushLease(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(msgspec.structs.asdict(self), Filter)
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(ChangeLine, frozen=True, kw_only=True):
     """A change without its contents."""
 
     epoch: str
-    seq: int
-    orcid: str
-    section: str
-    key: str
-    op: str
-    reason: str | None
-    fields: list[str]
-    minor: bool
-    visibility: str | None
-    cause: str
-    at: datetime
-    source_modified_at: datetime | None
 
 
 Contents = tuple[bytes | None, bytes | None]

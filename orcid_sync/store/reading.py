@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from orcid_sync.model.feed import FeedLine
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.lifecycle import Lane
 from orcid_sync.store import connections, consumers, drift, pace, pushes, queue, runs, webhooks
@@ -109,24 +110,10 @@ class MirroredItem(msgspec.Struct, frozen=True, kw_only=True):
     doc: msgspec.Raw
 
 
-class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A change as the feed tells it."""
+class FeedEntry(FeedLine, frozen=True, kw_only=True):
+    """A change, and the history of the feed that it belongs to."""
 
     epoch: str
-    seq: int
-    orcid: Orcid
-    section: str
-    key: str
-    op: str
-    reason: str | None
-    fields: list[str]
-    minor: bool
-    visibility: str | None
-    cause: str
-    at: datetime
-    source_modified_at: datetime | None
-    old: msgspec.Raw | None
-    new: msgspec.Raw | None
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -14,9 +14,10 @@ import msgspec
 
 from orcid_sync.model.authority import View
 from orcid_sync.model.cursor import Cursor, Place, Resync, before_seq, parse_cursor, resync_needed
+from orcid_sync.model.feed import FeedLine
 from orcid_sync.service.api.tail import Tail
 from orcid_sync.service.problems import Problem
-from orcid_sync.store.feed import FeedLine, Page, Wanted, read_page
+from orcid_sync.store.feed import Page, Wanted, read_page
 
 READERS = 3
 """Pages that one process reads at the same time; health, metrics and others have a connection left."""
