@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import itertools
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -28,6 +29,16 @@ from orcid_sync.store.migrate import migrate
 FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "1h"}
 
 
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30  # bytes; each worker's databases take some hundred megabytes at most
+
+
+def in_memory() -> Path | None:
+    """Where files are kept in memory, if there is room: the suite makes thousands of databases."""
+    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    return MEMORY if fits else None
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """DSN of a PostgreSQL server: ORCID_SYNC_TEST_DATABASE_URL, or an embedded one for each pytest-xdist worker."""
@@ -35,7 +46,7 @@ def server() -> Iterator[str]:
         yield given
         return
     with (
-        tempfile.TemporaryDirectory(prefix="orcid-sync-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix="orcid-sync-", dir=in_memory(), ignore_cleanup_errors=True) as folder,
         embedded_postgres(Path(folder) / "pg") as dsn,
     ):
         settings = [f"alter system set {name} = '{value}'" for name, value in FAST.items()]
