@@ -53,7 +53,7 @@ async def seed(dsn: str, records: int) -> None:
                     table,
                 )
             ]
-            shifted = ["put_code + 10000000 * copy" if name == "put_code" else name for name in names]
+            shifted = ["put_code + 10000000::bigint * copy" if name == "put_code" else name for name in names]
             await connection.execute(
                 MULTIPLY.format(table=table, columns=", ".join(names), shifted=", ".join(shifted), times=records)
             )
