@@ -47,6 +47,7 @@ class Pusher:
         self._heartbeats = heartbeats
         self._woken = asyncio.Event()
         self._stopping = False
+        self._database_away = False
         self._running: dict[asyncio.Task[None], PushLease] = {}
         self._lot: asyncio.TimerHandle | None = None
         self._ear = Ear(database, CHANNEL, self.wake)
@@ -88,13 +89,17 @@ class Pusher:
         """Begin to send what fits; returns the seconds until there may be more to do."""
         try:
             await self._ear.open()
-            return await self._fill()
+            nap = await self._fill()
         except (DatabaseUnavailable, DatabaseRefused) as error:
-            log.info("nothing pushed", reason=str(error))
+            if not self._database_away:
+                log.info("nothing pushed", reason=str(error))
+            self._database_away = True
             return RETRY_SECONDS
         except Exception:
             log.exception("the pusher met a defect")  # and goes on: if the loop died, nobody would notice (fault F23)
             return max(RETRY_SECONDS, self._poll_seconds)
+        self._database_away = False
+        return nap
 
     async def _fill(self) -> float:
         doubtful = self._doubtful_places - sum(map(_is_doubtful, self._running.values()))

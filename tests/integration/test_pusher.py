@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 from push_rig import PushBench, push_bench, receiving
+from structlog.testing import capture_logs
 
 from orcid_sync.service.announcing import FeedNews
 from orcid_sync.service.health import Heartbeats
@@ -16,6 +17,8 @@ from orcid_sync.store.changes import CHANNEL
 from orcid_sync.store.database import Database
 
 ORCID = "0009-9990-0000-0013"
+
+NAMES = ("push_progress", "hidden")
 
 WaitUntil = Callable[..., Awaitable[Any]]
 
@@ -85,6 +88,20 @@ async def test_stopping_gives_back_what_is_under_way(bench: PushBench, wait_unti
         await bench.turn()
         assert receiver.ids == [receiver.ids[0]] * 2
         assert (await bench.load("cris")).behind == 0
+
+
+async def test_a_database_that_cannot_answer_is_told_of_once(bench: PushBench) -> None:
+    heartbeats = Heartbeats(asyncio.get_running_loop().time)
+    pusher = Pusher(bench.database, bench.delivery, capacity=8, poll_seconds=30, heartbeats=heartbeats)
+    away, back = (f"alter table orcid_sync.{one} rename to {two}" for one, two in (NAMES, NAMES[::-1]))
+    with capture_logs() as lines:
+        for statement, turns in ((away, 3), (back, 1), (away, 2)):
+            await bench.connection.execute(statement)
+            for _ in range(turns):
+                await pusher._turn()
+        await bench.connection.execute(back)
+    await pusher.stop(0)
+    assert [line["event"] for line in lines] == ["nothing pushed"] * 2
 
 
 async def test_a_failed_message_is_tried_again_without_being_asked(bench: PushBench, wait_until: WaitUntil) -> None:
