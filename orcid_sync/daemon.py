@@ -27,7 +27,6 @@ from orcid_sync.outgoing import pushing
 from orcid_sync.public import desired_of, public_side, rules_of
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.exchange import Limits
-from orcid_sync.service import erasure_log
 from orcid_sync.service.announcing import FeedNews
 from orcid_sync.service.drift import DriftWatch
 from orcid_sync.service.finding import Finding
@@ -40,22 +39,16 @@ from orcid_sync.service.pusher import Pusher
 from orcid_sync.service.reconcile import Reconciler
 from orcid_sync.service.scheduler import Sweeper, make_jobs, schedule
 from orcid_sync.service.shared import SealedTokens, SharedPace
-from orcid_sync.service.subscription import Subscription, announce
+from orcid_sync.service.subscription import Subscription
 from orcid_sync.service.worker import Worker
-from orcid_sync.store import environment, keys
-from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, open_database, statements
-from orcid_sync.store.generations import WrongSecret
-from orcid_sync.store.migrate import SchemaState, status
+from orcid_sync.starting import CannotServe, make_sure
+from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable, open_database
 from orcid_sync.store.queue import Lease
-from orcid_sync.store.vault import Vault, VaultError
+from orcid_sync.store.vault import Vault
 
 Part = Literal["web", "worker"]
 
 log = structlog.get_logger(__name__)
-
-
-class CannotServe(Exception):
-    """The service cannot start; the message says what to do."""
 
 
 async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop: asyncio.Event | None = None) -> None:
@@ -70,11 +63,7 @@ async def serve(settings: Settings, dsn: str, *, only: Part | None = None, stop:
     heartbeats = Heartbeats(asyncio.get_running_loop().time)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, workers=settings.workers))
-        await _demand_current_schema(database)
-        await _demand_same_environment(database, settings)
-        await _demand_right_key(database, settings)
-        await _say_which_webhooks(database, settings)
-        await _bring_nobody_back(database, settings)
+        await make_sure(database, settings)
         stack.enter_context(measured_loop_lag(metrics.loop_lag))
         side = internal_side(settings, database, metrics=metrics, draining=draining, heartbeats=heartbeats)
         internal = await stack.enter_async_context(_on_port("internal", settings, side))
@@ -100,54 +89,6 @@ def _stop_signal() -> asyncio.Event:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     return stop
-
-
-async def _demand_current_schema(database: Database) -> None:
-    async with database.reader.acquire() as connection:
-        found = await status(connection)
-    if found.state is not SchemaState.CURRENT:
-        advice = " Run: orcid-sync migrate" if found.state is SchemaState.BEHIND else ""
-        raise CannotServe(f"The database's schema does not fit: {found.explanation}{advice}")
-
-
-async def _demand_same_environment(database: Database, settings: Settings) -> None:
-    """Before anything is asked of ORCID: no token may go to another Registry than the one that issued it (F45)."""
-    try:
-        async with statements(database.worker) as connection:
-            await environment.settle(connection, settings.environment)
-    except environment.WrongEnvironment as error:
-        raise CannotServe(str(error)) from None
-
-
-async def _demand_right_key(database: Database, settings: Settings) -> None:
-    """Open something of what each key sealed (fault F91). What an old or missing key sealed is only warned of."""
-    async with database.reader.acquire() as connection:
-        try:
-            for sentence in await keys.demand_right_key(connection, Vault(settings.key_ring)):
-                log.warning("encryption keys", advice=sentence)
-        except VaultError as error:
-            raise CannotServe(str(error)) from None
-
-
-async def _say_which_webhooks(database: Database, settings: Settings) -> None:
-    """The settings of the process that starts last count for all; a wrong secret would cut us off from ORCID."""
-    try:
-        async with statements(database.worker) as connection:
-            await announce(connection, desired_of(settings))
-    except WrongSecret as error:
-        raise CannotServe(str(error)) from None
-
-
-async def _bring_nobody_back(database: Database, settings: Settings) -> None:
-    """Erase and disconnect again whom a restored backup has brought back, before we are ready (fault F66)."""
-    if settings.erasure_log is None:
-        return
-    try:
-        async with statements(database.worker) as connection:
-            for again in await erasure_log.replay(connection, settings.erasure_log):
-                log.warning("a backup had brought somebody back", orcid=again.orcid, again=again.event)
-    except erasure_log.ErasureLogUnusable as error:
-        raise CannotServe(str(error)) from None
 
 
 async def _drain(settings: Settings, draining: Draining, *loops: Worker | Pusher | None) -> None:

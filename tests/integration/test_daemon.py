@@ -11,8 +11,8 @@ from installation import settings_for
 from service_rig import LIMITED, OTHER, Bench, O
 
 from orcid_sync.config import ConfigurationError, Settings
-from orcid_sync.daemon import CannotServe
 from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.starting import CannotServe
 
 SOON = {"poll_seconds": 30.0, "second_look_seconds": 600.0}
 """Nothing happens by polling: what happens was woken."""

@@ -18,12 +18,12 @@ from markers import MARKER, marked_forms, marked_record, places
 from mirroring import apply_record
 from sample_record import ORCID, encode
 
-from orcid_sync.daemon import CannotServe
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.transitions import AccessState
 from orcid_sync.service import erasure_log
 from orcid_sync.service.erasure_log import ErasureLogUnusable
 from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.starting import CannotServe
 from orcid_sync.store import access, certificates, ledger
 from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
 from orcid_sync.store.database import connect, open_database

@@ -15,9 +15,9 @@ from daemon_rig import serving, settled
 from service_rig import LIMITED, OTHER, Bench, O
 from structlog.testing import capture_logs
 
-from orcid_sync.daemon import CannotServe
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator import CLIENT_ID
+from orcid_sync.starting import CannotServe
 from orcid_sync.store import keys
 from orcid_sync.store.database import Database, connect
 from orcid_sync.store.vault import Vault
