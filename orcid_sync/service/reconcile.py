@@ -10,7 +10,6 @@ fence, or not at all.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
@@ -30,7 +29,7 @@ from orcid_sync.model.transitions import TRANSITIONS, Heard, Outcome, State, wit
 from orcid_sync.model.wire import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
-from orcid_sync.service import permission, testimony
+from orcid_sync.service import permission, telling, testimony
 from orcid_sync.service.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.closing import OUTCOMES, close
 from orcid_sync.service.disconnecting import WebhookLeft, leave, revoke_in_passing
@@ -38,10 +37,10 @@ from orcid_sync.service.drift import unknown_in
 from orcid_sync.service.finding import Finding, Job, Superseded
 from orcid_sync.service.reading import Reading, digest_of, read_details, take_apart
 from orcid_sync.service.subscription import Subscription
-from orcid_sync.store import access, changes, mirror, queue, reads
+from orcid_sync.service.telling import UNCHANGED
+from orcid_sync.store import access, changes, mirror, queue
 from orcid_sync.store.access import Known
 from orcid_sync.store.database import (
-    AnyConnection,
     Database,
     DatabaseRefused,
     DatabaseUnavailable,
@@ -50,9 +49,6 @@ from orcid_sync.store.database import (
 )
 from orcid_sync.store.queue import Lease, LeaseLost
 from orcid_sync.store.vault import Vault, VaultError
-
-UNCHANGED = "unchanged"
-"""The outcome of a read that found nothing new."""
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +106,7 @@ class Reconciler:
             finding = self._failure(turn, error)
             await self._commit(lease, turn, finding)
         self.on_commit(lease, turn, finding)
-        _log(lease, turn, finding, clock() - began)
+        telling.log_line(lease, turn, finding, clock() - began)
         return finding.outcome
 
     async def _find(self, lease: Lease, turn: Turn) -> Finding:
@@ -235,11 +231,7 @@ class Reconciler:
             async with statements(self.database.worker) as connection:
                 await queue.settle(connection, lease, finding.settlement, grace=self.grace)
                 await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            if finding.outcome != UNCHANGED:
-                # Settled is settled: the journal is not worth a failure (of a full disk, say).
-                with suppress(DatabaseUnavailable, DatabaseRefused):
-                    async with statements(self.database.worker) as connection:
-                        await _journal(connection, lease, turn, finding)
+            await telling.journal_apart(self.database.worker, lease, turn, finding)
             return
         cause = finding.cause or turn.cause
         async with transaction(self.database.worker) as connection:
@@ -250,23 +242,9 @@ class Reconciler:
                 await effect(connection, lease.orcid)
             await queue.settle(connection, lease, finding.settlement, grace=self.grace)
             await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            await _journal(connection, lease, turn, finding)
+            await telling.journal(connection, lease, turn, finding)
             # Last, because it keeps everybody else's commits waiting for this one's.
             await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)
-
-
-async def _journal(connection: AnyConnection, lease: Lease, turn: Turn, finding: Finding) -> None:
-    """Keep for people what came of it; that nothing did costs nothing (design section 5)."""
-    if finding.outcome != UNCHANGED:
-        await reads.note(
-            connection,
-            lease.orcid,
-            lease.lease_no,
-            cause=(finding.cause or turn.cause).value,
-            outcome=finding.outcome,
-            error=finding.settlement.error,
-            changes=Counter(change.op for change in finding.changeset.changes),
-        )
 
 
 def _turn(lease: Lease) -> Turn:
@@ -288,18 +266,3 @@ def _described(kind: str, error: Exception) -> str:
 def _older(reading: Reading, lease: Lease) -> bool:
     known, answered = lease.registry_modified_ms, reading.modified_ms
     return known is not None and answered is not None and answered < known
-
-
-def _log(lease: Lease, turn: Turn, finding: Finding, seconds: float) -> None:
-    """The one line that a reconciliation writes; what there was nothing of is left out."""
-    settlement = finding.settlement
-    facts = {
-        "orcid": lease.orcid,
-        "outcome": finding.outcome,
-        "cause": turn.cause.value,
-        "seconds": round(seconds, 3),
-        "attempts": settlement.attempts,
-        "error": settlement.error,
-        **Counter(change.op for change in finding.changeset.changes),
-    }
-    log.info("reconciled", **{name: fact for name, fact in facts.items() if fact})

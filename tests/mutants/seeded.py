@@ -18,6 +18,7 @@ ATTACKS = "tests/integration/test_connect_attacks.py"
 INVITATIONS = "orcid_sync/store/invitations.sql"
 QUEUE = "orcid_sync/store/queue.sql"
 RECONCILER = "orcid_sync/service/reconcile.py"
+TELLING = "orcid_sync/service/telling.py"
 CLOSING = "orcid_sync/service/closing.py"
 PERMISSION = "orcid_sync/service/permission.py"
 LIFECYCLE = "orcid_sync/model/lifecycle.py"
@@ -65,7 +66,7 @@ _APPLY = """            if finding.changeset is not NOTHING:
 """
 _SETTLE = """            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
             await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            await _journal(connection, lease, turn, finding)
+            await telling.journal(connection, lease, turn, finding)
 """
 _WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
 _APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
@@ -820,9 +821,13 @@ MUTANTS = [
         "journal-of-nothing",
         "reads that find nothing new are written down, too",
         "tests/integration/test_explaining.py -k nothing_new",
-        (RECONCILER, "            if finding.outcome != UNCHANGED:\n", "            if finding.outcome:\n"),
         (
-            RECONCILER,
+            TELLING,
+            "    if finding.outcome != UNCHANGED:\n        with suppress",
+            "    if finding.outcome:\n        with suppress",
+        ),
+        (
+            TELLING,
             "    if finding.outcome != UNCHANGED:\n        await reads",
             "    if finding.outcome:\n        await reads",
         ),
