@@ -101,10 +101,20 @@ class Storm:
         self.world.sim.faults.clear()
         await self._supervise()
         for replica in self.replicas:
-            await replica.ready()
+            await self._recovered(replica)
         async with connected(self.dsn) as connection:
             await connection.execute("delete from orcid_sync.pace")
         await self._delivered()
+
+    async def _recovered(self, replica: Replica) -> None:
+        """Until it serves; one that was starting while the power failed ends in order and is started once more."""
+        try:
+            await replica.ready()
+        except AssertionError:
+            if replica.running:
+                raise
+            await replica.start()
+            await replica.ready()
 
     async def _delivered(self) -> None:
         """Until the Registry has nobody left to call."""
