@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from typer.testing import CliRunner, Result
 
-from orcid_sync.cli import app
+from orcid_sync.cli import make_app
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 SECRET = "kestrel-webhook-secret-" + "s" * 20
@@ -40,7 +40,7 @@ class Cli:
         env: Mapping[str, str | None] | None = None,
     ) -> Result:
         """Run a command; no secret may be in what it prints."""
-        result = CliRunner().invoke(app, arguments, input=input, env={**self.environment, **(env or {})})
+        result = CliRunner().invoke(make_app(), arguments, input=input, env={**self.environment, **(env or {})})
         assert "kestrel" not in result.output
         assert "Traceback" not in result.output
         return result

@@ -27,7 +27,7 @@ from registry_ports import Journal, chain, registry_at
 from service_rig import LIMITED, OTHER, Bench, O
 from typer.testing import CliRunner
 
-from orcid_sync.cli import app
+from orcid_sync.cli import make_app
 from orcid_sync.config import ConfigurationError
 from orcid_sync.config_secrets import secret_settings
 from orcid_sync.config_sources import load_settings
@@ -206,7 +206,7 @@ def test_no_complaint_about_a_secret_setting_repeats_it(
 
     assert CANARY not in chain(caught.value) + format_exception(caught.value)
     for arguments in (["config", "show"], ["status", "--log-level", "debug"]):
-        result = CliRunner().invoke(app, arguments)
+        result = CliRunner().invoke(make_app(), arguments)
         assert result.exit_code == 1
         assert "workers" in result.output
         assert CANARY not in result.output

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.main import get_command
 
-from orcid_sync.cli import app
+from orcid_sync.cli import make_app
 from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
 from orcid_sync.service.metrics import Metrics
@@ -42,7 +42,7 @@ async def test_after_a_restore_the_feed_is_another_one_and_everybody_is_due(conn
 
 
 def test_every_command_exists() -> None:
-    known = get_command(app).commands  # type: ignore[attr-defined]
+    known = get_command(make_app()).commands  # type: ignore[attr-defined]
     named = {word for code in CODE for word in re.findall(r"^orcid-sync ([a-z]+)", code)}
     assert len(named) > 5
     assert named - known.keys() == set()

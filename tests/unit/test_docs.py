@@ -9,7 +9,7 @@ import pytest
 import typer
 from pydantic import ValidationError
 
-from orcid_sync.cli import app
+from orcid_sync.cli import make_app
 from orcid_sync.cli.about import render_example
 from orcid_sync.config import Settings
 from orcid_sync.config_secrets import secret_settings
@@ -80,7 +80,7 @@ def test_defaults_are_shown_as_they_are() -> None:
             assert str(shown[name]) == str(field.default)
 
 
-@pytest.mark.parametrize("command", list(commands(app)))
+@pytest.mark.parametrize("command", list(commands(make_app())))
 def test_the_readme_shows_every_command(command: str) -> None:
     assert re.search(rf"orcid-sync {command}\b", README), f"orcid-sync {command} is missing from README.md"
 
