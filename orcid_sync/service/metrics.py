@@ -128,7 +128,8 @@ class Metrics:
         )
         self.failed_tries = Gauge(
             "orcid_sync_failed_tries",
-            "How many of a webhook's tries may have failed since nobody can answer ORCID; 0 while somebody can.",
+            "How many of a webhook's tries may have failed since nobody can answer ORCID; 0 while somebody can, and "
+            "without webhooks.",
             registry=registry,
         )
 
@@ -247,7 +248,7 @@ class Metrics:
         for name, values in shown.items():
             for kind, value in values.items():
                 self.hearing[name].labels(kind).set(value)
-        self.failed_tries.set(hearing.failures)
+        self.failed_tries.set(hearing.failures if hearing.switched_on else 0)
         if hearing.heard_at:
             self.silent_seconds.set((hearing.at - hearing.heard_at).total_seconds())
 

@@ -117,3 +117,11 @@ def test_what_prometheus_is_told() -> None:
     metrics.forget_queue()
 
     assert "orcid_sync_alarm{" not in metrics.render().decode()
+
+
+def test_prometheus_hears_of_no_failed_tries_while_webhooks_are_off() -> None:
+    metrics = Metrics()
+
+    metrics.show_hearing(hearing(failures=25, outage=AWAY, switched_on=False))
+
+    assert "orcid_sync_failed_tries 0.0" in metrics.render().decode()
