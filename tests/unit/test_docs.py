@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from anchors import headings
 from pydantic import ValidationError
 
 from orcid_sync.cli import make_app
@@ -98,12 +99,6 @@ def test_the_readme_names_the_variables_that_follow_no_rule(alias: str) -> None:
 @pytest.mark.parametrize(("code", "meaning"), [(0, "ok"), (1, "failure"), (2, "usage")])
 def test_the_readme_explains_the_exit_codes(code: int, meaning: str) -> None:
     assert re.search(rf"\b{code}\b[^.|\n]{{0,20}}{meaning}", README)
-
-
-def headings(path: Path) -> set[str]:
-    """The anchors of a page, as GitHub makes them."""
-    titles = re.findall(r"^#+ (.+)", path.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
