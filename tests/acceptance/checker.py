@@ -16,6 +16,9 @@ SPOILT = {"truncated", "wrong-length", "wrong-shape", "wrong-record", "html", "l
 FORGETTING = {"access-lost", "record-deactivated", "record-deprecated", "erased"}
 """Reasons for which history forgets what it said of an iD until then; only the tombstone is told."""
 
+ENDED = {"deactivated", "deprecated"}
+"""States in which a record has no past, also if it had no item that could have gone for such a reason."""
+
 EVERY_EMAIL = ("email", "")
 """What a line names that must not name an address: all e-mails of the iD. Those that stay follow, with their past."""
 
@@ -60,7 +63,11 @@ async def read_feed(connection: asyncpg.Connection) -> list[Line]:
 
 def horizons(feed: list[Line]) -> dict[str, Line]:
     """Of each iD whose past was forgotten, the last line that says so: everything before it has lost its contents."""
-    return {line.key[0]: line for line in feed if line.reason in FORGETTING}
+    return {line.key[0]: line for line in feed if line.reason in FORGETTING or _ends(line)}
+
+
+def _ends(line: Line) -> bool:
+    return line.key[1] == "record" and (line.new or {}).get("state") in ENDED
 
 
 def unannounced(requests: list[Json], notifications: list[Json], *, after_seconds: float = 0.0) -> list[str]:
@@ -220,7 +227,7 @@ async def _from_then_on(
     histories: Histories, orcid: str, versions: list[tuple[int, str]], held: dict[ItemKey, str], own: Json
 ) -> list[tuple[int, str]]:
     """The versions from the first one that fits; none if none does."""
-    emptied = own["state"] in ("deactivated", "deprecated")
+    emptied = own["state"] in ENDED
     for place, (version, state) in enumerate(versions):
         if state != own["state"]:
             continue

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,11 +21,19 @@ COMPLETE = {
     "ORCID_SYNC_PUBLIC_URL": "https://orcid.example.edu",
 }
 
+ROOT = Path(__file__).parents[2]
+
 
 def bare_environment() -> dict[str, str | None]:
     """Takes away what this machine says about the software."""
     names = [name for name in os.environ if name.startswith("ORCID_SYNC_")]
     return dict.fromkeys([*names, "DATABASE_URL", "PORT", "LOG_LEVEL"])
+
+
+def process_environment(**more: str) -> dict[str, str]:
+    """For a process of its own: this machine's without what it says about the software, and `more`."""
+    away = bare_environment()
+    return {**{name: value for name, value in os.environ.items() if name not in away}, "PYTHONPATH": str(ROOT), **more}
 
 
 class Cli:

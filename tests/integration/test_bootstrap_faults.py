@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 from bulk_rig import SPREAD, Files, archive, person, work
-from cli_rig import Cli
+from cli_rig import Cli, process_environment
 from proxy import Proxy
 
 from orcid_sync.bulk import batches, workers
@@ -247,9 +247,9 @@ async def test_a_killed_load_leaves_no_process_and_no_half_of_anything(
     await files.connect(*people[:1_500])
     records = {orcid: person(orcid, *(work(n) for n in range(1, 6))) for orcid in people}
     path = archive(tmp_path / "many.tar.gz", records)
-    environment = {**os.environ, "DATABASE_URL": dsn}
+    environment = process_environment(DATABASE_URL=dsn)
     command = [sys.executable, "-m", "orcid_sync", "bootstrap", "--all", str(path), "--processes", "2"]
-    running = await asyncio.create_subprocess_exec(*command, env=environment, cwd=Path(__file__).parents[2])
+    running = await asyncio.create_subprocess_exec(*command, env=environment)
     await wait_until(lambda: files.connection.fetchval("select count(*) > 400 from orcid.records"), 60)
     children = processes_of(running.pid)
     running.kill()
@@ -269,7 +269,7 @@ async def test_a_killed_load_leaves_no_process_and_no_half_of_anything(
 
     # The leases of what was under way lapse by themselves; here time passes.
     await files.connection.execute("update orcid_sync.queue set lease_until = '-infinity'")
-    again = await asyncio.create_subprocess_exec(*command, env=environment, cwd=Path(__file__).parents[2])
+    again = await asyncio.create_subprocess_exec(*command, env=environment)
     assert await again.wait() == 0
 
     assert await files.connection.fetchval("select count(*) from orcid.works") == 15_000

@@ -1,6 +1,5 @@
 """The command line as a whole: its streams, exit codes, sentences; the schema, the configuration."""
 
-import os
 import resource
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cli_rig import COMPLETE, Cli, bare_environment
+from cli_rig import COMPLETE, Cli, process_environment
 
 from orcid_sync import __version__
 
@@ -18,10 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 def process(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The command line as a process of its own."""
-    given = {name: value for name, value in os.environ.items() if name not in bare_environment()}
     return subprocess.run(
         [sys.executable, "-m", "orcid_sync", *arguments],
-        env={**given, "PYTHONPATH": str(ROOT), **env},
+        env=process_environment(**env),
         capture_output=True,
         text=True,
         timeout=60,
@@ -194,10 +192,9 @@ def test_names_do_not_fail_on_a_terminal_that_knows_few_letters() -> None:
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     command = f"{sys.executable} -m orcid_sync config example | head -1"
-    given = {name: value for name, value in os.environ.items() if name not in bare_environment()}
 
     result = subprocess.run(
-        ["bash", "-c", command], env={**given, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+        ["bash", "-c", command], env=process_environment(), capture_output=True, text=True, check=False
     )
 
     assert (result.returncode, result.stderr) == (0, "")
