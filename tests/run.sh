@@ -12,7 +12,8 @@ tests/run.sh ARGUMENT…   only pytest, with these arguments:
 
 The tools and the libraries are installed from deploy/locks/development.txt into an environment below
 $XDG_CACHE_HOME (or ~/.cache; root: /var/cache), which is kept until the lock file changes.
-PYTHON=/path/to/python3 chooses the Python (3.11 or newer).
+PYTHON=/path/to/python3 chooses the Python (3.11 or newer). ORCID_SYNC_TEST_DATABASE_URL, the address
+of a PostgreSQL (15 or newer) as a superuser, has the tests make their databases there.
 END
 }
 
