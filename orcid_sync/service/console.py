@@ -82,7 +82,7 @@ class Console:
             self._metrics.show_pushes(pushed)
             self._metrics.show_consumers(following)
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
-            self._metrics.forget_queue()
+            self._metrics.forget_database()
             log.warning("queue not measured", error=type(error).__name__)
         return web.Response(body=self._metrics.render(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
 

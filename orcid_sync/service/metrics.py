@@ -1,5 +1,6 @@
 """What the service counts and measures, for Prometheus. Nothing here is ever labelled by iD: people are not series."""
 
+import math
 from collections.abc import Iterable
 
 import msgspec
@@ -260,11 +261,13 @@ class Metrics:
             for member, gauge in self.consumers.items():
                 gauge.labels(one.name).set(getattr(one, member))
 
-    def forget_queue(self) -> None:
-        """Show nothing about the queue and all that is in the database, rather than what was before that went away."""
+    def forget_database(self) -> None:
+        """Show nothing of what is in the database, rather than what was there before it went away."""
         kinds = (self.queue, self.pace, self.hearing, self.pushes, self.consumers)
         for gauge in (gauge for gauges in kinds for gauge in gauges.values()):
             gauge.clear()
+        for gauge in (self.silent_seconds, self.failed_tries, self.push_dead):
+            gauge.set(math.nan)  # a gauge without labels cannot be taken away
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format."""

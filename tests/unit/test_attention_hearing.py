@@ -114,7 +114,7 @@ def test_what_prometheus_is_told() -> None:
     ):
         assert line in shown
 
-    metrics.forget_queue()
+    metrics.forget_database()
 
     assert "orcid_sync_alarm{" not in metrics.render().decode()
 

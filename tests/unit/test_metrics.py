@@ -31,8 +31,16 @@ def test_a_queue_that_cannot_be_asked_is_not_shown() -> None:
     metrics.show_queue([LaneDepth(lane=Lane.CHECK, due=3, leased=1, failing=2, oldest_seconds=4.5)])
     assert b'orcid_sync_queue_due{lane="check"} 3.0' in metrics.render()
     assert b'orcid_sync_queue_oldest_seconds{lane="check"} 4.5' in metrics.render()
-    metrics.forget_queue()
+    metrics.forget_database()
     assert b"orcid_sync_queue_due{" not in metrics.render()
+
+
+def test_what_has_no_labels_is_no_number_without_a_database() -> None:
+    metrics = Metrics()
+    metrics.push_dead.set(3)
+    metrics.forget_database()
+    for name in ("push_dead", "silent_seconds", "failed_tries"):
+        assert f"orcid_sync_{name} NaN".encode() in metrics.render()
 
 
 def test_the_pace_is_shown_and_what_there_is_none_of_is_not() -> None:
@@ -57,7 +65,7 @@ def test_the_pace_is_shown_and_what_there_is_none_of_is_not() -> None:
     assert b"orcid_sync_pace_left{" not in metrics.render()
     metrics.show_pace([msgspec.structs.replace(pace, daily_requests=100)])
     assert b'orcid_sync_pace_left{client="APP-1"} 30.0' in metrics.render()
-    metrics.forget_queue()
+    metrics.forget_database()
     assert b"orcid_sync_pace_rate{" not in metrics.render()
 
 
