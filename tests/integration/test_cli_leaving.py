@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
-from cli_rig import KEY, Cli
+from cli_rig import KEY, Cli, process_environment
 from markers import MARKER, marked_forms, marked_record, places
 from mirroring import apply_record
 from sample_record import ORCID, encode
@@ -109,7 +109,7 @@ async def test_on_a_terminal_it_asks(dsn: str, connection: asyncpg.Connection, a
             command,
             stdin=program,
             capture_output=True,
-            env={**os.environ, "DATABASE_URL": dsn},
+            env=process_environment(DATABASE_URL=dsn),
             timeout=60,
             check=False,
         )
@@ -132,7 +132,7 @@ async def test_a_command_that_is_killed_in_the_middle_has_erased_nothing(
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete from %'"
     async with transaction(database.worker) as blocking:
         await blocking.execute("select from orcid.records where orcid = $1 for update", HERE)
-        with subprocess.Popen(command, env={**os.environ, "DATABASE_URL": dsn}) as process:  # noqa: ASYNC220
+        with subprocess.Popen(command, env=process_environment(DATABASE_URL=dsn)) as process:  # noqa: ASYNC220
             try:
                 await wait_until(lambda: connection.fetchval(waiting), 30)
             finally:
@@ -145,7 +145,8 @@ async def test_a_command_that_is_killed_in_the_middle_has_erased_nothing(
     assert await connection.fetchval("select count(*) from orcid_sync.consents where event = 'erased'") == 0
     assert await connection.fetchval("select count(*) from orcid_sync.tokens") == 1
 
-    done = subprocess.run(command, env={**os.environ, "DATABASE_URL": dsn}, timeout=60, check=True, capture_output=True)  # noqa: ASYNC221
+    environment = process_environment(DATABASE_URL=dsn)
+    done = subprocess.run(command, env=environment, timeout=60, check=True, capture_output=True)  # noqa: ASYNC221
     assert MARKER.encode() not in done.stdout
     assert await places(connection) == []
 

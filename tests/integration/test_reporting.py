@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -172,9 +173,9 @@ async def test_a_reader_without_a_look_inside_hears_nothing_of_adoption(
     await connection.execute("drop role if exists board_reader")
     await connection.execute("create role board_reader login in role orcid_reader")
     try:
-        reader = dsn.replace("//postgres:", "//board_reader:").replace("user=postgres", "user=board_reader")
+        parts = urlsplit(dsn)
+        reader = parts._replace(netloc=f"board_reader@{parts.netloc.rpartition('@')[2]}").geturl()
         report = await asyncio.to_thread(cli_on(reader).json, "report", *PERIOD)
-        assert reader != dsn
         assert report["adoption"] is None
         assert report["active"] > 0
     finally:
