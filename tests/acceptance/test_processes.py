@@ -165,7 +165,7 @@ async def test_what_a_killed_replica_had_leased_is_taken_over_within_lease_and_p
             await victim.kill()
             killed = time.monotonic()
             await wait_until(lambda: settled(dsn), 20)
-            assert time.monotonic() - killed < 2 + 0.3 + 8  # lease, poll, and the work itself on a busy machine
+            assert time.monotonic() - killed < 2 + 0.3 + 3  # lease, poll, and the work itself
             assert heir.running
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from service_rig import LIMITED, OTHER, SECOND_LOOK, Bench, O
 
@@ -127,6 +128,23 @@ async def test_what_ends_a_record_hides_it_when_said_once_and_ends_it_when_said_
     assert [row["side"] for row in contents] == ["new"]
     assert await bench.connection.fetchval("select count(*) from orcid.changes where key like '%@%'") == 0
     assert await bench.due_in() == pytest.approx(again_in, abs=timedelta(minutes=1))
+
+
+@pytest.mark.fault("F62", "F63")
+async def test_a_record_that_ends_twice_leaves_the_last_tombstone_alone(bench: Bench) -> None:
+    """The second end has no item to remove, so that no line gives its reason; it forgets all the same."""
+    await mirrored(bench)
+    for state, (act, _, _) in ENDS.items():
+        act(bench)
+        assert await bench.notified() == "unconfirmed"
+        await bench.pass_time(SECOND_LOOK)
+        assert await bench.turn() == state
+
+    rows = await bench.connection.fetch("select seq, side, content from orcid.change_contents where orcid = $1", O)
+    (tombstone,) = rows
+    assert (tombstone["side"], msgspec.json.decode(tombstone["content"])["state"]) == ("new", "deprecated")
+    last = "select seq, section, op from orcid.changes where orcid = $1 order by seq desc limit 1"
+    assert tuple(await bench.connection.fetchrow(last, O)) == (tombstone["seq"], "record", "updated")
 
 
 @pytest.mark.fault("F63")

@@ -173,9 +173,10 @@ async def test_a_reader_without_a_look_inside_hears_nothing_of_adoption(
     await connection.execute("drop role if exists board_reader")
     await connection.execute("create role board_reader login in role orcid_reader")
     try:
-        parts = urlsplit(dsn)
+        parts = urlsplit(dsn.replace("user=postgres", "user=board_reader"))
         reader = parts._replace(netloc=f"board_reader@{parts.netloc.rpartition('@')[2]}").geturl()
         report = await asyncio.to_thread(cli_on(reader).json, "report", *PERIOD)
+        assert reader != dsn
         assert report["adoption"] is None
         assert report["active"] > 0
     finally:
