@@ -4,6 +4,7 @@ Everything that the service needs to be wrong happens here at once, by chance fr
 """
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -107,11 +108,14 @@ class Storm:
         await self._delivered()
 
     async def _recovered(self, replica: Replica) -> None:
-        """Until it serves; one that was starting while the power failed ends in order and is started once more."""
+        """Until it serves; one that the storm's last blow met while it was starting is started once more."""
         try:
             await replica.ready()
         except AssertionError:
             if replica.running:
+                raise
+            killed = await replica.ended() == -signal.SIGKILL
+            if not killed and not any(reason in replica.last_words(1) for reason in AWAY):
                 raise
             await replica.start()
             await replica.ready()
@@ -145,6 +149,9 @@ class Storm:
             task.cancel()
         await asyncio.gather(*self.watching, return_exceptions=True)
 
+
+AWAY = ("the server shuts down, starts,", "the connection was lost or could not be made", "the connection failed")
+"""What a replica says at its end that found no database."""
 
 OWED = """
 select orcid, gen, leased_gen, done_gen, lane, lease_no, lease_until > now() as leased, due_at - now() as due_in,
