@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -110,7 +111,8 @@ class Replica:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it runs."""
         if self.running:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has just ended by itself, and the event loop does not know yet
+                os.kill(self.pid, number)
 
     async def kill(self) -> None:
         """End it at once, in the middle of whatever it does."""
