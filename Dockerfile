@@ -30,7 +30,7 @@ RUN rm -rf /usr/local/bin/pip* /usr/local/bin/idle* \
 COPY --from=builder /opt/orcid-sync /opt/orcid-sync
 # The base comes without compiled modules, and a read-only root can never keep any: compile what the service imports.
 # It is also the proof that all of it can be imported here.
-RUN /opt/orcid-sync/bin/python -c "import orcid_sync.cli, orcid_sync.daemon, orcid_sync.simulator.serving; orcid_sync.cli.make_app()"
+RUN /opt/orcid-sync/bin/python -c "import orcid_sync.cli.main, orcid_sync.daemon.serve, orcid_sync.simulator.serve; orcid_sync.cli.main.make_app()"
 
 ARG VERSION=unknown
 ARG REVISION=unknown

@@ -46,7 +46,7 @@ prepare_environment() {
     find_python
     find_cache
     environment=$cache/$1-$(printf '%s' "$root" | cksum | cut -d ' ' -f 1)
-    fingerprint=$({ echo "$python" && "$python" --version && cat "$lock"; } | cksum)
+    fingerprint=$({ echo "$python" && "$python" --version && cat "$lock" && grep "^orcid-sync = " "$root/pyproject.toml"; } | cksum)
     ! is_ready || return 0
     echo "Setting up a Python environment in $environment; this takes about $2 seconds the first time."
     make_environment

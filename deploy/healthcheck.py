@@ -6,7 +6,7 @@ Reads the same settings as the service, so that it finds the internal listener w
 import sys
 from http.client import HTTPConnection
 
-from orcid_sync.config_sources import load_settings
+from orcid_sync.settings.sources import load_settings
 
 ANY_INTERFACE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to, but reached through loopback
 SECONDS = 5.0

@@ -19,10 +19,10 @@ from proxy import Proxy, open_proxy
 from secrecy import pytest_configure, pytest_runtest_makereport, read_database  # noqa: F401 - hooks
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
-from orcid_sync.simulator import SimulatedRegistry
-from orcid_sync.store.database import Database, connect, open_database
-from orcid_sync.store.embedded import embedded_postgres
-from orcid_sync.store.migrate import migrate
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.database.embedded import embedded_postgres
+from orcid_sync.store.database.migrate import migrate
+from orcid_sync.store.database.pools import Database, connect, open_database
 
 # No test pulls the machine's plug: killing the server's processes loses nothing without fsync. Vacuuming is left to the
 # tests that count dead rows.

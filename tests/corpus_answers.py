@@ -11,7 +11,7 @@ from mirroring import records_in, skeleton
 from msgspec import Struct
 from sample_record import encode
 
-from orcid_sync.model.sections import SECTIONS, ItemKey
+from orcid_sync.model.record.sections import SECTIONS, ItemKey
 
 Json = dict[str, Any]
 NOBODY = "0009-9990-0000-0005"

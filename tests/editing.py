@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 
 def eager(registry: SimulatedRegistry) -> SimulatedRegistry:

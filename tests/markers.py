@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 from sample_record import ORCID, full_forms, rich_record
 
-from orcid_sync.model.sections import ItemKey
+from orcid_sync.model.record.sections import ItemKey
 
 MARKER = "Zqxmarker"
 """No text of the software's own contains it."""

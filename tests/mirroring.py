@@ -6,17 +6,18 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from orcid_sync.model import diff
-from orcid_sync.model.access import access_from
-from orcid_sync.model.diff import Change, RecordContent
-from orcid_sync.model.extract import moment
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.removals import reason_gone
-from orcid_sync.model.sections import ItemKey
-from orcid_sync.model.wire import Timestamp
-from orcid_sync.service.changeset import Answer, Changeset, make_changeset
-from orcid_sync.store import changes, mirror
-from orcid_sync.store.database import AnyConnection, transaction
+from orcid_sync.model.record import diff
+from orcid_sync.model.record.access import access_from
+from orcid_sync.model.record.diff import Change, RecordContent
+from orcid_sync.model.record.extract import moment
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.removals import reason_gone
+from orcid_sync.model.record.sections import ItemKey
+from orcid_sync.model.record.wire import Timestamp
+from orcid_sync.service.record.changeset import Answer, Changeset, make_changeset
+from orcid_sync.store.database.pools import AnyConnection, transaction
+from orcid_sync.store.feed import changes
+from orcid_sync.store.mirror import items as mirror
 
 
 async def changeset_of(

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from orcid_sync.model.sections import ItemKey
+from orcid_sync.model.record.sections import ItemKey
 
 DATA = Path(__file__).with_name("data")
 ORCID = "0009-9990-0000-0013"

@@ -29,16 +29,16 @@ from aiohttp import web
 from hypothesis import currently_in_test_context
 from pydantic import SecretStr
 
-from orcid_sync.config import Settings
-from orcid_sync.config_secrets import secret_settings, secret_values
-from orcid_sync.config_values import decode_key
 from orcid_sync.registry import callbacks
-from orcid_sync.service import listeners
-from orcid_sync.simulator.grants import Grants
-from orcid_sync.simulator.tokens import TokenDesk
-from orcid_sync.simulator.webhooks import Webhooks
-from orcid_sync.store import api_tokens
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.http import listeners
+from orcid_sync.settings.secrets import secret_settings, secret_values
+from orcid_sync.settings.settings import Settings
+from orcid_sync.settings.values import decode_key
+from orcid_sync.simulator.base.clients import TokenDesk
+from orcid_sync.simulator.oauth.grants import Grants
+from orcid_sync.simulator.webhooks.registrations import Webhooks
+from orcid_sync.store.console import api_tokens
+from orcid_sync.store.database.encryption import Vault
 
 OUTLETS = ("stdout", "stderr", "log", "command", "process", "answer", "database")
 """Ways out; a marker that names another one is a mistake."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct, field
 
-from orcid_sync.bulk.names import Name, parse_name
-from orcid_sync.bulk.parsing import Unit
+from orcid_sync.bulk.file_names import Name, parse_name
+from orcid_sync.bulk.parse import Unit
 from orcid_sync.bulk.sources import File, Source, SourceBroken
 from orcid_sync.bulk.tally import Problem
 

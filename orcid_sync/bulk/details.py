@@ -10,20 +10,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orcid_sync.bulk import documents
-from orcid_sync.bulk.deciding import Verdict, judge_details
 from orcid_sync.bulk.documents import Unreadable
 from orcid_sync.bulk.full_forms import FULL
-from orcid_sync.bulk.parsing import PROBLEMS, Closed, Unit
+from orcid_sync.bulk.parse import PROBLEMS, Closed, Unit
+from orcid_sync.bulk.precedence import Verdict, judge_details
 from orcid_sync.bulk.tally import Tally
-from orcid_sync.bulk.writing import Plan, Written, write_or_split, write_under_leases
-from orcid_sync.model import diff
-from orcid_sync.model.diff import Change, Held, Update, Writing
-from orcid_sync.model.extract import moment
-from orcid_sync.model.malformed import MalformedRecord
-from orcid_sync.model.sections import SECTIONS, Item, ItemKey
-from orcid_sync.model.wire import Timestamp
-from orcid_sync.store import loading, mirror
-from orcid_sync.store.database import AnyConnection, guarded
+from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_leases
+from orcid_sync.model.record import diff
+from orcid_sync.model.record.diff import Change, Held, Update, Writing
+from orcid_sync.model.record.extract import moment
+from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.sections import SECTIONS, Item, ItemKey
+from orcid_sync.model.record.wire import Timestamp
+from orcid_sync.store.database.pools import AnyConnection, guarded
+from orcid_sync.store.mirror import bulk_load, items
 
 
 class Person(Struct, frozen=True):
@@ -41,7 +41,7 @@ async def load_details(connection: AnyConnection, plan: Plan, units: Sequence[Un
     tally = Tally()
     people = _people(units, tally)
     async with guarded(connection):
-        standings = await loading.standings(connection, list(people))
+        standings = await bulk_load.standings(connection, list(people))
     chosen = []
     for orcid, person in people.items():
         verdict = judge_details(standings[orcid], everything=plan.everything)
@@ -94,7 +94,7 @@ async def _write(connection: AnyConnection, plan: Plan, batch: Sequence[Person],
         written = Written()
         for person in batch:
             if plan.dry:
-                held_now = await mirror.load(connection, person.orcid)
+                held_now = await items.load(connection, person.orcid)
                 tally.count("detailed", len(await _differences(connection, held_now, person)))
             elif person.orcid in followed and person.orcid not in held:
                 tally.count(Verdict.BUSY, len(person.items))
@@ -111,12 +111,12 @@ async def _add(connection: AnyConnection, person: Person, written: Written, tall
     """Give the full forms to the items of one person; of what turns out to be broken nothing is written."""
     try:
         async with connection.transaction():
-            await loading.lock_records(connection, [person.orcid])
-            held = await mirror.load(connection, person.orcid)
+            await bulk_load.lock_records(connection, [person.orcid])
+            held = await items.load(connection, person.orcid)
             found = await _differences(connection, held, person)
             if found:
                 writing = Writing(held.modified_at, updated=[update for update, _ in found])
-                await mirror.apply(connection, person.orcid, writing)
+                await items.apply(connection, person.orcid, writing)
     except MalformedRecord as problem:
         tally.complain(person.file, problem)
         return
@@ -129,7 +129,7 @@ async def _add(connection: AnyConnection, person: Person, written: Written, tall
 async def _differences(connection: AnyConnection, held: Held, person: Person) -> list[tuple[Update, Change | None]]:
     """What changes by the full forms that are missing, or are of an older edit. Raises MalformedRecord."""
     wanted = [key for key, full in person.items.items() if _misses(held, key, full)]
-    contents = await mirror.load_contents(connection, person.orcid, wanted) if wanted else {}
+    contents = await items.load_contents(connection, person.orcid, wanted) if wanted else {}
     found = []
     for key, old in contents.items():
         full = person.items[key]

@@ -1,4 +1,9 @@
-"""A load from beginning to end: read, hand out, count, and remember how far it came."""
+"""A load from beginning to end: read, hand out, count, and remember how far it came.
+
+    sources -> file_names -> [processes: documents -> precedence -> one transaction per batch] -> tally
+
+Nothing here talks to ORCID, and nothing of the service needs it: only the command line does.
+"""
 
 import asyncio
 from collections import deque
@@ -13,9 +18,10 @@ from orcid_sync.bulk.batches import Batch, Choice, read_batches
 from orcid_sync.bulk.sources import Source, SourceBroken
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.workers import Loads
-from orcid_sync.bulk.writing import Plan
-from orcid_sync.store import loading, runs
-from orcid_sync.store.database import AnyConnection, DatabaseRefused, DatabaseUnavailable, guarded
+from orcid_sync.bulk.write import Plan
+from orcid_sync.store.database.pools import AnyConnection, DatabaseRefused, DatabaseUnavailable, guarded
+from orcid_sync.store.mirror import bulk_load
+from orcid_sync.store.sync import job_runs
 
 JOB = "bootstrap"
 """The name of loads among the runs."""
@@ -50,8 +56,8 @@ async def load(
     """
     async with guarded(connection):
         choose, archive = await _choice(connection, source, plan)
-        skip = await loading.left_at(connection, JOB, archive) if archive and not plan.dry else 0
-        run = None if plan.dry else await runs.begin(connection, JOB)
+        skip = await bulk_load.left_at(connection, JOB, archive) if archive and not plan.dry else 0
+        run = None if plan.dry else await job_runs.begin(connection, JOB)
     course = _Course(connection, run, archive, report)
     await course.note(Progress(skip, 0, course.tally))
     try:
@@ -69,7 +75,7 @@ async def _choice(connection: AnyConnection, source: Source, plan: Plan) -> tupl
         choose: Choice = lambda _: True  # noqa: E731 - as the other one
         wanted = b"everything"
     else:
-        ours = await loading.connected(connection)
+        ours = await bulk_load.connected(connection)
         choose = lambda name: name.orcid in ours  # noqa: E731
         wanted = "".join(sorted(ours)).encode()
     if source.identity is None:
@@ -129,7 +135,7 @@ class _Course:
             self._outcome["archive"] = self._archive
         if self._run is not None:
             async with guarded(self._connection):
-                await loading.note_progress(self._connection, self._run, self._outcome)
+                await bulk_load.note_progress(self._connection, self._run, self._outcome)
         self._report(progress)
 
     async def end(self, error: str | None) -> None:
@@ -137,4 +143,4 @@ class _Course:
         if self._run is not None:
             with suppress(DatabaseUnavailable, DatabaseRefused):
                 async with guarded(self._connection):
-                    await runs.finish(self._connection, self._run, outcome=self._outcome, error=error)
+                    await job_runs.finish(self._connection, self._run, outcome=self._outcome, error=error)

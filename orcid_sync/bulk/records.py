@@ -1,4 +1,4 @@
-"""Loading a batch of records."""
+"""Loading a batch of records, new ones and those that the mirror holds in an older state."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -6,15 +6,25 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orcid_sync.bulk.deciding import Verdict, judge
-from orcid_sync.bulk.parsing import PROBLEMS, Closed, New, Parsed, Unit, glance, make_new, parse_unit
+from orcid_sync.bulk.parse import PROBLEMS, Closed, New, Parsed, Unit, glance, make_new, parse_unit
+from orcid_sync.bulk.precedence import Verdict, judge
 from orcid_sync.bulk.tally import Tally
-from orcid_sync.bulk.updating import find_difference
-from orcid_sync.bulk.writing import Plan, Written, write_or_split, write_under_leases
-from orcid_sync.model.malformed import MalformedRecord
-from orcid_sync.store import loading, mirror
-from orcid_sync.store.database import AnyConnection, guarded
-from orcid_sync.store.loading import Standing
+from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_leases
+from orcid_sync.model.record import diff
+from orcid_sync.model.record.diff import Change, Held, Writing
+from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.removals import REMOVED, removal
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.store.database.pools import AnyConnection, guarded
+from orcid_sync.store.mirror import bulk_load, items
+from orcid_sync.store.mirror.bulk_load import Standing
+
+
+class Difference(Struct, frozen=True):
+    """What is to be written of a record."""
+
+    writing: Writing
+    changes: list[Change]
 
 
 class Chosen(Struct, frozen=True):
@@ -36,10 +46,10 @@ async def load_records(connection: AnyConnection, plan: Plan, units: Sequence[Un
     """Load what may be loaded. Raises DatabaseUnavailable; what was written until then stays."""
     tally = Tally()
     async with guarded(connection):
-        standings = await loading.standings(connection, {unit.name.orcid for unit in units if unit.name})
+        standings = await bulk_load.standings(connection, {unit.name.orcid for unit in units if unit.name})
         batch = _newest(_parsed(_fresh(units, standings, plan, tally), tally), tally)
         if unnamed := [one.orcid for one in batch if one.orcid not in standings]:
-            standings |= await loading.standings(connection, unnamed)
+            standings |= await bulk_load.standings(connection, unnamed)
     chosen = []
     for one in batch:
         standing = standings[one.orcid]
@@ -118,8 +128,8 @@ class _Writer:
         free = [one for one in self._batch if one.orcid in held or not one.followed]
         self.tally.count(Verdict.BUSY, len(self._batch) - len(free))
         if older := [one.orcid for one in free if not one.followed and one.new is None]:
-            await loading.lock_records(self._connection, older)
-        standings = await loading.standings(self._connection, [one.orcid for one in free])
+            await bulk_load.lock_records(self._connection, older)
+        standings = await bulk_load.standings(self._connection, [one.orcid for one in free])
         new = []
         for one in free:
             standing = standings[one.orcid]
@@ -139,7 +149,7 @@ class _Writer:
         """Write records of which nothing is mirrored."""
         if new:
             entries = [entry for one in new for entry in one.entries]
-            await mirror.insert(self._connection, [one.record for one in new], entries)
+            await items.insert(self._connection, [one.record for one in new], entries)
             self.tally.count(Verdict.LOAD, len(new))
             self.tally.items += len(entries)
         for one in new:
@@ -149,15 +159,40 @@ class _Writer:
         """Write what differs from an older state; of what turns out to be broken nothing is written."""
         try:
             async with self._connection.transaction():
-                held = await mirror.load(self._connection, parsed.orcid)
+                held = await items.load(self._connection, parsed.orcid)
                 difference = await find_difference(self._connection, held, parsed)
                 if difference is None:
                     self.tally.count(Verdict.LEFT)
                     return
-                await mirror.apply(self._connection, parsed.orcid, difference.writing)
+                await items.apply(self._connection, parsed.orcid, difference.writing)
         except MalformedRecord as problem:
             self.tally.complain(parsed.file, problem)
             return
         self._written.note(parsed.orcid, parsed.modified_ms, difference.changes)
         self.tally.count(Verdict.UPDATE)
         self.tally.items += len(difference.writing.added) + len(difference.writing.updated)
+
+
+async def find_difference(connection: AnyConnection, held: Held, parsed: Parsed) -> Difference | None:
+    """Compare a file with what the mirror holds; None if most of a section would go. Raises MalformedRecord.
+
+    So much must have been seen by somebody else, too (design section 8): it is left to the next read. What the mirror
+    holds and is not public (we see our own client's items, contract section 3.4) no file can know of.
+    """
+    orcid, at = parsed.orcid, parsed.modified_at
+    public = {key: known for key, known in held.items.items() if known.visibility == "public"}
+    gone = diff.compare(public, parsed.answered, parsed.items, {}).gone
+    if diff.shrinks(held.items, gone):
+        return None
+    comparison = replace(diff.compare(held.items, parsed.answered, parsed.items, {}), gone=gone)
+    wanted = [*gone, *(item.id for item in comparison.moved)]
+    old = await items.load_contents(connection, orcid, wanted) if wanted else {}
+    own = diff.record_change(orcid, held.record, parsed.content, at)
+    changes = [own] if own else []
+    changes += [removal(key, public[key], old[key], reason=REMOVED, at=at) for key in gone]
+    updates = [diff.update(orcid, item, old[item.id], None) for item in comparison.moved]
+    changes += [change for _, change in updates if change]
+    changes += [diff.addition(item, item.content) for item in comparison.added]
+    added = [(SECTIONS[item.section], item.content) for item in comparison.added]
+    record, updated = parsed.content if own else None, [update for update, _ in updates]
+    return Difference(Writing(at, record, held.record is None, added, updated, gone), changes)

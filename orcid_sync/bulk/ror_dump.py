@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from orcid_sync.model.ror import NotRor, Organisation, OrganisationId, parse_organisation
+from orcid_sync.model.analysis.ror import NotRor, Organisation, OrganisationId, parse_organisation
 
 _PIECE = 1 << 20  # characters that are read at once
 _LARGEST = 16 << 20  # characters that no organisation has

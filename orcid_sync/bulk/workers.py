@@ -19,11 +19,11 @@ import asyncpg
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from orcid_sync.bulk.details import load_details
-from orcid_sync.bulk.parsing import Unit
+from orcid_sync.bulk.parse import Unit
 from orcid_sync.bulk.records import load_records
 from orcid_sync.bulk.tally import Tally
-from orcid_sync.bulk.writing import Plan
-from orcid_sync.store.database import DatabaseUnavailable, connect
+from orcid_sync.bulk.write import Plan
+from orcid_sync.store.database.pools import DatabaseUnavailable, connect
 
 TRIES = 3
 """How often a batch is tried: deadlocks pass, and a server may just be starting."""

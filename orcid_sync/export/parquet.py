@@ -15,7 +15,7 @@ from orcid_sync.export.arrow import arrow_schema, conversion, converted, copied_
 from orcid_sync.export.channel import CHUNK, Channel
 from orcid_sync.export.selection import NotExportable, Selection
 from orcid_sync.export.text import QUIET, copy_out
-from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.database.pools import AnyConnection
 
 BLOCK = 16 << 20
 """Bytes of CSV that become a row group; no row may be larger."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import asyncpg
 import msgspec
 
-from orcid_sync.store.catalogue import Relation
-from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.database.catalogue import Relation
+from orcid_sync.store.database.pools import AnyConnection
 
 SCHEMA = "orcid."
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO, TypeAlias
 
 from orcid_sync.export.selection import Selection
-from orcid_sync.store.database import AnyConnection
+from orcid_sync.store.database.pools import AnyConnection
 
 Take: TypeAlias = Callable[[bytes], Awaitable[None]]
 

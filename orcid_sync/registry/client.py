@@ -15,8 +15,9 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.answers import Grant, HolderGrant
+from orcid_sync.registry.client_tokens import ClientTokens, TokenStore
 from orcid_sync.registry.errors import (
     INVISIBLE,
     NO_SUCH_WEBHOOK,
@@ -45,7 +46,6 @@ from orcid_sync.registry.requests import (
     unregister_request,
     works_request,
 )
-from orcid_sync.registry.tokens import ClientTokens, TokenStore
 
 T = TypeVar("T")
 

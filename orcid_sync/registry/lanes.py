@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 
 _present: ContextVar[Lane] = ContextVar("lane", default=Lane.OPERATOR)
 """Outside of reconciliations and sweeps a person is waiting: at a command, or on the way back from ORCID's consent."""

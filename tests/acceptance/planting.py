@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import asyncpg
 from observers import Key, taken_by
 
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry
-from orcid_sync.simulator.profiles import RecordState
+from orcid_sync.simulator.records.profiles import RecordState
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
 
 PLANTED = re.compile(r"zq\d+zq")
 

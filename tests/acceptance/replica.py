@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 from ports import free_port
 
-from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 
 ROOT = Path(__file__).parents[2]
 KEY = b"k" * 32

@@ -14,22 +14,23 @@ from typing import Any
 import asyncpg
 from observers import MIRROR, Key
 
-from orcid_sync import daemon
-from orcid_sync.config import Settings
+from orcid_sync.daemon import serve
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Turn
+from orcid_sync.model.sync.schedule import Turn
 from orcid_sync.registry.client import Account, open_registry
 from orcid_sync.registry.exchange import Limits
-from orcid_sync.service.health import Draining
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.service.reconcile import Finding, Reconciler
-from orcid_sync.service.shared import SealedTokens, SharedPace
-from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedRegistry
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database, DatabaseUnavailable, open_database
-from orcid_sync.store.queue import Lease, LeaseLost
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.runtime.health import Draining
+from orcid_sync.service.sync.reconcile import Finding, Reconciler
+from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import Database, DatabaseUnavailable, open_database
+from orcid_sync.store.sync import queue
+from orcid_sync.store.sync.queue import Lease, LeaseLost
 
 LEASE = timedelta(seconds=60)
 SECOND_LOOK = timedelta(minutes=15)
@@ -101,7 +102,7 @@ class Installation:
             context = open_client(self.settings, database, vault)
             self._clients.append(context)
             client = await context.__aenter__()
-            plain = daemon._reconciler(self.settings, database, client, vault, Metrics())
+            plain = serve._reconciler(self.settings, database, client, vault, Metrics())
             parts = {part.name: getattr(plain, part.name) for part in fields(plain)}
             self.reconcilers.append(Stepped(**{**parts, "chance": lambda: 0.5}))
         await connect_orcids(self.eye, entries)
@@ -233,7 +234,7 @@ async def open_installation(dsn: str, port: int) -> AsyncIterator[Installation]:
         async with (
             open_database(dsn, workers=4) as first,
             open_database(dsn, workers=4) as second,
-            daemon._public(settings, first, Metrics(), Draining(), lambda: None),
+            serve._public(settings, first, Metrics(), Draining(), lambda: None),
         ):
             yield Installation(settings=settings, replicas=[first, second], eye=eye, hand=hand, sim=sim)
     finally:

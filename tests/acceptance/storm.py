@@ -18,12 +18,12 @@ from observers import FeedReader, Snapshotter, connected
 from replica import KEY, Balancer, Replica, environment
 from workload import SCOPES, World, edit, make_world, switch_faults_on
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.simulator import CLIENT_ID
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import connect
-from orcid_sync.store.vault import Vault
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import connect
+from orcid_sync.store.sync import queue
 
 LEASE = 2.0
 SECOND_LOOK = 1.0

@@ -79,7 +79,7 @@ def test_a_port_in_use_is_one_clear_sentence() -> None:
 
 def test_no_folder_to_write_to_is_one_clear_sentence() -> None:
     script = "import tempfile, sys; tempfile._candidate_tempdir_list = lambda: ['/proc/nowhere']; "
-    script += "from orcid_sync.cli import main; sys.argv = ['orcid-sync', 'demo', '--for', '1s']; main()"
+    script += "from orcid_sync.cli.main import main; sys.argv = ['orcid-sync', 'demo', '--for', '1s']; main()"
     demo = subprocess.run(
         [sys.executable, "-c", script],
         env=environment(),

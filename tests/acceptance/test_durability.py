@@ -15,9 +15,9 @@ from replica import Replica, environment
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.callbacks import callback_url
-from orcid_sync.simulator import numbered_orcid
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import connect
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import connect
 
 ROUNDS = int(os.environ.get("ORCID_SYNC_ROUNDS", "20"))
 """How often each is repeated."""

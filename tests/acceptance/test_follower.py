@@ -18,14 +18,16 @@ from observers import connected
 from replica import Replica, environment
 from sample_record import encode, keyword
 
-from orcid_sync.model.authority import Scope, View
-from orcid_sync.model.cursor import parse_cursor
+from orcid_sync.model.feed.cursor import parse_cursor
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import numbered_orcid
-from orcid_sync.store import api_tokens, erasure, hiding
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database, open_database, transaction
-from orcid_sync.store.viewing import ROLES
+from orcid_sync.model.scopes import Scope, View
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.store.consent import erasure
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.console import api_tokens
+from orcid_sync.store.database.pools import Database, open_database, transaction
+from orcid_sync.store.database.roles import ROLES
+from orcid_sync.store.mirror import hiding
 
 pytestmark = [pytest.mark.invariant("S6", "S13", "S20")]
 

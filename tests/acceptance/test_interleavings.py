@@ -27,11 +27,12 @@ from stepped import LOCKS, SECOND_LOOK, Installation, Job, open_installation
 from workload import CHANGES_OF_STATE, STRANGER, change_state
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.simulator import SimulatedRegistry, numbered_orcid
-from orcid_sync.simulator.errors import Refusal
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.simulator.base.errors import Refusal
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.sync import queue
 
 EXAMPLES = int(os.environ.get("ORCID_SYNC_EXAMPLES", "60"))
 """How many interleavings are tried; each has up to STEPS steps."""

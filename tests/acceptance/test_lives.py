@@ -34,17 +34,20 @@ from ports import free_port
 from stepped import LOCKS, SECOND_LOOK, Installation, Job, open_installation
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.record import parse_record
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
-from orcid_sync.simulator import access as admission
-from orcid_sync.simulator.errors import Refusal, Unauthenticated
-from orcid_sync.simulator.profiles import Effect
-from orcid_sync.simulator.visibility import viewer_of
-from orcid_sync.store import certificates, connections, erasure, ledger, queue
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import connect
-from orcid_sync.store.vault import Vault
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.simulator.base.errors import Refusal, Unauthenticated
+from orcid_sync.simulator.oauth import access as admission
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.records.profiles import Effect
+from orcid_sync.simulator.records.visibility import viewer_of
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent import connections, consent_ledger, erasure, erasure_certificates
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import connect
+from orcid_sync.store.sync import queue
 
 EXAMPLES = int(os.environ.get("ORCID_SYNC_EXAMPLES", "25"))
 """How many lives are tried; each has up to STEPS steps. Always the same ones, unless their number is given."""
@@ -396,8 +399,8 @@ class Lives(RuleBasedStateMachine):
             self._judge_tokens(orcid, standing[orcid])
             self._judge_mirror(orcid, standing[orcid])
         self._judge_readers(standing)
-        self.run(ledger.verify(self.commands))
-        self.run(certificates.verify(self.commands))
+        self.run(consent_ledger.verify(self.commands))
+        self.run(erasure_certificates.verify(self.commands))
         lines = self.run(self.commands.fetch("select * from orcid.change_feed order by seq"))
         assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
         feed, mirror = told(lines), self.run(self._mirror())

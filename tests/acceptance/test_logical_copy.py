@@ -14,9 +14,9 @@ from cluster import Cluster, open_cluster
 from mirroring import apply_record, fetch, skeleton
 from sample_record import ORCID, encode, keyword, with_keywords
 
-from orcid_sync.store.database import open_database
-from orcid_sync.store.erasure import erase
-from orcid_sync.store.migrate import migrate
+from orcid_sync.store.consent.erasure import erase
+from orcid_sync.store.database.migrate import migrate
+from orcid_sync.store.database.pools import open_database
 
 RUNBOOK = (Path(__file__).parents[2] / "deploy" / "runbook.md").read_text("utf-8")
 [PUBLICATION] = re.findall(r"create publication .*;", RUNBOOK)

@@ -18,7 +18,8 @@ from replica import Replica, environment
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.callbacks import callback_url
-from orcid_sync.simulator import SimulatedRegistry, numbered_orcid
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 ORCIDS = [Orcid(numbered_orcid(600_000_000_000 + number)) for number in range(8)]
 

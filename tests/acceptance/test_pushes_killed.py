@@ -13,10 +13,11 @@ from replica import Replica, environment, free_port
 from standardwebhooks import Webhook
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.wanted import Filter
-from orcid_sync.simulator import SimulatedRegistry, numbered_orcid
-from orcid_sync.store.subscriptions import Wish, add
-from orcid_sync.store.vault import Vault
+from orcid_sync.model.pushes.filters import Filter
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.pushes.subscriptions import Wish, add
 
 ORCIDS = [Orcid(numbered_orcid(700_000_000_000 + number)) for number in range(4)]
 ROUNDS = 2

@@ -15,9 +15,9 @@ from cluster import Cluster, open_cluster, pgexec
 from observers import connected
 from test_processes import ORCIDS, SETTLED, callback, count, serving, sim  # noqa: F401 - sim is a fixture
 
-from orcid_sync.simulator import SimulatedRegistry
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.migrate import migrate
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.migrate import migrate
 
 RECOVERY_SECONDS = 10.0
 """L6: the first write comes within this time after a writable primary exists."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
 
 HOT = 12
 """iDs that are edited all the time. Most are cold: among hot ones a lost update is soon repaired (lesson (a) of

@@ -36,13 +36,14 @@ from rig import follow, fresh_database, memory, orcids, show
 from orcid_sync.bulk import workers
 from orcid_sync.bulk.load import Progress, load
 from orcid_sync.bulk.sources import open_source
-from orcid_sync.bulk.writing import Plan
+from orcid_sync.bulk.write import Plan
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import SimulatedRegistry, composing
-from orcid_sync.simulator.building import RecordBuilder
-from orcid_sync.simulator.samples import named, register_sources
-from orcid_sync.simulator.shapes import PERSON_LISTS
-from orcid_sync.store.database import connect
+from orcid_sync.simulator.records.shapes import PERSON_LISTS
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.samples import random_items
+from orcid_sync.simulator.samples.record_builder import RecordBuilder
+from orcid_sync.simulator.samples.sample_records import named, register_sources
+from orcid_sync.store.database.pools import connect
 
 NATION = 20_000_000
 """Records of the projection."""
@@ -61,7 +62,7 @@ def compose(builder: RecordBuilder) -> None:
     named(builder)
     for section in PERSON_LISTS:
         for position in range(rng.choice((0,) * 9 + (1,))):
-            builder.add(section, composing.personal(rng, section), display_index=position)
+            builder.add(section, random_items.personal(rng, section), display_index=position)
     if rng.random() < 0.617:
         return
     if rng.random() < 0.593:
@@ -70,8 +71,8 @@ def compose(builder: RecordBuilder) -> None:
         builder.works(rng.randint(least, most))
     for kind in ("employment", "education"):
         for _ in range(rng.choice((0, 1, 1, 2))):
-            builder.add(kind, composing.affiliation(rng, kind))
-    for section, make in (("funding", composing.funding), ("peer-review", composing.peer_review)):
+            builder.add(kind, random_items.affiliation(rng, kind))
+    for section, make in (("funding", random_items.funding), ("peer-review", random_items.peer_review)):
         for _ in range(rng.choice((0,) * 9 + (2,))):
             builder.add(section, make(rng))
 

@@ -26,9 +26,9 @@ import uvloop
 from rig import daemon, fresh_database, memory, orcids, serve_environment, show
 
 from orcid_sync.cli.demo.stage import free_port
-from orcid_sync.model.diff import Change
-from orcid_sync.store import changes
-from orcid_sync.store.database import Database, connect, open_database, transaction
+from orcid_sync.model.record.diff import Change
+from orcid_sync.store.database.pools import Database, connect, open_database, transaction
+from orcid_sync.store.feed import changes
 
 WANTED_PER_SECOND, WANTED_SECONDS = 20_000, 0.100
 WRITERS, PER_COMMIT = 4, 5

@@ -30,18 +30,18 @@ from rich.console import Console
 from rich.table import Table
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.callbacks import Callbacks, callback_url
-from orcid_sync.service.groupcommit import GroupCommit
-from orcid_sync.service.health import Draining
-from orcid_sync.service.intake import Intake
-from orcid_sync.service.listeners import public_listener
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.service.wakeup import WakeUp
-from orcid_sync.store.database import open_database
-from orcid_sync.store.embedded import embedded_postgres
-from orcid_sync.store.migrate import migrate
-from orcid_sync.store.queue import mark_due
+from orcid_sync.service.http.listeners import public_listener
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.runtime.health import Draining
+from orcid_sync.service.runtime.wakeup import WakeUp
+from orcid_sync.service.webhooks.group_commit import GroupCommit
+from orcid_sync.service.webhooks.intake import Intake
+from orcid_sync.store.database.embedded import embedded_postgres
+from orcid_sync.store.database.migrate import migrate
+from orcid_sync.store.database.pools import open_database
+from orcid_sync.store.sync.queue import mark_due
 
 SECRET = bytes(32)
 GRACE = timedelta(seconds=3)

@@ -27,9 +27,9 @@ from msgspec import Struct
 from rig import daemon, follow, fresh_database, orcids, serve_environment, show
 
 from orcid_sync.cli.demo.stage import free_port
+from orcid_sync.model.analysis.plan import Means, Population, make_plan
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.planning import Means, Population, make_plan
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 CHANGES_PER_DAY = 0.03
 LOST, LATE = 0.02, 0.02

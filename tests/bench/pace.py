@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import uvloop
 from rig import fresh_database, show
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.sharing import SHARES
-from orcid_sync.service.shared import SharedPace
-from orcid_sync.store.database import open_database
+from orcid_sync.model.sync.lane_shares import SHARES
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.store.database.pools import open_database
 
 BURST = 8
 WINDOWS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)

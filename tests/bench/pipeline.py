@@ -19,10 +19,13 @@ import uvloop
 from rig import Stopwatch, control, follow, fresh_database, lease_all, orcids, reconciling, show, simulated, view
 
 from orcid_sync.registry.client import Registry
-from orcid_sync.service import changeset, reading, reconcile
-from orcid_sync.service.reconcile import Reconciler
-from orcid_sync.store import changes, mirror, queue
-from orcid_sync.store.database import Database
+from orcid_sync.service.record import changeset, record_reader
+from orcid_sync.service.sync import reconcile
+from orcid_sync.service.sync.reconcile import Reconciler
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.feed import changes
+from orcid_sync.store.mirror import items
+from orcid_sync.store.sync import queue
 
 CASES = ("GET only", "unchanged", "one work changed", "first load")
 WANTED = {"unchanged": 0.30, "one work changed": 0.08, "first load": 0.04}
@@ -39,11 +42,11 @@ def instrument(watch: Stopwatch) -> None:
 
         return timed
 
-    reconcile.take_apart = awaited("parse", reading.take_apart)
-    reconcile.read_details = awaited("fetch of details", reading.read_details)
+    reconcile.take_apart = awaited("parse", record_reader.take_apart)
+    reconcile.read_details = awaited("fetch of details", record_reader.read_details)
     reconcile.make_changeset = awaited("diff", changeset.make_changeset)
-    mirror.load = awaited("database", mirror.load)
-    mirror.apply = awaited("database", mirror.apply)
+    items.load = awaited("database", items.load)
+    items.apply = awaited("database", items.apply)
     changes.append = awaited("database", changes.append)
     queue.hold = awaited("database", queue.hold)
     queue.settle = awaited("database", queue.settle)

@@ -26,14 +26,14 @@ import uvloop
 from aiohttp import web
 from rig import KEY, fresh_database, orcids, show
 
-from orcid_sync.service.egress import Rules, open_courier
-from orcid_sync.service.health import Heartbeats
-from orcid_sync.service.pusher import Pusher
-from orcid_sync.service.pushing import Delivery
-from orcid_sync.store import subscriptions
-from orcid_sync.store.database import Database, connect, open_database
-from orcid_sync.store.subscriptions import Wish
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.pushes.delivery import Delivery
+from orcid_sync.service.pushes.guarded_client import Rules, open_courier
+from orcid_sync.service.pushes.push_loop import Pusher
+from orcid_sync.service.runtime.health import Heartbeats
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import Database, connect, open_database
+from orcid_sync.store.pushes import subscriptions
+from orcid_sync.store.pushes.subscriptions import Wish
 
 VAULT = Vault({"1": KEY})
 SECONDS = 2.0

@@ -25,10 +25,10 @@ import uvloop
 from rig import Stopwatch, fresh_database, orcids, show
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane, Settlement
-from orcid_sync.store import queue
-from orcid_sync.store.database import Database, open_database, transaction
-from orcid_sync.store.queue import Lease
+from orcid_sync.model.sync.schedule import Lane, Settlement
+from orcid_sync.store.database.pools import Database, open_database, transaction
+from orcid_sync.store.sync import queue
+from orcid_sync.store.sync.queue import Lease
 
 FILL = (
     "insert into orcid_sync.connections (orcid) select unnest($1::text[])",

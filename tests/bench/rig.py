@@ -20,19 +20,19 @@ from rich.console import Console
 from rich.table import Table
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
-from orcid_sync.model.lifecycle import Lane, Policy
+from orcid_sync.model.sync.schedule import Lane, Policy
 from orcid_sync.registry.client import Account, Registry, open_registry
-from orcid_sync.service.reconcile import Reconciler
-from orcid_sync.service.shared import SealedTokens
+from orcid_sync.service.sync.reconcile import Reconciler
+from orcid_sync.service.sync.shared_pace import SealedTokens
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database, connect, open_database, transaction
-from orcid_sync.store.embedded import embedded_postgres
-from orcid_sync.store.migrate import migrate
-from orcid_sync.store.queue import Lease
-from orcid_sync.store.vault import Vault
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.embedded import embedded_postgres
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.migrate import migrate
+from orcid_sync.store.database.pools import Database, connect, open_database, transaction
+from orcid_sync.store.sync import queue
+from orcid_sync.store.sync.queue import Lease
 
 KEY = bytes(32)
 LEASE = timedelta(hours=1)

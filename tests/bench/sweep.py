@@ -15,8 +15,8 @@ import asyncpg
 import uvloop
 from rig import fresh_database, orcids, reconciling, show
 
-from orcid_sync.service.nets import sweep_search
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.service.sync.nets import sweep_search
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 CONNECT = "insert into orcid_sync.connections (orcid) select unnest($1::text[])"
 READ = """

@@ -15,8 +15,8 @@ import time
 import asyncpg
 from rig import follow, fresh_database, lease_all, orcids, reconciling, show, simulated
 
-from orcid_sync.service.reconcile import Reconciler
-from orcid_sync.store.database import Database
+from orcid_sync.service.sync.reconcile import Reconciler
+from orcid_sync.store.database.pools import Database
 
 TABLES = "select table_name from information_schema.tables where table_schema = 'orcid' and table_type = 'BASE TABLE'"
 FLOOR = "insert into floor values ($1, now()) on conflict (orcid) do update set at = excluded.at"

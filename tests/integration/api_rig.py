@@ -9,16 +9,16 @@ import aiohttp
 import asyncpg
 import msgspec
 
-from orcid_sync.model.authority import Scope
+from orcid_sync.model.scopes import Scope
 from orcid_sync.service.api.application import add_api
-from orcid_sync.service.api.tail import Tail
-from orcid_sync.service.authority import Authority
-from orcid_sync.service.console import Console, make_console
-from orcid_sync.service.health import Draining, Heartbeats
-from orcid_sync.service.listeners import internal_listener
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.store import api_tokens
-from orcid_sync.store.database import Database
+from orcid_sync.service.api.feed_tail import Tail
+from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.http.authentication import Authority
+from orcid_sync.service.http.listeners import internal_listener
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.runtime.health import Draining, Heartbeats
+from orcid_sync.store.console import api_tokens
+from orcid_sync.store.database.pools import Database
 
 LINES = {"Accept": "application/x-ndjson"}
 

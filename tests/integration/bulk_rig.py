@@ -16,10 +16,10 @@ from orcid_sync.bulk import workers
 from orcid_sync.bulk.load import Progress, load
 from orcid_sync.bulk.sources import open_source
 from orcid_sync.bulk.tally import Tally
-from orcid_sync.bulk.writing import Plan
-from orcid_sync.simulator.xml import to_xml
-from orcid_sync.store import connections
-from orcid_sync.store.connections import Entry
+from orcid_sync.bulk.write import Plan
+from orcid_sync.simulator.answers.xml import to_xml
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
 
 Json = dict[str, Any]
 MODIFIED = 1_700_000_000_000

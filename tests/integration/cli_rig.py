@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from typer.testing import CliRunner, Result
 
-from orcid_sync.cli import make_app
+from orcid_sync.cli.main import make_app
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 SECRET = "kestrel-webhook-secret-" + "s" * 20

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from cli_rig import Cli
 
-from orcid_sync.logs import configure_logging
+from orcid_sync.settings.logs import configure_logging
 
 pytest.register_assert_rewrite("service_rig", "simulator_rig", "researcher", "connect_rig")
 from connect_rig import asking  # noqa: E402, F401 - a fixture

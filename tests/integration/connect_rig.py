@@ -16,13 +16,15 @@ from daemon_rig import serving
 from installation import settings_for
 from researcher import Researcher
 
-from orcid_sync.config import Settings
-from orcid_sync.daemon import Part
+from orcid_sync.daemon.serve import Part
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.tickets import Link, Tickets
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
-from orcid_sync.store.invitations import Person, invite
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.consent.signed_tokens import Link, Tickets
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent.invitations import Person, invite
+from orcid_sync.store.database.encryption import Vault
 
 ERIKA, MAX, STRANGER = (Orcid(numbered_orcid(6_000_001 + number)) for number in range(3))
 PAGES = {

@@ -10,13 +10,13 @@ from typing import Any
 import aiohttp
 from service_rig import Bench
 
-from orcid_sync.config import Settings
-from orcid_sync.daemon import Part, serve
+from orcid_sync.daemon.serve import Part, serve
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sharing import Admission
+from orcid_sync.model.sync.lane_shares import Admission
 from orcid_sync.registry.callbacks import callback_url
-from orcid_sync.service.health import Heartbeats
-from orcid_sync.service.worker import Worker
+from orcid_sync.service.runtime.health import Heartbeats
+from orcid_sync.service.sync.worker import Worker
+from orcid_sync.settings.settings import Settings
 
 
 @dataclass

@@ -7,8 +7,9 @@ from typing import Any
 from installation import settings_for
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import SimulatedRegistry, numbered_orcid
-from orcid_sync.simulator.building import RecordBuilder
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.samples.record_builder import RecordBuilder
 
 ROR = "https://ror.org/05gq02987"
 HERE = ("Example University", "Exampleton", None, "NZ", ROR, "ROR")

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.database.pools import Database, transaction
 
 Content = Any
 State = dict[tuple[str, str, str], Content]

@@ -16,17 +16,19 @@ import msgspec
 from installation import settings_for
 from mirroring import mirrored_docs
 
-from orcid_sync.config import Settings
-from orcid_sync.model.hearing import Hearing
+from orcid_sync.daemon.public_listener import rules_of
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record import parse_record
-from orcid_sync.public import rules_of
-from orcid_sync.service.attention.hearing import troubles
-from orcid_sync.service.hearing import listen
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
-from orcid_sync.simulator.webhooks import Webhook
-from orcid_sync.store import connections
-from orcid_sync.store.connections import Entry
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.webhooks.health import Hearing
+from orcid_sync.service.explain.findings_health import troubles
+from orcid_sync.service.webhooks.health import listen
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.webhooks.registrations import Webhook
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
 
 MOVED = {
     "queue": ("due_at", "second_look_at", "notified_at", "verified_at"),

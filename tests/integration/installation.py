@@ -5,8 +5,9 @@ from typing import Any
 
 from ports import free_port
 
-from orcid_sync.config import Settings
-from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedRegistry
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 
 
 def settings_for(registry: SimulatedRegistry, **changes: Any) -> Settings:

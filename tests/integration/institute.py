@@ -10,12 +10,14 @@ import asyncpg
 import msgspec
 from mirroring import apply_record
 
-from orcid_sync.model.ror import parse_organisation
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
-from orcid_sync.simulator.tokens import Client
-from orcid_sync.store import organisations
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import connect, open_database
+from orcid_sync.model.analysis.ror import parse_organisation
+from orcid_sync.simulator.base.clients import Client
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.analysis import organisations
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import connect, open_database
 
 ADA, BOB, CY, DOT, EVE, FAY, GUS = (numbered_orcid(4_100_000 + number) for number in range(1, 8))
 NAMES = {ADA: ("Ada", "Sample"), BOB: ("Bob", "Muster"), CY: ("Cy", None), DOT: ("Dot", "Leer"), FAY: ("Fay", "Zu")}

@@ -13,16 +13,16 @@ from urllib.parse import parse_qs, quote, urlsplit
 import asyncpg
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.callbacks import Callbacks, callback_url
-from orcid_sync.service.groupcommit import GroupCommit
-from orcid_sync.service.health import Draining
-from orcid_sync.service.intake import Intake
-from orcid_sync.service.listeners import KEEPALIVE_SECONDS, allow_connections, public_listener
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.service.wakeup import WakeUp
-from orcid_sync.store.database import Database
-from orcid_sync.store.queue import mark_due
+from orcid_sync.service.http.listeners import KEEPALIVE_SECONDS, allow_connections, public_listener
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.runtime.health import Draining
+from orcid_sync.service.runtime.wakeup import WakeUp
+from orcid_sync.service.webhooks.group_commit import GroupCommit
+from orcid_sync.service.webhooks.intake import Intake
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.sync.queue import mark_due
 
 WaitUntil = Callable[..., Awaitable[Any]]
 """The fixture wait_until."""

@@ -8,9 +8,9 @@ from random import Random
 
 import asyncpg
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import pace
-from orcid_sync.store.pace import Booking, Terms
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.store.sync import pace
+from orcid_sync.store.sync.pace import Booking, Terms
 
 CLIENT = "APP-MADEUPCLIENT0000"
 TERMS = Terms(20.0, 8)

@@ -16,15 +16,15 @@ from mirroring import apply_record, skeleton
 from sample_record import encode, keyword, with_keywords
 from standardwebhooks import Webhook
 
-from orcid_sync.model.pushes import Result
-from orcid_sync.service.egress import Rules, open_courier
-from orcid_sync.service.messages import Message
-from orcid_sync.service.pushing import Delivery
-from orcid_sync.store import subscriptions
-from orcid_sync.store.database import Database
-from orcid_sync.store.pushes import PushLease
-from orcid_sync.store.subscriptions import Wish
-from orcid_sync.store.vault import Vault
+from orcid_sync.model.pushes.delivery import Result
+from orcid_sync.service.pushes.delivery import Delivery
+from orcid_sync.service.pushes.guarded_client import Rules, open_courier
+from orcid_sync.service.pushes.messages import Message
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.pushes import subscriptions
+from orcid_sync.store.pushes.outbox import PushLease
+from orcid_sync.store.pushes.subscriptions import Wish
 
 VAULT = Vault({"1": b"k" * 32})
 LOCAL = Rules(allowed=[ip_network("127.0.0.0/8")], plain_http=True)

@@ -17,9 +17,9 @@ from mirroring import apply_record, skeleton
 from sample_record import encode, full_forms, rich_record
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sections import ItemKey
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.model.record.sections import ItemKey
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import Database, transaction
 
 PLANTED = re.compile(r"planted-[a-z]+-[a-z_]+-(?:\d|email)")
 REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError)

@@ -10,7 +10,8 @@ import pytest
 import yarl
 from simulator_rig import O
 
-from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 
 BACK = "http://localhost:8080/oauth/callback"
 

@@ -19,27 +19,30 @@ import pytest
 from installation import settings_for
 from mirroring import mirrored_docs
 
-from orcid_sync import daemon
-from orcid_sync.config import Settings
+from orcid_sync.daemon import serve
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.record import parse_record
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.client import Account, open_registry
 from orcid_sync.registry.exchange import Limits
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.service.reconcile import Reconciler
-from orcid_sync.service.shared import SealedTokens, SharedPace
-from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedRegistry, numbered_orcid
-from orcid_sync.simulator import access as admission
-from orcid_sync.simulator.building import RecordBuilder
-from orcid_sync.simulator.journal import Request
-from orcid_sync.simulator.reading import Target
-from orcid_sync.simulator.samples import complete_career, register_sources
-from orcid_sync.store import connections, queue
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import Database
-from orcid_sync.store.queue import Lease
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.sync.reconcile import Reconciler
+from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.api.read_record import Target
+from orcid_sync.simulator.base.journal import Request
+from orcid_sync.simulator.oauth import access as admission
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.samples.record_builder import RecordBuilder
+from orcid_sync.simulator.samples.sample_records import complete_career, register_sources
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.sync import queue
+from orcid_sync.store.sync.queue import Lease
 
 O = Orcid(numbered_orcid(5_000_001))  # noqa: E741 - the iD of the one record in most tests
 OTHER = Orcid(numbered_orcid(5_000_002))
@@ -319,7 +322,7 @@ async def bench(
                 limits=Limits(total_seconds=2, repeat_wait_seconds=0),
             )
         )
-        composed = daemon._reconciler(settings, database, client, vault, metrics)
+        composed = serve._reconciler(settings, database, client, vault, metrics)
         yield Bench(
             registry=registry,
             settings=settings,

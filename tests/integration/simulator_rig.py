@@ -11,11 +11,9 @@ import pytest
 import yarl
 from aiohttp import web
 
-from orcid_sync.simulator import (
-    CLIENT_ID,
-    SimulatedRegistry,
-    numbered_orcid,
-)
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
 
 O = numbered_orcid(4_000_001)  # noqa: E741 - the iD of the one record in most tests
 OTHER = numbered_orcid(4_000_002)

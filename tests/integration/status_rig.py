@@ -12,18 +12,18 @@ import aiohttp
 import asyncpg
 import yarl
 
-from orcid_sync.model.authority import Scope
-from orcid_sync.model.hearing import Rules
-from orcid_sync.service.authority import Authority
-from orcid_sync.service.console import Console, make_console
-from orcid_sync.service.health import Draining, Heartbeats
-from orcid_sync.service.listeners import internal_listener
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.service.status.rendering import Renderer
-from orcid_sync.service.status.routes import add_pages
-from orcid_sync.service.status.site import Site
-from orcid_sync.store import api_tokens
-from orcid_sync.store.database import Database
+from orcid_sync.model.scopes import Scope
+from orcid_sync.model.webhooks.health import Rules
+from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.console.routes import add_pages
+from orcid_sync.service.http.authentication import Authority
+from orcid_sync.service.http.listeners import internal_listener
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.rendering.html import Renderer
+from orcid_sync.service.rendering.page import Site
+from orcid_sync.service.runtime.health import Draining, Heartbeats
+from orcid_sync.store.console import api_tokens
+from orcid_sync.store.database.pools import Database
 
 WEB_URL = "https://sandbox.orcid.org"
 

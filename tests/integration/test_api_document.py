@@ -12,8 +12,8 @@ from mirroring import apply_record
 from sample_record import ORCID, encode, full_forms, rich_record
 
 from orcid_sync.service.api.openapi import PATH
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import Database
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -14,15 +14,15 @@ from intake_rig import WaitUntil
 from mirroring import apply_record, skeleton
 from sample_record import ORCID, encode, full_forms, rich_record
 
-from orcid_sync.model.authority import View
-from orcid_sync.model.cursor import Cursor, Place, parse_cursor, resync_needed
-from orcid_sync.service.api import following
-from orcid_sync.service.api import stream as streaming
+from orcid_sync.model.feed.cursor import Cursor, Place, parse_cursor, resync_needed
+from orcid_sync.model.scopes import View
+from orcid_sync.service.api import event_stream as streaming
+from orcid_sync.service.api import feed_reader
 from orcid_sync.service.api.feed import Ending
-from orcid_sync.service.api.following import Change
-from orcid_sync.store import feed as store
-from orcid_sync.store.changes import announce
-from orcid_sync.store.database import Database
+from orcid_sync.service.api.feed_reader import Change
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.feed import pages as store
+from orcid_sync.store.feed.changes import announce
 
 OTHER = "0000-0002-1825-0097"
 
@@ -252,19 +252,19 @@ async def test_a_stream_ends_when_its_token_does(
 
 async def test_an_answer_that_cannot_be_ended_is_cut_off(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """And never looks like one that ended."""
-    monkeypatch.setattr(following, "FIRST_PAGE", 2)
-    monkeypatch.setattr(following, "LONGEST_PAGE", 2)
+    monkeypatch.setattr(feed_reader, "FIRST_PAGE", 2)
+    monkeypatch.setattr(feed_reader, "LONGEST_PAGE", 2)
     pages = 0
-    read = following.read_page
+    read = feed_reader.read_page
 
     async def read_twice(*arguments: Any, **options: Any) -> Any:
         nonlocal pages
         pages += 1
         if pages == 3:
-            raise following.resync(following.Resync.EPOCH, Cursor(Place("0" * 32, 0), View.LIMITED))
+            raise feed_reader.resync(feed_reader.Resync.EPOCH, Cursor(Place("0" * 32, 0), View.LIMITED))
         return await read(*arguments, **options)
 
-    monkeypatch.setattr(following, "read_page", read_twice)
+    monkeypatch.setattr(feed_reader, "read_page", read_twice)
     with pytest.raises(aiohttp.ClientError):
         await api.lines("/v1/changes")
 

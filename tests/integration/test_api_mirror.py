@@ -10,14 +10,14 @@ from api_rig import Api, serving_api
 from mirroring import apply_record, skeleton
 from sample_record import ORCID, encode, full_forms, rich_record
 
-from orcid_sync.model.authority import View
-from orcid_sync.service.api import bodies
+from orcid_sync.model.scopes import View
 from orcid_sync.service.api import records as reading
-from orcid_sync.service.attention.findings import findings
-from orcid_sync.store import viewing
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database
-from orcid_sync.store.reading import overview
+from orcid_sync.service.api import request_body
+from orcid_sync.service.explain.findings import findings
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.console.overview import overview
+from orcid_sync.store.database import roles
+from orcid_sync.store.database.pools import Database
 
 OTHER = "0000-0002-1825-0097"
 THIRD = "0000-0001-5109-3700"
@@ -228,7 +228,7 @@ WRONG: list[tuple[int, str, str, dict[str, Any]]] = [
     (400, "POST", "/v1/connections", {"json": {"orcid": OTHER, "more": 1}}),
     (400, "POST", "/v1/connections", {"json": {"orcid": OTHER, "state": "erased"}}),
     (400, "POST", "/v1/connections", {"json": [OTHER]}),
-    (413, "POST", "/v1/connections", {"data": b" " * (bodies.MAX_JSON + 1), "headers": JSON}),
+    (413, "POST", "/v1/connections", {"data": b" " * (request_body.MAX_JSON + 1), "headers": JSON}),
     (415, "POST", "/v1/connections", {"data": b"orcid", "headers": {"Content-Type": "text/csv"}}),
     (415, "POST", "/v1/connections", {"data": b"", "headers": JSON | {"Content-Encoding": "gzip"}}),
     (409, "PUT", "/v1/consumers/x", {"json": {"cursor": "x"}}),
@@ -258,7 +258,7 @@ async def test_a_body_that_does_not_say_how_long_it_is_has_a_bound_too(
 
 
 async def test_what_may_not_be_read_for_others_is_not_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(viewing.ROLES, View.LIMITED, "orcid_reader_who_does_not_exist")
+    monkeypatch.setitem(roles.ROLES, View.LIMITED, "orcid_reader_who_does_not_exist")
     for path in ("/v1/changes", f"/v1/records/{ORCID}", "/v1/records", f"/v1/records/{ORCID}/work"):
         reply = await api.get(path)
         assert (reply.status, reply.json["type"]) == (503, "urn:orcid-sync:problem:readers"), path

@@ -5,8 +5,8 @@ import pytest
 from api_rig import serving_api
 from push_rig import VAULT
 
-from orcid_sync.store.database import Database
-from orcid_sync.store.subscriptions import Wish, add
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.pushes.subscriptions import Wish, add
 
 ONE = "/v1/subscriptions/cris"
 

@@ -7,9 +7,9 @@ from cli_rig import Cli
 from installation import settings_for
 from service_rig import LIMITED, OTHER, Bench, O, bench, registry, settings  # noqa: F401 - fixtures
 
-from orcid_sync.model.audit import Finding, Verdict
-from orcid_sync.service.auditing import Auditor
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.model.analysis.audit import Finding, Verdict
+from orcid_sync.service.analysis.audit import Auditor
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 
 @pytest.fixture

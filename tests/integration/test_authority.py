@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from orcid_sync.model.authority import Caller, Scope, View
-from orcid_sync.service.authority import (
+from orcid_sync.model.scopes import Caller, Scope, View
+from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.http.authentication import (
     CALLER,
     COOKIE,
     Admission,
@@ -21,12 +22,11 @@ from orcid_sync.service.authority import (
     keep_session,
     open_to,
 )
-from orcid_sync.service.console import Console, make_console
-from orcid_sync.service.health import Draining, Heartbeats
-from orcid_sync.service.listeners import internal_listener
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.store import api_tokens
-from orcid_sync.store.database import Database
+from orcid_sync.service.http.listeners import internal_listener
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.runtime.health import Draining, Heartbeats
+from orcid_sync.store.console import api_tokens
+from orcid_sync.store.database.pools import Database
 
 TOKEN = "the token of the settings, long enough"
 EVERYTHING = ["admin", "read-limited", "read-public"]

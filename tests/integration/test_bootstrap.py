@@ -12,11 +12,12 @@ from bulk_rig import LOCKED, MODIFIED, SPREAD, Files, archive, body, person, wor
 from mirroring import apply_record
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.simulator import SimulatedRegistry
-from orcid_sync.store import connections, erasure, queue
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import Database
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.consent import connections, erasure
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.sync import queue
 
 LATER = MODIFIED + 86_400_000
 

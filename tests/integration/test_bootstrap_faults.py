@@ -20,12 +20,13 @@ from proxy import Proxy
 from orcid_sync.bulk import batches, workers
 from orcid_sync.bulk.load import WorkerLost, load
 from orcid_sync.bulk.sources import open_source
-from orcid_sync.bulk.writing import Plan
+from orcid_sync.bulk.write import Plan
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import connections, queue
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import DatabaseUnavailable, connect
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.pools import DatabaseUnavailable, connect
+from orcid_sync.store.sync import queue
 
 PLAN = Plan(everything=True, dry=False, spread=SPREAD)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from bulk_rig import Files
 from service_rig import LIMITED, OTHER, Bench, O
 
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 
 
 async def loaded(bench: Bench, folder: Path, *, activities: bool) -> Files:

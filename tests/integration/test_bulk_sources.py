@@ -12,7 +12,7 @@ import pytest
 
 from orcid_sync.bulk import batches
 from orcid_sync.bulk.batches import Batch, read_batches
-from orcid_sync.bulk.names import Name
+from orcid_sync.bulk.file_names import Name
 from orcid_sync.bulk.sources import File, SourceBroken, open_source
 from orcid_sync.model.ids import Orcid
 

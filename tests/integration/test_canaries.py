@@ -27,16 +27,16 @@ from registry_ports import Journal, chain, registry_at
 from service_rig import LIMITED, OTHER, Bench, O
 from typer.testing import CliRunner
 
-from orcid_sync.cli import make_app
-from orcid_sync.config import ConfigurationError
-from orcid_sync.config_secrets import secret_settings
-from orcid_sync.config_sources import load_settings
+from orcid_sync.cli.main import make_app
 from orcid_sync.model.ids import Orcid
-from orcid_sync.redaction import describe, format_exception
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import RegistryError
-from orcid_sync.simulator import CLIENT_SECRET
-from orcid_sync.store.database import DatabaseRefused, connect
+from orcid_sync.settings.redaction import describe, format_exception
+from orcid_sync.settings.secrets import secret_settings
+from orcid_sync.settings.settings import ConfigurationError
+from orcid_sync.settings.sources import load_settings
+from orcid_sync.simulator.world import CLIENT_SECRET
+from orcid_sync.store.database.pools import DatabaseRefused, connect
 
 CANARY = "canaryOfNoParticularLook"
 ORCID = Orcid("0000-0002-1825-0097")

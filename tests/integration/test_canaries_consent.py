@@ -17,9 +17,9 @@ from installation import settings_for
 from researcher import Researcher, outcome
 from service_rig import Bench, O
 
-from orcid_sync.config import Settings
-from orcid_sync.logs import configure_logging
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.settings.logs import configure_logging
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 ASKING = {
     "institution": "University of Examples",

@@ -7,8 +7,8 @@ from feed_rig import Reader, decoded
 from mirroring import apply_record, skeleton
 from sample_record import encode, full_forms, keyword, rich_record
 
-from orcid_sync.store import forgetting
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.database.pools import Database, transaction
+from orcid_sync.store.feed import forgetting
 
 
 async def test_what_stands_in_a_line_of_the_feed(database: Database) -> None:

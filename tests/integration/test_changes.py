@@ -15,9 +15,9 @@ from mirroring import apply_record, changeset_of, skeleton, write
 from sample_record import encode, keyword
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.removals import FORGOTTEN
-from orcid_sync.model.sections import ItemKey
-from orcid_sync.store.database import Database, open_database, transaction
+from orcid_sync.model.record.removals import FORGOTTEN
+from orcid_sync.model.record.sections import ItemKey
+from orcid_sync.store.database.pools import Database, open_database, transaction
 
 Witness = tuple[datetime, str, State]
 """At this moment the mirror held this of that iD."""

@@ -127,7 +127,7 @@ def test_a_traceback_only_for_those_who_ask() -> None:
     result = process("status", "--log-level", "debug", **away)
 
     assert result.returncode == 1
-    assert 'database.py", line' in result.stderr
+    assert 'pools.py", line' in result.stderr
     assert "kestrel" not in result.stderr
 
 

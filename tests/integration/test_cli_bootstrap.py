@@ -11,7 +11,7 @@ from cli_rig import Cli
 
 from orcid_sync.bulk.load import Progress
 from orcid_sync.bulk.tally import Tally
-from orcid_sync.cli.bootstrap import Lines
+from orcid_sync.cli.analysis.bootstrap import Lines
 from orcid_sync.model.ids import Orcid
 
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from cli_rig import COMPLETE, KEY, Cli
 
-from orcid_sync.config import Settings
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.base.clients import Client
 from orcid_sync.simulator.registry import SimulatedRegistry
-from orcid_sync.simulator.tokens import Client
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
-from orcid_sync.store import environment
-from orcid_sync.store.vault import Vault
+from orcid_sync.store.database import environment
+from orcid_sync.store.database.encryption import Vault
 
 OTHER_KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 

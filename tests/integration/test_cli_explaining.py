@@ -4,7 +4,7 @@ import msgspec
 from cli_rig import Cli
 from service_rig import LIMITED, OTHER, Bench, O
 
-from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 
 SECRET = "Confidential"
 

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from cli_rig import COMPLETE, Cli
 
+from orcid_sync.model.consent.invitation import Outcome
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.invitation import Outcome
-from orcid_sync.service.tickets import Link, Tickets
-from orcid_sync.store import invitations
-from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.consent.signed_tokens import Link, Tickets
+from orcid_sync.store.consent import invitations
+from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
+from orcid_sync.store.database.encryption import Vault
 
 A, B = Orcid("0000-0002-1825-0097"), Orcid("0000-0002-1694-233X")
 ENVIRONMENT = {

@@ -17,7 +17,7 @@ from mirroring import apply_record
 from sample_record import ORCID, encode
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.database.pools import Database, transaction
 
 HERE, OTHER, STRANGER = Orcid(ORCID), Orcid("0000-0002-1825-0097"), Orcid("0000-0002-1694-233X")
 SEALED = {"ORCID_SYNC_ENCRYPTION_KEY": KEY}

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from cli_rig import KEY, Cli
 
-from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store.vault import Vault
+from orcid_sync.settings.settings import Settings
+from orcid_sync.store.database.encryption import Vault
 
 A, B, C = Orcid("0000-0002-1825-0097"), Orcid("0000-0002-1694-233X"), Orcid("0000-0001-5000-0007")
 BAD = "0000-0002-1825-0098"

@@ -8,8 +8,8 @@ from mirroring import apply_record
 from sample_record import ORCID as A
 from sample_record import encode, rich_record
 
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import Database
 
 
 def test_it_needs_no_database_for_a_number(cli: Cli) -> None:

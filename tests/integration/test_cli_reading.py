@@ -17,10 +17,10 @@ from mirroring import apply_record, skeleton
 from webhook_rig import present, registered
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import pace
-from orcid_sync.store.database import Database
-from orcid_sync.store.pace import Terms
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.sync import pace
+from orcid_sync.store.sync.pace import Terms
 
 A, B = Orcid("0000-0002-1825-0097"), Orcid("0000-0002-1694-233X")
 NASTY = "Evil \x1b]0;owned\x07 [bold]title[/bold]\nsecond line"

@@ -17,10 +17,12 @@ from installation import settings_for
 from pydantic import SecretStr
 from typer.testing import Result
 
-from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
-from orcid_sync.store.connections import Entry, connect_orcids
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent.connections import Entry, connect_orcids
 
 ORCIDS = [Orcid(numbered_orcid(700_000_000_000 + number)) for number in range(8)]
 STRANGER = Orcid(numbered_orcid(700_000_000_099))
@@ -36,9 +38,9 @@ Wait = Callable[..., Awaitable[Any]]
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever watches looks more often than once a second; a command leaves the service's log where it is."""
-    monkeypatch.setattr("orcid_sync.logs.configure_logging", lambda *_, **__: None)
-    for module in ("converging", "rotating"):
-        monkeypatch.setattr(f"orcid_sync.cli.{module}.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("orcid_sync.settings.logs.configure_logging", lambda *_, **__: None)
+    for module in ("converge", "rotate"):
+        monkeypatch.setattr(f"orcid_sync.cli.webhooks.{module}.LOOK_SECONDS", 0.1)
 
 
 @pytest.fixture

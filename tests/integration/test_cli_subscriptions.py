@@ -10,7 +10,7 @@ import pytest
 from cli_rig import KEY, Cli
 from push_rig import receiving
 
-from orcid_sync.store.vault import Vault
+from orcid_sync.store.database.encryption import Vault
 
 ENV = {
     "ORCID_SYNC_ENCRYPTION_KEY": KEY,

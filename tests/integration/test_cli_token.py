@@ -3,7 +3,7 @@
 import pytest
 from cli_rig import Cli
 
-from orcid_sync.store.api_tokens import PREFIX
+from orcid_sync.store.console.api_tokens import PREFIX
 
 
 @pytest.mark.reveals("command", reason="that is what the command is for")

@@ -13,7 +13,7 @@ import pytest
 from connect_rig import ERIKA, MAX, STRANGER, Asking, Seen, asking_service, browser, query_of
 from intake_rig import exchange, request, status_of
 
-from orcid_sync.service import tickets as tickets_module
+from orcid_sync.service.consent import signed_tokens as tickets_module
 
 pytest_plugins = ("connect_rig",)
 
@@ -196,8 +196,8 @@ async def test_a_tampered_invitation_is_not_followed(
 
 
 async def test_an_invitation_of_another_environment_is_none(asking: Asking) -> None:
-    from orcid_sync.service.tickets import Link, Tickets
-    from orcid_sync.store.vault import Vault
+    from orcid_sync.service.consent.signed_tokens import Link, Tickets
+    from orcid_sync.store.database.encryption import Vault
 
     await asking.invite()
     elsewhere = Tickets(Vault(asking.settings.key_ring).derive, "production").invitation(Link(1, 9_999_999_999))
@@ -348,7 +348,7 @@ async def test_a_forged_session_shows_nothing(asking: Asking, cookie: str) -> No
 async def test_a_session_ends_after_half_an_hour(asking: Asking) -> None:
     from datetime import UTC, datetime
 
-    from orcid_sync.service.tickets import Session
+    from orcid_sync.service.consent.signed_tokens import Session
 
     await connected(asking)
     now = int(datetime.now(UTC).timestamp())
@@ -434,7 +434,7 @@ async def test_forms_are_small(asking: Asking) -> None:
 async def test_a_form_that_does_not_come_to_its_end_is_given_up(
     asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orcid_sync.service import browsers
+    from orcid_sync.service.http import browser_requests as browsers
 
     monkeypatch.setattr(browsers, "FORM_SECONDS", 0.2)
     link = await asking.invite()

@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 from connect_rig import ERIKA, MAX, STRANGER, Asking, asking_service, query_of
 
-from orcid_sync.service import granting
-from orcid_sync.simulator import SimulatedRegistry
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.consent import token_exchange
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.database.encryption import Vault
 
 pytest_plugins = ("connect_rig",)
 
@@ -180,7 +180,7 @@ AWAY: list[tuple[str, dict[str, Any], int]] = [
 async def test_without_a_reliable_answer_the_person_starts_again(
     asking: Asking, monkeypatch: pytest.MonkeyPatch, kind: str, options: dict[str, Any], status: int
 ) -> None:
-    monkeypatch.setattr(granting, "EXCHANGE_SECONDS", 0.3 if kind == "timeout" else 10)
+    monkeypatch.setattr(token_exchange, "EXCHANGE_SECONDS", 0.3 if kind == "timeout" else 10)
     link = await asking.invite()
     asking.registry.faults.add(kind, "token-code", **options)
 

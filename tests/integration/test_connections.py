@@ -11,12 +11,14 @@ import pytest
 from webhook_rig import present, registered
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane, Settlement
-from orcid_sync.model.webhooks import HookState
-from orcid_sync.store import client_tokens, connections, ledger, queue, runs, webhooks
-from orcid_sync.store.connections import Entry, Outcome, connect_orcids, disconnect_orcids
-from orcid_sync.store.database import Database, transaction
-from orcid_sync.store.vault import Vault, VaultError
+from orcid_sync.model.sync.schedule import Lane, Settlement
+from orcid_sync.model.webhooks.registration import HookState
+from orcid_sync.store.consent import connections, consent_ledger
+from orcid_sync.store.consent.connections import Entry, Outcome, connect_orcids, disconnect_orcids
+from orcid_sync.store.database.encryption import Vault, VaultError
+from orcid_sync.store.database.pools import Database, transaction
+from orcid_sync.store.sync import client_tokens, job_runs, queue
+from orcid_sync.store.webhooks import inventory
 
 Sample = Callable[[int], list[Orcid]]
 
@@ -57,7 +59,7 @@ async def retired(connection: asyncpg.Connection) -> list[tuple[str, str, str]]:
 
 async def told(connection: asyncpg.Connection) -> list[tuple[str, str, str, list[str]]]:
     """What the consent ledger says: event, by whom, how learnt, scopes."""
-    return [(entry.event, entry.by, entry.learnt, entry.scopes) async for entry in ledger.read(connection)]
+    return [(entry.event, entry.by, entry.learnt, entry.scopes) async for entry in consent_ledger.read(connection)]
 
 
 class TestConnecting:
@@ -235,8 +237,8 @@ class TestDisconnecting:
         await registered(connection, orcid, number)
         await disconnect_orcids(connection, [orcid])
         assert not await connections.finish_disconnecting(connection, orcid), "a webhook and a token are left"
-        begun_at = await webhooks.begin_removal(connection, orcid, number)
-        await webhooks.confirm_removal(connection, orcid, number, begun_at)
+        begun_at = await inventory.begin_removal(connection, orcid, number)
+        await inventory.confirm_removal(connection, orcid, number, begun_at)
         assert not await connections.finish_disconnecting(connection, orcid), "a token is left"
         await connection.execute("delete from orcid_sync.retired_tokens")
         assert await connections.counts(connection) == {("disconnecting", "public"): 1}
@@ -321,23 +323,23 @@ async def test_every_webhook_that_may_exist_has_a_row(connection: asyncpg.Connec
     await connect_orcids(connection, [Entry(orcid=orcid)])
 
     async def states() -> list[tuple[int, str]]:
-        return [(webhook.key_version, webhook.state) for webhook in await webhooks.load(connection, orcid)]
+        return [(webhook.key_version, webhook.state) for webhook in await inventory.load(connection, orcid)]
 
     one, two = await present(connection, 1), await present(connection, 2)
-    await webhooks.begin(connection, orcid, one, HookState.REGISTERING)
+    await inventory.begin(connection, orcid, one, HookState.REGISTERING)
     assert await states() == [(1, "registering")]
-    await webhooks.confirm_registration(connection, orcid, one, created=True)
-    await webhooks.begin(connection, orcid, two, HookState.REGISTERING)
+    await inventory.confirm_registration(connection, orcid, one, created=True)
+    await inventory.begin(connection, orcid, two, HookState.REGISTERING)
     assert await states() == [(1, "active"), (2, "registering")]
-    begun_at = await webhooks.begin_removal(connection, orcid, one)
-    await webhooks.confirm_removal(connection, orcid, two, begun_at)
+    begun_at = await inventory.begin_removal(connection, orcid, one)
+    await inventory.confirm_removal(connection, orcid, two, begun_at)
     assert await states() == [(1, "removing"), (2, "registering")], "only what was being removed goes"
-    await webhooks.confirm_registration(connection, orcid, two, created=True)
-    assert await webhooks.counts(connection) == {(one, "removing"): 1, (two, "active"): 1}
-    await webhooks.confirm_removal(connection, orcid, one, begun_at)
+    await inventory.confirm_registration(connection, orcid, two, created=True)
+    assert await inventory.counts(connection) == {(one, "removing"): 1, (two, "active"): 1}
+    await inventory.confirm_removal(connection, orcid, one, begun_at)
     assert await states() == [(2, "active")]
-    await webhooks.begin(connection, orcid, two, HookState.REVIVING)
-    [again] = await webhooks.load(connection, orcid)
+    await inventory.begin(connection, orcid, two, HookState.REVIVING)
+    [again] = await inventory.load(connection, orcid)
     assert again.state == "reviving"
     assert again.registered_at is not None
 
@@ -350,16 +352,16 @@ async def test_whoever_registered_while_another_removed_leaves_a_row(
     """Which of the two ORCID heard last is not known; so the webhook may be there, and somebody has to look again."""
     await connect_orcids(connection, [Entry(orcid=orcid)])
     number = await present(connection)
-    await webhooks.begin(connection, orcid, number, HookState.REGISTERING)
-    begun_at = await webhooks.begin_removal(connection, orcid, number)
-    await webhooks.confirm_registration(connection, orcid, number, created=True)
-    await webhooks.confirm_removal(connection, orcid, number, begun_at)
-    assert [hook.state for hook in await webhooks.load(connection, orcid)] == ["removing"]
+    await inventory.begin(connection, orcid, number, HookState.REGISTERING)
+    begun_at = await inventory.begin_removal(connection, orcid, number)
+    await inventory.confirm_registration(connection, orcid, number, created=True)
+    await inventory.confirm_removal(connection, orcid, number, begun_at)
+    assert [hook.state for hook in await inventory.load(connection, orcid)] == ["removing"]
 
-    begun_at = await webhooks.begin_removal(connection, orcid, number)
-    await webhooks.confirm_removal(connection, orcid, number, begun_at)
-    await webhooks.confirm_registration(connection, orcid, number, created=True)
-    assert [hook.state for hook in await webhooks.load(connection, orcid)] == ["active"]
+    begun_at = await inventory.begin_removal(connection, orcid, number)
+    await inventory.confirm_removal(connection, orcid, number, begun_at)
+    await inventory.confirm_registration(connection, orcid, number, created=True)
+    assert [hook.state for hook in await inventory.load(connection, orcid)] == ["active"]
 
 
 @pytest.mark.invariant("S12", "S19")
@@ -383,19 +385,19 @@ async def test_our_own_tokens_are_kept_sealed_until_they_end(connection: asyncpg
 
 @pytest.mark.fault("F22")
 async def test_runs_leave_proof(connection: asyncpg.Connection) -> None:
-    assert await runs.last(connection, "check") is None
-    killed = await runs.begin(connection, "check")
-    found = await runs.last(connection, "check")
+    assert await job_runs.last(connection, "check") is None
+    killed = await job_runs.begin(connection, "check")
+    found = await job_runs.last(connection, "check")
     assert found is not None
     assert (found.id, found.finished_at, found.outcome, found.error) == (killed, None, None, None)
-    await runs.finish(connection, await runs.begin(connection, "check"), outcome={"marked": 3})
-    await runs.begin(connection, "sweep")
-    found = await runs.last(connection, "check")
+    await job_runs.finish(connection, await job_runs.begin(connection, "check"), outcome={"marked": 3})
+    await job_runs.begin(connection, "sweep")
+    found = await job_runs.last(connection, "check")
     assert found is not None
     assert found.outcome == {"marked": 3}
     assert found.finished_at is not None
-    failed = await runs.begin(connection, "check")
-    await runs.finish(connection, failed, error="DatabaseUnavailable")
-    found = await runs.last(connection, "check")
+    failed = await job_runs.begin(connection, "check")
+    await job_runs.finish(connection, failed, error="DatabaseUnavailable")
+    found = await job_runs.last(connection, "check")
     assert found is not None
     assert (found.outcome, found.error) == (None, "DatabaseUnavailable")

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 from intake_rig import SilentProxy, WaitUntil, connect_cold, sample_orcids
 
-from orcid_sync.service.authority import Authority
-from orcid_sync.service.console import Console, make_console
-from orcid_sync.service.health import Draining, Heartbeats
-from orcid_sync.service.listeners import internal_listener
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.store.database import Database, open_database
+from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.http.authentication import Authority
+from orcid_sync.service.http.listeners import internal_listener
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.runtime.health import Draining, Heartbeats
+from orcid_sync.store.database.pools import Database, open_database
 
 PATHS = ["/healthz", "/readyz", "/metrics"]
 

@@ -13,9 +13,9 @@ from corpus_answers import Answer, answers_in, captured, everything_in, read_ans
 from mirroring import apply_record, changeset_of, fetch
 from sample_record import encode
 
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.sections import ItemKey
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.sections import ItemKey
+from orcid_sync.store.database.pools import Database, transaction
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ from daemon_rig import callback_of, serving, settled
 from installation import settings_for
 from service_rig import LIMITED, OTHER, Bench, O
 
-from orcid_sync.config import ConfigurationError, Settings
-from orcid_sync.simulator import SimulatedRegistry
-from orcid_sync.starting import CannotServe
+from orcid_sync.daemon.startup_checks import CannotServe
+from orcid_sync.settings.settings import ConfigurationError, Settings
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 SOON = {"poll_seconds": 30.0, "second_look_seconds": 600.0}
 """Nothing happens by polling: what happens was woken."""

@@ -12,9 +12,10 @@ from installation import settings_for
 from proxy import Proxy
 from service_rig import Bench, O
 
-from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import SimulatedRegistry, numbered_orcid
+from orcid_sync.settings.settings import Settings
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
 
 MANY = [Orcid(numbered_orcid(5_000_200 + number)) for number in range(30)]
 L6 = 10.0

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from proxy import Proxy
 
-from orcid_sync.store.database import (
+from orcid_sync.store.database.pools import (
     Database,
     DatabaseRefused,
     DatabaseUnavailable,

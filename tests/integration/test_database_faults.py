@@ -15,13 +15,12 @@ from intake_rig import connect_cold, exchange, path_of, post_all, request, runni
 from proxy import Proxy
 from service_rig import Bench, O
 
-from orcid_sync.config import Settings
+from orcid_sync.daemon.push_sender import CONNECTIONS
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.outgoing import CONNECTIONS
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import (
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.settings.settings import Settings
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import (
     PUSHER,
     Database,
     DatabaseUnavailable,
@@ -30,13 +29,15 @@ from orcid_sync.store.database import (
     open_pool,
     transaction,
 )
-from orcid_sync.store.queries import load_queries
+from orcid_sync.store.database.queries import load_queries
+from orcid_sync.store.feed import changes
+from orcid_sync.store.sync import queue
 
 Wait = Callable[..., Any]
 Sample = Callable[[int], list[Orcid]]
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-TAKE = load_queries("changes").take_positions
+TAKE = load_queries(changes.__file__).take_positions
 
 
 @asynccontextmanager

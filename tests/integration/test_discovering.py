@@ -12,11 +12,12 @@ from discovery_rig import ELSEWHERE, HERE, NAMED_HERE, OLD_HERE, ROR, environmen
 from mirroring import apply_record, skeleton
 from service_rig import OTHER, Bench
 
+from orcid_sync.model.analysis.institution import Institution, parse_organization_id
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.institution import Institution, parse_organization_id
-from orcid_sync.service.discovering import AGAIN, KEEP, Discovered, Discoverer
-from orcid_sync.store import connections, discoveries, erasure
-from orcid_sync.store.connections import Entry
+from orcid_sync.service.analysis.discover import AGAIN, KEEP, Discovered, Discoverer
+from orcid_sync.store.analysis import discoveries
+from orcid_sync.store.consent import connections, erasure
+from orcid_sync.store.consent.connections import Entry
 
 IDS = (parse_organization_id(ROR), parse_organization_id("grid.990009.1"))
 INSTITUTION = Institution(IDS, ("example.edu",))

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from orcid_sync.store.database import DatabaseUnavailable, connect
-from orcid_sync.store.embedded import EmbeddedUnavailable, embedded_postgres
-from orcid_sync.store.migrate import SchemaState, migrate
+from orcid_sync.store.database.embedded import EmbeddedUnavailable, embedded_postgres
+from orcid_sync.store.database.migrate import SchemaState, migrate
+from orcid_sync.store.database.pools import DatabaseUnavailable, connect
 
 
 async def test_data_outlive_the_server() -> None:

@@ -14,15 +14,17 @@ from sample_record import ORCID, encode
 from service_rig import LIMITED, Bench, O
 from webhook_rig import present, registered
 
-from orcid_sync.model.chain import ChainBroken, Head
+from orcid_sync.model.consent.hash_chain import ChainBroken, Head
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service import reconcile
-from orcid_sync.store import certificates, connections, erasure, ledger, queue, webhooks
-from orcid_sync.store.certificates import Certificate
-from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
-from orcid_sync.store.database import Database, DatabaseUnavailable, statements, transaction
-from orcid_sync.store.erasure import NotKnown, erase
-from orcid_sync.store.queue import LeaseLost
+from orcid_sync.service.sync import reconcile
+from orcid_sync.store.consent import connections, consent_ledger, erasure, erasure_certificates
+from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
+from orcid_sync.store.consent.erasure import NotKnown, erase
+from orcid_sync.store.consent.erasure_certificates import Certificate
+from orcid_sync.store.database.pools import Database, DatabaseUnavailable, statements, transaction
+from orcid_sync.store.sync import queue
+from orcid_sync.store.sync.queue import LeaseLost
+from orcid_sync.store.webhooks import inventory
 
 HERE = Orcid(ORCID)
 OTHER = Orcid("0000-0002-1825-0097")
@@ -119,7 +121,7 @@ async def test_the_certificate_counts_what_went(person: asyncpg.Connection) -> N
         "operator",
         "command",
     )
-    assert await certificates.read(person) == [certificate]
+    assert await erasure_certificates.read(person) == [certificate]
 
 
 async def test_somebody_else_is_left_alone(person: asyncpg.Connection) -> None:
@@ -174,7 +176,7 @@ async def test_what_orcid_still_has_of_us_is_left_to_the_queue(person: asyncpg.C
     assert await person.fetchval("select erased_at is not null from orcid_sync.connections where orcid = $1", HERE)
     retired = await person.fetch("select access_token, reason from orcid_sync.retired_tokens where orcid = $1", HERE)
     assert [tuple(row) for row in retired] == [(f"token of {HERE}", "disconnected")]
-    assert [hook.state for hook in await webhooks.load(person, HERE)] == ["active"]
+    assert [hook.state for hook in await inventory.load(person, HERE)] == ["active"]
     due = "select due_at <= now() and lane = 1 and gen > leased_gen from orcid_sync.queue where orcid = $1"
     assert await person.fetchval(due, HERE)
 
@@ -185,9 +187,9 @@ async def test_both_chains_know_of_it(person: asyncpg.Connection) -> None:
 
     assert again.previous == certificate.hash
     assert again.deleted == {}
-    assert (await certificates.verify(person)).hash.hex() == again.hash
-    await ledger.verify(person)
-    entries = [entry async for entry in ledger.read(person, orcid=HERE)]
+    assert (await erasure_certificates.verify(person)).hash.hex() == again.hash
+    await consent_ledger.verify(person)
+    entries = [entry async for entry in consent_ledger.read(person, orcid=HERE)]
     assert [(entry.event, entry.by, entry.learnt) for entry in entries] == [
         ("granted", "holder", "token-file"),
         ("erased", "operator", "command"),
@@ -211,24 +213,24 @@ async def test_both_chains_know_of_it(person: asyncpg.Connection) -> None:
 async def test_whoever_tampers_is_found_out(person: asyncpg.Connection, tampering: str, first_broken: int) -> None:
     await erase_here(person)
     await erase_here(person)
-    await certificates.verify(person)
+    await erasure_certificates.verify(person)
     for table in ("erasures", "consents"):
         await person.execute(f"alter table orcid_sync.{table} disable trigger only_additions")
     await person.execute(tampering)
 
     with pytest.raises(ChainBroken) as broken:
-        await certificates.verify(person)
+        await erasure_certificates.verify(person)
     assert broken.value.number == first_broken
 
 
 async def test_no_certificates_are_in_order(connection: asyncpg.Connection) -> None:
-    assert await certificates.verify(connection) == Head()
+    assert await erasure_certificates.verify(connection) == Head()
 
 
 async def test_who_was_never_connected_cannot_be_erased(connection: asyncpg.Connection) -> None:
     with pytest.raises(NotKnown, match=f"{HERE} was never connected"):
         await erase_here(connection)
-    assert await certificates.read(connection) == []
+    assert await erasure_certificates.read(connection) == []
 
 
 async def test_who_was_only_invited_can_be_erased(connection: asyncpg.Connection) -> None:

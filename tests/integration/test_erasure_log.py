@@ -18,16 +18,17 @@ from markers import MARKER, marked_forms, marked_record, places
 from mirroring import apply_record
 from sample_record import ORCID, encode
 
+from orcid_sync.daemon.startup_checks import CannotServe
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.transitions import AccessState
-from orcid_sync.service import erasure_log
-from orcid_sync.service.erasure_log import ErasureLogUnusable
-from orcid_sync.simulator import SimulatedRegistry
-from orcid_sync.starting import CannotServe
-from orcid_sync.store import access, certificates, ledger
-from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
-from orcid_sync.store.database import connect, open_database
-from orcid_sync.store.erasure import erase
+from orcid_sync.model.sync.record_states import AccessState
+from orcid_sync.service.consent import erasure_log
+from orcid_sync.service.consent.erasure_log import ErasureLogUnusable
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.consent import consent_ledger, erasure_certificates
+from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
+from orcid_sync.store.consent.erasure import erase
+from orcid_sync.store.database.pools import connect, open_database
+from orcid_sync.store.sync import access
 
 HERE, OTHER = Orcid(ORCID), Orcid("0000-0002-1825-0097")
 
@@ -63,9 +64,9 @@ async def restored(dsn: str, log: Path, new_database: Callable[[str], str]) -> s
 async def erased(dsn: str) -> list[tuple[str, str, str]]:
     """The certificates there are: iD, by whom, how learnt."""
     async with connect(dsn) as connection:
-        await certificates.verify(connection)
-        await ledger.verify(connection)
-        return [(one.orcid, one.by, one.learnt) for one in await certificates.read(connection)]
+        await erasure_certificates.verify(connection)
+        await consent_ledger.verify(connection)
+        return [(one.orcid, one.by, one.learnt) for one in await erasure_certificates.read(connection)]
 
 
 @pytest.mark.fault("F66")
@@ -170,7 +171,7 @@ async def end(connection: asyncpg.Connection, event: str) -> None:
         return
     async with connection.transaction():
         await access.lose(connection, HERE, AccessState(event))
-        await ledger.record(connection, event, orcid=HERE, by="holder", learnt="refused-token")
+        await consent_ledger.record(connection, event, orcid=HERE, by="holder", learnt="refused-token")
 
 
 async def standing(connection: asyncpg.Connection) -> tuple[str, str]:
@@ -215,9 +216,9 @@ async def test_a_restored_backup_does_not_go_on_with_what_has_ended(
             assert await limited_shown(connection) == 0
         assert await connection.fetchval("select count(*) from orcid_sync.tokens where orcid = $1", HERE) == 0
         assert await connection.fetchval("select count(*) from orcid_sync.retired_tokens where orcid = $1", HERE) == 1
-        entries = [(e.event, e.by, e.learnt) async for e in ledger.read(connection, orcid=HERE)]
+        entries = [(e.event, e.by, e.learnt) async for e in consent_ledger.read(connection, orcid=HERE)]
         assert entries[-1] == (event, "holder", "erasure-log")
-        await ledger.verify(connection)
+        await consent_ledger.verify(connection)
         assert await erasure_log.replay(connection, log) == []
         assert await erasure_log.write_missing(connection, log) == 1
         assert await erasure_log.replay(connection, log) == []
@@ -302,7 +303,7 @@ async def test_the_log_tells_nobody_who_it_was(dsn: str, log: Path) -> None:
     assert mode & 0o077 == 0
     line = msgspec.json.decode(text)
     async with connect(dsn) as connection:
-        [certificate] = await certificates.read(connection)
+        [certificate] = await erasure_certificates.read(connection)
     assert (line["number"], line["hash"], line["deleted"]) == (1, certificate.hash, certificate.deleted)
 
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from service_rig import OTHER, Bench, O
 
-from orcid_sync.model.evidence import Verdict
-from orcid_sync.model.hearing import AlarmKind, Rules
-from orcid_sync.service import hearing
-from orcid_sync.service.presence import present
-from orcid_sync.store import evidence
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.model.webhooks.evidence import Verdict
+from orcid_sync.model.webhooks.health import AlarmKind, Rules
+from orcid_sync.service.webhooks import health
+from orcid_sync.service.webhooks.heartbeat import present
+from orcid_sync.store.database.pools import Database, transaction
+from orcid_sync.store.webhooks import evidence
 
 ANNOUNCED, WITHIN_GRACE, MISSED = Verdict
 BEATS = """
@@ -153,7 +153,7 @@ async def test_a_change_that_nothing_announced_makes_its_webhook_suspect(bench: 
     assert await days(bench) == {ANNOUNCED: 0, WITHIN_GRACE: 0, MISSED: 1}
     assert ((await hook(bench))["missed"], (await hook(bench))["suspect_since"] is None) == (1, False)
 
-    assert (await hearing.watch(bench.database, Rules()))["revived"] == 1
+    assert (await health.watch(bench.database, Rules()))["revived"] == 1
     assert await bench.turn() == "unchanged"
     assert [one.method for one in bench.requests("webhook-delete", "webhook-put")][-2:] == ["DELETE", "PUT"]
     assert ((await hook(bench))["state"], (await hook(bench))["suspect_since"]) == ("active", None)
@@ -239,7 +239,7 @@ async def test_what_is_found_early_is_decided_later(bench: Bench, happens: str, 
     if happens == "made anew":
         await bench.connection.execute("update orcid_sync.webhooks set registered_at = now()")
 
-    counts = await hearing.watch(bench.database, Rules())
+    counts = await health.watch(bench.database, Rules())
 
     assert await days(bench) == {each: int(each is verdict) for each in Verdict}
     assert counts == {"missed": int(verdict is MISSED), "revived": int(verdict is MISSED)}
@@ -276,19 +276,19 @@ async def test_webhooks_that_an_outage_may_have_killed_are_revived(
     await bench.connection.execute(BEATS, "b", minutes(10), minutes(0))
     await bench.connection.execute("update orcid_sync.webhooks set last_called_at = now() - $1::interval", called_ago)
 
-    assert (await hearing.watch(bench.database, Rules()))["revived"] == revived
+    assert (await health.watch(bench.database, Rules()))["revived"] == revived
 
     assert await bench.webhook_rows() == (["reviving"] if revived else ["active"])
-    assert (await hearing.watch(bench.database, Rules()))["revived"] == 0
+    assert (await health.watch(bench.database, Rules()))["revived"] == 0
 
 
 async def test_nothing_is_revived_while_nobody_could_answer(bench: Bench) -> None:
     await standing(bench)
     await bench.connection.execute(BEATS, "a", timedelta(days=9), timedelta(days=4))
 
-    assert (await hearing.watch(bench.database, Rules()))["revived"] == 0
+    assert (await health.watch(bench.database, Rules()))["revived"] == 0
 
-    heard = await hearing.listen(bench.connection, Rules())
+    heard = await health.listen(bench.connection, Rules())
     assert (heard.failures, heard.webhooks.lost) == (25, 1)
     assert heard.alarms.keys() == {AlarmKind.OUTAGE}
 
@@ -299,9 +299,9 @@ async def test_one_replica_watches_at_a_time(bench: Bench) -> None:
     async with transaction(bench.database.worker) as connection:
         assert await evidence.watching(connection)
 
-        assert await hearing.watch(bench.database, Rules()) == {}
+        assert await health.watch(bench.database, Rules()) == {}
 
-    assert await hearing.watch(bench.database, Rules()) != {}
+    assert await health.watch(bench.database, Rules()) != {}
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ async def test_the_canary(bench: Bench, canary: Any, notified_ago: timedelta | N
         await bench.connection.execute("update orcid_sync.connections set connected_at = now() - interval '99 days'")
         await bench.connection.execute("update orcid_sync.queue set notified_at = now() - $1::interval", notified_ago)
 
-    heard = await hearing.listen(bench.connection, Rules(canary=canary))
+    heard = await health.listen(bench.connection, Rules(canary=canary))
 
     assert heard.canary_silent == silent
     assert (AlarmKind.CANARY in heard.alarms) == silent
@@ -331,11 +331,11 @@ async def test_alarms_begin_and_end_once(bench: Bench, logged: Any) -> None:
     await bench.connection.execute("update orcid_sync.connections set connected_at = now() - interval '99 days'")
     rules = Rules(canary=O)
     for _ in range(3):
-        await hearing.watch(bench.database, rules)
+        await health.watch(bench.database, rules)
     assert await evidence.open_alarms(bench.connection) != {}
     await bench.notify()
     for _ in range(2):
-        await hearing.watch(bench.database, rules)
+        await health.watch(bench.database, rules)
 
     assert await evidence.open_alarms(bench.connection) == {}
     assert logged.getvalue().count("canary not heard of") == 1

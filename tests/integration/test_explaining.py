@@ -10,18 +10,20 @@ import pytest
 import readers
 from service_rig import LIMITED, OTHER, SECOND_LOOK, Bench, O
 
-from orcid_sync.model.authority import View
-from orcid_sync.model.explanation import Explanation
-from orcid_sync.model.hearing import Rules
+from orcid_sync.model.explain.explanation import Explanation
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.service.explaining import Question, explain_one
-from orcid_sync.simulator import CLIENT_ID, numbered_orcid
-from orcid_sync.store import pace, reads
-from orcid_sync.store.database import Database
-from orcid_sync.store.erasure import erase
-from orcid_sync.store.pace import Terms
-from orcid_sync.store.queue import Lease
+from orcid_sync.model.scopes import View
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.webhooks.health import Rules
+from orcid_sync.service.explain.explain import Question, explain_one
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent.erasure import erase
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.sync import journal as reads
+from orcid_sync.store.sync import pace
+from orcid_sync.store.sync.pace import Terms
+from orcid_sync.store.sync.queue import Lease
 
 DAY = timedelta(days=1)
 DOI = "10.5555/explained.1"

@@ -20,7 +20,7 @@ from pyarrow import parquet
 from sample_record import ORCID, encode, full_forms, rich_record
 
 from orcid_sync.export import parquet as parquet_module
-from orcid_sync.store.database import Database
+from orcid_sync.store.database.pools import Database
 
 ODD = """
     select 1 as n, '{"a": "é\\n\\u0001\\"", "b": [1, null]}'::jsonb as doc, array['x,y', null, '"q"'] as names,

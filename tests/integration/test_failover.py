@@ -14,10 +14,10 @@ from cli_rig import Cli
 from service_rig import OTHER, Bench, O
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane, Settlement
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
-from orcid_sync.store.database import connect
+from orcid_sync.model.sync.schedule import Lane, Settlement
+from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
+from orcid_sync.store.database.pools import connect
+from orcid_sync.store.sync import queue
 
 Sample = Callable[[int], list[Orcid]]
 

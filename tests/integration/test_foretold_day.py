@@ -20,10 +20,11 @@ from daemon_rig import serving
 from fleet_rig import Fleet, following
 from structlog.testing import capture_logs
 
-from orcid_sync import daemon
+from orcid_sync.daemon import serve
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.scheduler import Job, Sweeper, schedule
-from orcid_sync.store import queue
+from orcid_sync.service.runtime.job import Job
+from orcid_sync.service.runtime.scheduler import Sweeper, schedule
+from orcid_sync.store.sync import queue
 
 IDS, CHANGES, NOTICES, LOST = 40, 2.0, 2.0, 0.25
 """Twenty-five times as lively as usual, so that a day of few people tells something."""
@@ -197,9 +198,11 @@ async def test_a_day_is_as_foretold(
         scheduled.extend((job, sweeper) for job in jobs)
         return schedule(jobs, sweeper)
 
-    monkeypatch.setattr(daemon, "schedule", known)
+    monkeypatch.setattr(serve, "schedule", known)
     monkeypatch.setattr("random.random", Random(2).random)  # jitter
-    monkeypatch.setattr("orcid_sync.logs.configure_logging", lambda *_, **__: None)  # the log stays where it is
+    monkeypatch.setattr(
+        "orcid_sync.settings.logs.configure_logging", lambda *_, **__: None
+    )  # the log stays where it is
     async with a_fleet(connection) as fleet, serving(fleet.settings, dsn):
         plan = foretold(cli, fleet)
         days = Days(fleet, wait_until, scheduled)

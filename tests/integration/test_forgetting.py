@@ -9,8 +9,8 @@ import pytest
 from mirroring import apply_record, skeleton
 from sample_record import encode, keyword
 
-from orcid_sync.store import forgetting
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.database.pools import Database, transaction
+from orcid_sync.store.feed import forgetting
 
 ORCID, OTHER = "0009-9990-0000-0013", "0009-9990-0000-0021"
 

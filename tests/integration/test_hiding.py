@@ -13,9 +13,9 @@ from mirroring import apply_record, skeleton
 from sample_record import ORCID, encode, keyword, with_keywords
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
-from orcid_sync.store.database import Database, statements, transaction
+from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
+from orcid_sync.store.database.pools import Database, statements, transaction
+from orcid_sync.store.sync import queue
 
 HERE, OTHER = Orcid(ORCID), Orcid("0000-0002-1825-0097")
 

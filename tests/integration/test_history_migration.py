@@ -8,8 +8,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from orcid_sync.store.database import connect
-from orcid_sync.store.migrate import FOLDER, migrate
+from orcid_sync.store.database.migrate import FOLDER, migrate
+from orcid_sync.store.database.pools import connect
 
 ORCID = "0009-9990-0000-0013"
 Line = tuple[str, str, str, str | None, str | None]

@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 
-from orcid_sync.simulator.identifiers import normalised
+from orcid_sync.simulator.records.identifiers import normalised
 
 ONE_WORK = {
     "doi": {

@@ -26,7 +26,7 @@ from intake_rig import (
 )
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store.database import Database, open_database
+from orcid_sync.store.database.pools import Database, open_database
 
 ORCIDS = sample_orcids(5000)
 ORCID = ORCIDS[0]

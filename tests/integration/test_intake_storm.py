@@ -12,9 +12,9 @@ from cli_rig import COMPLETE
 from intake_rig import connect_cold, post_all, sample_orcids
 from test_cli_serving import ANY_PORT, NOBODY, QUICK, line_with, running
 
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.callbacks import callback_url
-from orcid_sync.store import queue
+from orcid_sync.store.sync import queue
 
 STORM = 20_000
 WAITING = 200

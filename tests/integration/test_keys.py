@@ -15,12 +15,12 @@ from daemon_rig import serving, settled
 from service_rig import LIMITED, OTHER, Bench, O
 from structlog.testing import capture_logs
 
+from orcid_sync.daemon.startup_checks import CannotServe
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import CLIENT_ID
-from orcid_sync.starting import CannotServe
-from orcid_sync.store import keys
-from orcid_sync.store.database import Database, connect
-from orcid_sync.store.vault import Vault
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.database import encryption_keys
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import Database, connect
 
 ROOT = Path(__file__).parents[2]
 OLD, NEW, LOST = b"o" * 32, b"n" * 32, b"l" * 32
@@ -111,7 +111,7 @@ async def opened(connection: asyncpg.Connection, vault: Vault) -> Tokens:
 
 async def rotated(connection: asyncpg.Connection, vault: Vault = BOTH, **options: Any) -> tuple[int, list[str]]:
     """Rotate; the rows that were sealed anew, and the owners of those that do not open."""
-    batches = [batch async for batch in keys.rotate(connection, vault, **options)]
+    batches = [batch async for batch in encryption_keys.rotate(connection, vault, **options)]
     return sum(batch.replaced for batch in batches), [owner for batch in batches for owner in batch.damaged]
 
 
@@ -175,7 +175,7 @@ async def test_what_does_not_open_stops_nobody(connection: asyncpg.Connection, s
 
     assert damaged == [first, second]
     assert replaced == 3 + 3 + 1 - 1, "of the second, the refresh token could be sealed anew"
-    tried = await keys.try_keys(connection, BOTH)
+    tried = await encryption_keys.try_keys(connection, BOTH)
     assert tried["old"].closed == [f"tokens.access_token of {first}", f"tokens.access_token of {second}"]
     assert (tried["old"].opened, tried["new"].opened) == (0, len(said) - 3)
 
@@ -221,8 +221,8 @@ async def test_rotating_without_a_key_in_use_changes_nothing(
     assert await stored(connection) == before
 
     assert (await cli.apart("keys", "rotate", "--skip-missing", env=ring)).exit_code == 0
-    assert await keys.usage(connection, AFTER) == [
-        keys.KeyUse(
+    assert await encryption_keys.usage(connection, AFTER) == [
+        encryption_keys.KeyUse(
             key_id="new",
             role="present",
             rows={
@@ -232,7 +232,9 @@ async def test_rotating_without_a_key_in_use_changes_nothing(
                 "tokens.refresh_token": 1,
             },
         ),
-        keys.KeyUse(key_id="lost", role="missing", rows={"retired_tokens.access_token": 1, "tokens.access_token": 1}),
+        encryption_keys.KeyUse(
+            key_id="lost", role="missing", rows={"retired_tokens.access_token": 1, "tokens.access_token": 1}
+        ),
     ]
 
 
@@ -266,7 +268,7 @@ async def test_a_rotation_that_was_killed_goes_on(
     env = {**clean, **environment(("new", NEW), old=OLD), "DATABASE_URL": dsn, "PYTHONPATH": str(ROOT)}
 
     async def carried(key_id: str) -> int:
-        rows = {use.key_id: use.total for use in await keys.usage(connection, BOTH)}
+        rows = {use.key_id: use.total for use in await encryption_keys.usage(connection, BOTH)}
         return rows[key_id]
 
     kills = 0
@@ -305,7 +307,7 @@ async def test_the_service_works_while_its_keys_are_replaced(
     await bench.connect(OTHER)
     async with serving(bench.settings, bench.database.dsn):
         await wait_until(lambda: settled(bench), 20)
-    assert {use.key_id for use in await keys.usage(connection, Vault(old))} == {"1"}
+    assert {use.key_id for use in await encryption_keys.usage(connection, Vault(old))} == {"1"}
 
     async with serving(ring, bench.database.dsn) as service:
         assert (await rotated(connection, Vault(ring.key_ring)))[0] > 0
@@ -348,12 +350,12 @@ async def test_one_damaged_text_is_no_wrong_key(connection: asyncpg.Connection, 
     await connection.execute("delete from orcid_sync.client_tokens")
     await connection.execute("delete from orcid_sync.retired_tokens")
     await connection.execute("update orcid_sync.tokens set access_token = 'v1.old.AAAA', refresh_token = null")
-    with pytest.raises(keys.VaultError):
-        await keys.demand_right_key(connection, BEFORE)
+    with pytest.raises(encryption_keys.VaultError):
+        await encryption_keys.demand_right_key(connection, BEFORE)
 
     last = sealed(BEFORE, ("tokens", orcids[-1], "access_token"), "a good one")
     await connection.execute("update orcid_sync.tokens set access_token = $2 where orcid = $1", orcids[-1], last)
-    assert await keys.demand_right_key(connection, BEFORE) == []
+    assert await encryption_keys.demand_right_key(connection, BEFORE) == []
 
 
 @pytest.mark.fault("F91")
@@ -365,7 +367,7 @@ async def test_wrong_and_missing_old_keys_are_only_warned_of(
     await connection.execute("delete from orcid_sync.client_tokens")
     await plant(connection, BEFORE, [second])
 
-    assert await keys.demand_right_key(connection, Vault({"new": NEW, "old": LOST})) == [
+    assert await encryption_keys.demand_right_key(connection, Vault({"new": NEW, "old": LOST})) == [
         "The old key 'old' opens nothing of what carries its id: another key is meant.",
         "The key 'lost' is not set, but 2 tokens were sealed with it: they cannot be used.",
     ]
@@ -401,7 +403,7 @@ async def test_our_own_token_is_fetched_anew_if_it_does_not_open(
     bench: Bench, database: Database, registry: Any
 ) -> None:
     """Each request for a token adds a row at ORCID (contract section 2.3), but one that nobody can read is no use."""
-    from orcid_sync.service.shared import SealedTokens
+    from orcid_sync.service.sync.shared_pace import SealedTokens
 
     tokens = SealedTokens(database.worker, Vault({"lost": LOST}), CLIENT_ID)
     await tokens.save("/read-public", "made-up", 3_600)
@@ -409,4 +411,4 @@ async def test_our_own_token_is_fetched_anew_if_it_does_not_open(
         assert await SealedTokens(database.worker, bench.vault, CLIENT_ID).load("/read-public") is None
         await bench.connect(OTHER)
         assert await bench.turn(OTHER) == "changed"
-        assert [use.key_id for use in await keys.usage(connection, bench.vault)] == ["1"]
+        assert [use.key_id for use in await encryption_keys.usage(connection, bench.vault)] == ["1"]

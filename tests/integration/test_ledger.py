@@ -6,10 +6,10 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from orcid_sync.model.chain import ChainBroken, Head
+from orcid_sync.model.consent.hash_chain import ChainBroken, Head
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store import ledger
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.consent import consent_ledger
+from orcid_sync.store.database.pools import Database, transaction
 
 A, B = Orcid("0000-0002-1825-0097"), Orcid("0000-0002-1694-233X")
 TRIGGER = "orcid_sync.consents disable trigger only_additions"
@@ -18,18 +18,18 @@ TRIGGER = "orcid_sync.consents disable trigger only_additions"
 async def fill(connection: asyncpg.Connection) -> None:
     """Three entries: two of A, one of somebody unknown."""
     async with connection.transaction():
-        await ledger.record(
+        await consent_ledger.record(
             connection, "granted", orcid=A, by="holder", learnt="connect-page", scopes=["/read-limited", "openid"]
         )
-        await ledger.record(connection, "denied", orcid=None, by="holder", learnt="connect-page")
-        await ledger.record(
+        await consent_ledger.record(connection, "denied", orcid=None, by="holder", learnt="connect-page")
+        await consent_ledger.record(
             connection, "revoked", orcid=A, by="holder", learnt="refused-token", facts={"refusals": 3, "why": "“401”"}
         )
 
 
-async def entries(connection: asyncpg.Connection, orcid: str | None = None) -> list[ledger.Entry]:
+async def entries(connection: asyncpg.Connection, orcid: str | None = None) -> list[consent_ledger.Entry]:
     """All entries, or those of an iD."""
-    return [entry async for entry in ledger.read(connection, orcid=orcid)]
+    return [entry async for entry in consent_ledger.read(connection, orcid=orcid)]
 
 
 async def test_entries_come_back_as_they_were_written(connection: asyncpg.Connection) -> None:
@@ -46,45 +46,47 @@ async def test_entries_come_back_as_they_were_written(connection: asyncpg.Connec
     assert third.facts == {"refusals": 3, "why": "“401”"}
     assert await entries(connection, A) == [first, third]
     assert await entries(connection, B) == []
-    assert (await ledger.verify(connection)).hash.hex() == third.hash
+    assert (await consent_ledger.verify(connection)).hash.hex() == third.hash
 
 
 async def test_an_empty_ledger_is_in_order(connection: asyncpg.Connection) -> None:
-    assert await ledger.verify(connection) == Head()
+    assert await consent_ledger.verify(connection) == Head()
 
 
 async def test_what_is_rolled_back_leaves_no_gap(connection: asyncpg.Connection) -> None:
     begun = connection.transaction()
     await begun.start()
-    await ledger.record(connection, "granted", orcid=A, by="holder", learnt="token-file")
+    await consent_ledger.record(connection, "granted", orcid=A, by="holder", learnt="token-file")
     with pytest.raises(asyncpg.CheckViolationError):
-        await ledger.record(connection, "abducted", orcid=A, by="holder", learnt="token-file")
+        await consent_ledger.record(connection, "abducted", orcid=A, by="holder", learnt="token-file")
     await begun.rollback()
     await fill(connection)
 
-    assert (await ledger.verify(connection)).number == 3
+    assert (await consent_ledger.verify(connection)).number == 3
 
 
 async def test_many_pages(connection: asyncpg.Connection, sample_orcids: Callable[[int], list[Orcid]]) -> None:
     notes = [
-        ledger.Note(event="granted", orcid=orcid, by="holder", learnt="token-file")
-        for orcid in sample_orcids(ledger.PAGE + 5)
+        consent_ledger.Note(event="granted", orcid=orcid, by="holder", learnt="token-file")
+        for orcid in sample_orcids(consent_ledger.PAGE + 5)
     ]
     async with connection.transaction():
-        end = await ledger.record_all(connection, notes)
+        end = await consent_ledger.record_all(connection, notes)
 
     assert [entry.orcid for entry in await entries(connection)] == [note.orcid for note in notes]
-    assert await ledger.verify(connection) == end
+    assert await consent_ledger.verify(connection) == end
 
 
 async def test_writers_at_the_same_time_make_one_chain(database: Database, connection: asyncpg.Connection) -> None:
     async def write(number: int) -> None:
         async with transaction(database.worker) as mine:
-            await ledger.record(mine, "granted", orcid=A, by="holder", learnt="token-file", facts={"number": number})
+            await consent_ledger.record(
+                mine, "granted", orcid=A, by="holder", learnt="token-file", facts={"number": number}
+            )
 
     await asyncio.gather(*(write(number) for number in range(30)))
 
-    assert (await ledger.verify(connection)).number == 30
+    assert (await consent_ledger.verify(connection)).number == 30
     assert sorted(entry.facts["number"] for entry in await entries(connection)) == list(range(30))  # type: ignore[type-var]
 
 
@@ -136,5 +138,5 @@ async def test_whoever_tampers_is_found_out(connection: asyncpg.Connection, tamp
     await connection.execute(tampering)
 
     with pytest.raises(ChainBroken) as broken:
-        await ledger.verify(connection)
+        await consent_ledger.verify(connection)
     assert broken.value.number == first_broken

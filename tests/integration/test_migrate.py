@@ -6,8 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from orcid_sync.store.database import connect
-from orcid_sync.store.migrate import (
+from orcid_sync.store.database.migrate import (
     MigrationFailed,
     SchemaDamaged,
     SchemaState,
@@ -15,6 +14,7 @@ from orcid_sync.store.migrate import (
     read_migrations,
     status,
 )
+from orcid_sync.store.database.pools import connect
 
 FILES = {
     "0001_first.sql": "create schema orcid_sync; create table orcid_sync.a (n int);",

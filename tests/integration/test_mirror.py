@@ -13,12 +13,12 @@ import pytest
 from mirroring import apply_record, fetch, mirrored_docs
 from sample_record import ORCID, encode, full_forms, keyword, rich_record, set_in, with_keywords
 
-from orcid_sync.model import rows
-from orcid_sync.model.diff import with_detail
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.sections import SECTIONS
-from orcid_sync.store import mirror
-from orcid_sync.store.database import Database, DatabaseRefused, transaction
+from orcid_sync.model.record import rows
+from orcid_sync.model.record.diff import with_detail
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.store.database.pools import Database, DatabaseRefused, transaction
+from orcid_sync.store.mirror import items
 
 FORMS = full_forms()
 RICH = encode(rich_record())
@@ -88,7 +88,7 @@ async def test_every_field_has_the_type_of_its_column(connection: asyncpg.Connec
 
 
 async def test_every_statement_can_be_prepared(connection: asyncpg.Connection) -> None:
-    for statement in mirror.statements():
+    for statement in items.statements():
         await connection.prepare(statement)
 
 
@@ -258,11 +258,11 @@ async def test_odd_times_and_numbers_become_null_in_their_columns(database: Data
 
 
 async def test_a_large_record_is_written_in_chunks(database: Database) -> None:
-    record = with_keywords(rich_record(), *(keyword(n) for n in range(1, 2 * mirror.CHUNK + 2)))
+    record = with_keywords(rich_record(), *(keyword(n) for n in range(1, 2 * items.CHUNK + 2)))
     await apply_record(database.worker, encode(record))
     async with transaction(database.reader) as connection:
         docs = await mirrored_docs(connection, ORCID)
-    assert sum(section == "keyword" for section, _ in docs) == 2 * mirror.CHUNK + 1
+    assert sum(section == "keyword" for section, _ in docs) == 2 * items.CHUNK + 1
 
 
 @pytest.mark.fault("F51")

@@ -10,11 +10,12 @@ import pytest
 from mirroring import apply_record, changeset_of, fetch
 from sample_record import encode, full_forms, keyword, rich_record, set_in, with_keywords, works_of
 
-from orcid_sync.model.diff import Change
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.sections import ItemKey
-from orcid_sync.store import changes, mirror
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.model.record.diff import Change
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.sections import ItemKey
+from orcid_sync.store.database.pools import Database, transaction
+from orcid_sync.store.feed import changes
+from orcid_sync.store.mirror import items
 
 FORMS = full_forms()
 RICH = encode(rich_record())
@@ -40,7 +41,7 @@ async def written(database: Database, body: bytes, details: dict[ItemKey, bytes]
     orcid, changeset = await changeset_of(database.worker, body, details)
     async with transaction(database.worker) as connection:
         rows_before, wal_before = await counters(connection)
-        await mirror.apply(connection, orcid, changeset.writing)
+        await items.apply(connection, orcid, changeset.writing)
         _, wal_between = await counters(connection)
         await changes.append(connection, orcid, changeset.changes, cause="check")
         rows_after, wal_after = await counters(connection)

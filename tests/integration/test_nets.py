@@ -7,13 +7,13 @@ import pytest
 from service_rig import OTHER, Bench, O, bench, registry, settings  # noqa: F401 - fixtures
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Unavailable
 from orcid_sync.registry.modified_file import ModifiedFileUnusable
-from orcid_sync.service.nets import sweep_file, sweep_search
-from orcid_sync.simulator import numbered_orcid
-from orcid_sync.store import nets
-from orcid_sync.store.connections import Entry, connect_orcids
+from orcid_sync.service.sync.nets import sweep_file, sweep_search
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.sync import nets
 
 THIRD = Orcid(numbered_orcid(5_000_003))
 
@@ -238,7 +238,7 @@ async def test_known_changes_share_a_question_and_are_not_forgotten_when_it_fail
     watched: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found again because of what was read an hour ago; one of them has changed once more since."""
-    monkeypatch.setattr("orcid_sync.registry.searching.SINCE_SIZE", 1)
+    monkeypatch.setattr("orcid_sync.registry.search.SINCE_SIZE", 1)
     for orcid in (O, OTHER, THIRD):
         await edit(watched, orcid)
         await watched.check(orcid)
@@ -248,7 +248,7 @@ async def test_known_changes_share_a_question_and_are_not_forgotten_when_it_fail
         raise Unavailable("away")
 
     with monkeypatch.context() as failing:
-        failing.setattr("orcid_sync.service.nets.searching.each_since_request", refuse)
+        failing.setattr("orcid_sync.service.sync.nets.search.each_since_request", refuse)
         with pytest.raises(Unavailable):
             await search(watched)
     counts = await search(watched)

@@ -14,7 +14,7 @@ from mirroring import apply_record, skeleton
 from sample_record import encode
 
 from orcid_sync.bulk.ror_dump import DumpBroken, documents
-from orcid_sync.store.database import Database
+from orcid_sync.store.database.pools import Database
 
 ORCID = "0009-9990-0000-0013"
 Json = dict[str, Any]

@@ -9,12 +9,15 @@ from daemon_rig import callback_of, serving
 from installation import settings_for
 from service_rig import Bench, O
 
+from orcid_sync.daemon.jobs import make_jobs
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.scheduler import make_jobs
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry
-from orcid_sync.store import connections, sweeps, webhooks
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.erasure import erase
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.consent.erasure import erase
+from orcid_sync.store.sync import sweeps
+from orcid_sync.store.webhooks import inventory
 
 A = Orcid("0000-0002-1825-0097")
 
@@ -34,7 +37,7 @@ async def test_an_orphan_of_a_restored_database_is_removed_at_orcid(
         ended = "select count(*) from orcid_sync.connections where state = 'disconnected'"
         await wait_until(lambda: connection.fetchval(ended), 10)
 
-    assert await webhooks.load(connection, O) == []
+    assert await inventory.load(connection, O) == []
     assert [one.endpoint for one in registry.journal.requests if one.endpoint == "record"] == []
     assert await connection.fetchval("select count(*) from orcid.records") == 0
 
@@ -45,7 +48,7 @@ async def test_who_is_known_is_not_adopted(connection: asyncpg.Connection) -> No
     await connections.adopt_orphans(connection, [A])
 
     assert await connections.counts(connection) == {("connected", "public"): 1}
-    assert await webhooks.load(connection, A) == []
+    assert await inventory.load(connection, A) == []
 
 
 @pytest.mark.invariant("S16")

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from pace_rig import CLIENT, TERMS, Timeline, assert_within, rate_of
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.sharing import SHARES
-from orcid_sync.store import pace
-from orcid_sync.store.database import connect
-from orcid_sync.store.pace import Terms
+from orcid_sync.model.sync.lane_shares import SHARES
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.store.database.pools import connect
+from orcid_sync.store.sync import pace
+from orcid_sync.store.sync.pace import Terms
 
 RATE, BURST = TERMS.rate, TERMS.burst
 

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from pace_rig import CLIENT, TERMS, Timeline
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.sharing import allowance
+from orcid_sync.model.sync.lane_shares import allowance
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Paused
-from orcid_sync.service.shared import SharedPace
-from orcid_sync.store import pace
-from orcid_sync.store.database import Database, connect
+from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.store.database.pools import Database, connect
+from orcid_sync.store.sync import pace
 
 DAILY = 100
 TO_MIDNIGHT = """

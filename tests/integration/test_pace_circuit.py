@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 from pace_rig import CLIENT, TERMS, Timeline, assert_within, rate_of
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.store import pace
-from orcid_sync.store.database import connect
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.store.database.pools import connect
+from orcid_sync.store.sync import pace
 
 PAUSES = [5, 10, 20, 40, 60, 60, 60]
 

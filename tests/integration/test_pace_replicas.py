@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack
 import pytest
 from pace_rig import CLIENT, Timeline, assert_within, rate_of
 
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Paused
-from orcid_sync.service import shared
-from orcid_sync.service.shared import SharedPace
-from orcid_sync.store import pace
-from orcid_sync.store.database import Database, open_database
-from orcid_sync.store.pace import Terms
+from orcid_sync.service.sync import shared_pace as shared
+from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.store.database.pools import Database, open_database
+from orcid_sync.store.sync import pace
+from orcid_sync.store.sync.pace import Terms
 
 TERMS = Terms(60.0, 8)
 LAG = 0.1

@@ -25,14 +25,14 @@ from intake_rig import connect_cold, path_of, post_all, running_intake
 from mirroring import mirrored_docs
 from service_rig import Bench, O
 
-from orcid_sync.config import Settings
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Settlement
-from orcid_sync.model.record import parse_record
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database, connect, open_database, statements, transaction
-from orcid_sync.store.migrate import SchemaState, migrate
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.sync.schedule import Settlement
+from orcid_sync.settings.settings import Settings
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.migrate import SchemaState, migrate
+from orcid_sync.store.database.pools import Database, connect, open_database, statements, transaction
+from orcid_sync.store.sync import queue
 
 Wait = Callable[..., Any]
 Sample = Callable[[int], list[Orcid]]

@@ -7,7 +7,7 @@ from logins import logins
 from mirroring import apply_record, skeleton
 from sample_record import encode, full_forms, rich_record
 
-from orcid_sync.store.database import Database
+from orcid_sync.store.database.pools import Database
 
 ADA, BOB, EVE = "0009-9990-0000-0013", "0009-9990-0000-0021", "0009-9990-0000-003X"
 Json = dict[str, Any]

@@ -13,8 +13,8 @@ from aiohttp import web
 from certificates import expired_certificate
 from push_rig import LOCAL, Receiver, receiving
 
-from orcid_sync.model.pushes import Outcome, Result
-from orcid_sync.service.egress import AddressRefused, Courier, Rules, open_courier
+from orcid_sync.model.pushes.delivery import Outcome, Result
+from orcid_sync.service.pushes.guarded_client import AddressRefused, Courier, Rules, open_courier
 
 NOTHING_ALLOWED = Rules(plain_http=True)
 

@@ -13,15 +13,16 @@ from push_rig import VAULT, PushBench, push_bench, receiving
 from readers import LIVES, PLANTED, build
 from sample_record import ORCID, encode
 
-from orcid_sync.model.authority import View
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.wanted import Filter
-from orcid_sync.service.pushing import NO_ROLE
-from orcid_sync.store import keys, subscriptions, viewing
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database
-from orcid_sync.store.erasure import erase
-from orcid_sync.store.vault import Vault, VaultError
+from orcid_sync.model.pushes.filters import Filter
+from orcid_sync.model.scopes import View
+from orcid_sync.service.pushes.delivery import NO_ROLE
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.consent.erasure import erase
+from orcid_sync.store.database import encryption_keys, roles
+from orcid_sync.store.database.encryption import Vault, VaultError
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.pushes import redelivery, subscriptions
 
 HERE = Orcid(ORCID)
 
@@ -96,7 +97,7 @@ async def test_nothing_of_somebody_who_was_erased_waits_for_its_delivery(bench: 
         receiver.received.clear()
         receiver.status = 204
         await bench.wait_out()
-        await subscriptions.replay_dead(bench.connection, "dead")
+        await redelivery.replay_dead(bench.connection, "dead")
         await bench.drain()
 
     assert all(MARKER.encode() not in one.body for one in receiver.received)
@@ -108,7 +109,7 @@ async def test_nothing_of_somebody_who_was_erased_waits_for_its_delivery(bench: 
 async def test_without_the_right_to_a_readers_role_nothing_is_sent(
     bench: PushBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(viewing.ROLES, View.LIMITED, "a_role_that_is_missing")
+    monkeypatch.setitem(roles.ROLES, View.LIMITED, "a_role_that_is_missing")
     async with receiving() as receiver:
         await bench.subscribe("limited", receiver.url, view="limited")
         await bench.subscribe("public", receiver.url)
@@ -128,11 +129,11 @@ async def test_secrets_are_sealed_and_their_keys_are_replaced_like_all_others(be
     assert all("whsec" not in text and text.startswith("v1.1.") for (text,) in stored)
     both, after = Vault({"2": b"n" * 32, "1": b"k" * 32}), Vault({"2": b"n" * 32})
 
-    [use] = [one for one in await keys.usage(bench.connection, both) if one.total]
+    [use] = [one for one in await encryption_keys.usage(bench.connection, both) if one.total]
     assert (use.key_id, use.rows) == ("1", {"subscription_secrets.secret": 2})
     with pytest.raises(VaultError):
-        await keys.demand_right_key(bench.connection, Vault({"1": b"w" * 32}))
-    assert [batch.replaced async for batch in keys.rotate(bench.connection, both)] == [2]
+        await encryption_keys.demand_right_key(bench.connection, Vault({"1": b"w" * 32}))
+    assert [batch.replaced async for batch in encryption_keys.rotate(bench.connection, both)] == [2]
 
     found = await subscriptions.load(bench.connection, "cris")
     assert found is not None

@@ -10,11 +10,11 @@ import pytest
 from push_rig import PushBench, push_bench, receiving
 from structlog.testing import capture_logs
 
-from orcid_sync.service.announcing import FeedNews
-from orcid_sync.service.health import Heartbeats
-from orcid_sync.service.pusher import Pusher
-from orcid_sync.store.changes import CHANNEL
-from orcid_sync.store.database import Database
+from orcid_sync.service.pushes.announce import FeedNews
+from orcid_sync.service.pushes.push_loop import Pusher
+from orcid_sync.service.runtime.health import Heartbeats
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.feed.changes import CHANNEL
 
 ORCID = "0009-9990-0000-0013"
 

@@ -9,10 +9,10 @@ from push_rig import VAULT, PushBench, Receiver, push_bench, receiving
 from standardwebhooks import WebhookVerificationError
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.pushes import CIRCUIT, TRIES
-from orcid_sync.store import subscriptions
-from orcid_sync.store.database import Database
-from orcid_sync.store.pushes import PushLost
+from orcid_sync.model.pushes.delivery import CIRCUIT, TRIES
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.pushes import redelivery, subscriptions
+from orcid_sync.store.pushes.outbox import PushLost
 
 ORCID = "0009-9990-0000-0013"
 
@@ -140,7 +140,7 @@ async def test_a_message_that_fails_for_days_is_dead(bench: PushBench, receiver:
         1,
         "status 400",
     )
-    [dead] = await subscriptions.ranges(bench.connection, "cris")
+    [dead] = await redelivery.ranges(bench.connection, "cris")
     assert (dead.state, dead.from_seq, dead.to_seq, dead.error) == ("dead", 1, 2, "status 400")
 
     await bench.drain()
@@ -150,10 +150,10 @@ async def test_a_message_that_fails_for_days_is_dead(bench: PushBench, receiver:
         assert await subscriptions.resume(bench.connection, "cris")
     else:
         assert later == [3]
-        assert await subscriptions.replay_dead(bench.connection, "cris") == [1]
+        assert await redelivery.replay_dead(bench.connection, "cris") == [1]
     await bench.drain()
     assert receiver.seqs[2 * TRIES :] == ([1, 2, 3] if when_dead == "pause" else [3, 1, 2])
-    assert await subscriptions.ranges(bench.connection, "cris") == []
+    assert await redelivery.ranges(bench.connection, "cris") == []
     replayed = next(one for one in receiver.received[TRIES:] if one.message["data"]["replay"])
     assert replayed.id not in receiver.ids[:TRIES]
 
@@ -163,8 +163,8 @@ async def test_what_was_delivered_can_be_sent_again(bench: PushBench, receiver: 
     await bench.append([ORCID], 30)
     await bench.drain()
 
-    assert await subscriptions.replay_range(bench.connection, "cris", 11, 1 << 62) == (11, 30)
-    assert await subscriptions.replay_range(bench.connection, "cris", 31, 40) is None
+    assert await redelivery.replay_range(bench.connection, "cris", 11, 1 << 62) == (11, 30)
+    assert await redelivery.replay_range(bench.connection, "cris", 31, 40) is None
     await bench.append([ORCID], 1)
     await bench.drain()
 
@@ -178,9 +178,9 @@ async def test_dead_messages_can_be_given_up(bench: PushBench, receiver: Receive
     receiver.answers = [400] * TRIES
     await bench.fail_until_dead(TRIES)
 
-    assert await subscriptions.discard_dead(bench.connection, "cris", 2) == []
-    assert await subscriptions.discard_dead(bench.connection, "cris") == [1]
-    assert await subscriptions.replay_dead(bench.connection, "cris") == []
+    assert await redelivery.discard_dead(bench.connection, "cris", 2) == []
+    assert await redelivery.discard_dead(bench.connection, "cris") == [1]
+    assert await redelivery.replay_dead(bench.connection, "cris") == []
 
 
 async def test_a_receiver_that_is_gone_is_not_asked_again(bench: PushBench, receiver: Receiver) -> None:
@@ -305,7 +305,7 @@ async def test_an_edit_counts_for_what_is_being_tried(bench: PushBench, receiver
 async def test_filters_move_the_position_over_what_is_not_wanted(
     bench: PushBench, receiver: Receiver, sample_orcids: Samples
 ) -> None:
-    from orcid_sync.model.wanted import Filter
+    from orcid_sync.model.pushes.filters import Filter
 
     await bench.subscribe("works", receiver.url, filter=Filter(sections=["work"]))
     await bench.append(sample_orcids(2), 1_200)

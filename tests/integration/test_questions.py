@@ -16,11 +16,11 @@ import pytest
 from cli_rig import Cli
 from institute import ADA, BOB, CY, DOT, EVE, YEAR
 
-from orcid_sync.cli.questions import render_markdown
-from orcid_sync.model.authority import View
-from orcid_sync.store.database import connect
-from orcid_sync.store.questions import Question, load_questions
-from orcid_sync.store.viewing import become
+from orcid_sync.cli.analysis.questions import render_markdown
+from orcid_sync.model.scopes import View
+from orcid_sync.store.analysis.questions import Question, load_questions
+from orcid_sync.store.database.pools import connect
+from orcid_sync.store.database.roles import become
 
 PAGE = Path(__file__).parents[2] / "deploy" / "questions.md"
 QUESTIONS = load_questions()

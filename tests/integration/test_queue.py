@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Applied, Lane, Settlement
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import connect
-from orcid_sync.store.queries import load_queries
+from orcid_sync.model.sync.schedule import Applied, Lane, Settlement
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import connect
+from orcid_sync.store.database.queries import load_queries
+from orcid_sync.store.sync import queue
 
 Sample = Callable[[int], list[Orcid]]
 Wait = Callable[..., Any]
@@ -460,7 +460,7 @@ async def pages(connection: asyncpg.Connection, query: str, parameters: str, pla
     await transaction.start()
     try:
         await connection.execute(f"set local plan_cache_mode = {plans}")
-        await connection.execute(f"prepare measured as {getattr(load_queries('queue'), query).sql}")
+        await connection.execute(f"prepare measured as {getattr(load_queries(queue.__file__), query).sql}")
         call = f"measured({parameters})" if parameters else "measured"
         [answer] = await connection.fetch(f"explain (analyze, buffers, timing off, format json) execute {call}")
     finally:

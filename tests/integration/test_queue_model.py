@@ -14,10 +14,10 @@ from hypothesis.stateful import Bundle as States
 from hypothesis.stateful import RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Applied, Lane, Settlement
-from orcid_sync.store import queue
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database, connect, open_database, transaction
+from orcid_sync.model.sync.schedule import Applied, Lane, Settlement
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import Database, connect, open_database, transaction
+from orcid_sync.store.sync import queue
 
 Sample = Callable[[int], list[Orcid]]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 from mirroring import apply_record
 
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
-from orcid_sync.store import connections
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import Database
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.pools import Database
 
 README = Path(__file__).parents[2] / "README.md"
 EXAMPLES = re.findall(r"```sql\n-- (\d+)\. ([^\n]+)\n(.*?)```", README.read_text("utf-8"), re.DOTALL)

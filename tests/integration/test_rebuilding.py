@@ -11,13 +11,13 @@ from mirroring import apply_record, skeleton
 from sample_record import ORCID, encode, full_forms, rich_record
 from service_rig import LIMITED, OTHER, Bench, O
 
-from orcid_sync.model.diff import RECORD
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sections import SECTIONS
-from orcid_sync.service import rebuilding
-from orcid_sync.service.rebuilding import Outcome, compare, rebuild
-from orcid_sync.store import rebuilds
-from orcid_sync.store.database import Database
+from orcid_sync.model.record.diff import RECORD
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.service.record import rebuild as rebuilding
+from orcid_sync.service.record.rebuild import Outcome, compare, rebuild
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.mirror import rebuilds
 
 THIRD = Orcid("0000-0002-1825-0097")
 

@@ -8,8 +8,10 @@ import pytest
 from service_rig import OTHER, Bench, O
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sections import SECTIONS
-from orcid_sync.simulator import CLIENT_ID, big_record, numbered_orcid
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.samples.record_builder import big_record
+from orcid_sync.simulator.world import CLIENT_ID
 
 EXTENSIVE = Orcid(numbered_orcid(5_000_003))
 

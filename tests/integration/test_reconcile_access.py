@@ -6,8 +6,9 @@ import pytest
 from service_rig import LIMITED, OTHER, Bench, O
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import CLIENT_ID, numbered_orcid
-from orcid_sync.store import connections
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent import connections
 
 
 async def visibilities(bench: Bench) -> set[tuple[str, bool]]:

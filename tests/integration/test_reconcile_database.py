@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from service_rig import Bench, O
 
-from orcid_sync.store.database import DatabaseUnavailable
+from orcid_sync.store.database.pools import DatabaseUnavailable
 
 
 @pytest.mark.fault("F78", "F79")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from service_rig import OTHER, SECOND_LOOK, Bench, O
 
-from orcid_sync.model.lifecycle import STALE_TRIES
+from orcid_sync.model.sync.schedule import STALE_TRIES
 
 FAULTS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     # the faults of reliability.md: kind at the simulator, endpoint, options, kind of the failure as operators see it

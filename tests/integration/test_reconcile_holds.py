@@ -8,7 +8,7 @@ import pytest
 from cli_rig import Cli
 from service_rig import OTHER, SECOND_LOOK, Bench, O
 
-from orcid_sync.simulator.profiles import Effect
+from orcid_sync.simulator.records.profiles import Effect
 
 
 def _keep(bench: Bench, section: str, number: int) -> dict[int, Any]:

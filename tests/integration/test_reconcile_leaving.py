@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from service_rig import LIMITED, Bench, O
 
-from orcid_sync.simulator import CLIENT_ID
-from orcid_sync.store import connections
-from orcid_sync.store.connections import Entry, load
-from orcid_sync.store.erasure import erase
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry, load
+from orcid_sync.store.consent.erasure import erase
 
 
 def working(bench: Bench) -> list[str]:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from service_rig import LIMITED, SECOND_LOOK, Bench, O
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.service import reconcile
-from orcid_sync.store import queue
-from orcid_sync.store.queue import LeaseLost
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.service.sync import reconcile
+from orcid_sync.store.sync import queue
+from orcid_sync.store.sync.queue import LeaseLost
 
 NOTIFIED = "update orcid_sync.queue set gen = gen + 1, due_at = now(), lane = 0, notified_at = now() where orcid = $1"
 

@@ -7,9 +7,10 @@ import structlog
 from service_rig import LIMITED, OTHER, Bench, O
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.finding import Superseded
-from orcid_sync.simulator import CLIENT_ID, numbered_orcid
-from orcid_sync.store.connections import load
+from orcid_sync.service.record.finding import Superseded
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.consent.connections import load
 
 DAY = timedelta(days=1)
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from service_rig import LIMITED, OTHER, SECOND_LOOK, Bench, O
 
-from orcid_sync.model.record import parse_record
-from orcid_sync.simulator import CLIENT_ID
-from orcid_sync.simulator import access as admission
-from orcid_sync.simulator.errors import Refusal, Unauthenticated
-from orcid_sync.simulator.profiles import Effect
-from orcid_sync.simulator.visibility import PUBLIC, viewer_of
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.simulator.base.errors import Refusal, Unauthenticated
+from orcid_sync.simulator.oauth import access as admission
+from orcid_sync.simulator.records.profiles import Effect
+from orcid_sync.simulator.records.visibility import PUBLIC, viewer_of
+from orcid_sync.simulator.world import CLIENT_ID
 
 STEPS = 40
 

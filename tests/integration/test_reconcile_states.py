@@ -10,9 +10,9 @@ import pytest
 from service_rig import LIMITED, OTHER, SECOND_LOOK, Bench, O
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import numbered_orcid
-from orcid_sync.store import sweeps
-from orcid_sync.store.connections import load
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.store.consent.connections import load
+from orcid_sync.store.sync import sweeps
 
 Do = Callable[[Bench], Any]
 
@@ -215,7 +215,7 @@ async def test_a_merger_that_is_undone_is_a_first_load_with_a_webhook_before_it(
 
 
 def _indexed() -> Any:
-    from orcid_sync.simulator.profiles import Effect
+    from orcid_sync.simulator.records.profiles import Effect
 
     return Effect.INDEXED
 

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from service_rig import OTHER, SECOND_LOOK, Bench, O
 
-from orcid_sync.public import desired_of
+from orcid_sync.daemon.jobs import make_jobs
+from orcid_sync.daemon.public_listener import desired_of
 from orcid_sync.registry.callbacks import callback_url
-from orcid_sync.service.health import Heartbeats
-from orcid_sync.service.scheduler import Sweeper, make_jobs
-from orcid_sync.service.subscription import announce
-from orcid_sync.store import connections, runs, sweeps
+from orcid_sync.service.runtime.health import Heartbeats
+from orcid_sync.service.runtime.scheduler import Sweeper
+from orcid_sync.service.webhooks.registration import announce
+from orcid_sync.store.consent import connections
+from orcid_sync.store.sync import job_runs, sweeps
 
 
 def callback(bench: Bench) -> str:
@@ -251,7 +253,7 @@ async def test_sweeps_write_down_that_they_ran(bench: Bench) -> None:
         await sweeper.run(job)
 
     for job in jobs:
-        last = await runs.last(bench.connection, job.name)
+        last = await job_runs.last(bench.connection, job.name)
         assert last is not None
         assert last.finished_at is not None
         assert last.error is None

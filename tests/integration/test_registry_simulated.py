@@ -28,7 +28,8 @@ from orcid_sync.registry.errors import (
     UsedUp,
     WrongRecord,
 )
-from orcid_sync.simulator import CLIENT_ID, CLIENT_SECRET, OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET, OTHER_CLIENT_ID, OTHER_CLIENT_SECRET
 
 ORCID = Orcid("0000-0002-1825-0097")
 OTHER = Orcid("0000-0002-1694-233X")

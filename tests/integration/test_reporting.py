@@ -16,11 +16,11 @@ from cli_rig import Cli
 from mirroring import apply_record
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
-from orcid_sync.store import connections
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import Database
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.pools import Database
 
 NASTY = "<script>alert(1)</script> | Trust"
 ROR = "https://ror.org/00sim0001"

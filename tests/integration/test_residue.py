@@ -11,13 +11,16 @@ from markers import MARKER, marked_forms, marked_record, places
 from mirroring import apply_record
 from sample_record import ORCID, encode, full_forms, rich_record
 
+from orcid_sync.daemon.jobs import make_jobs
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.health import Heartbeats
-from orcid_sync.service.scheduler import Job, Sweeper, make_jobs
-from orcid_sync.store import residue, runs
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database
-from orcid_sync.store.erasure import erase
+from orcid_sync.service.runtime.health import Heartbeats
+from orcid_sync.service.runtime.job import Job
+from orcid_sync.service.runtime.scheduler import Sweeper
+from orcid_sync.store.consent import residue
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.consent.erasure import erase
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.sync import job_runs
 
 HERE, OTHER = Orcid(ORCID), Orcid("0000-0002-1825-0097")
 RUNBOOK = (Path(__file__).parents[2] / "deploy" / "runbook.md").read_text("utf-8")
@@ -66,8 +69,8 @@ async def test_it_is_done_once_after_each_forgetting(sweeper: Sweeper, connectio
 async def test_a_run_that_failed_is_made_up_for(
     sweeper: Sweeper, connection: asyncpg.Connection, database: Database
 ) -> None:
-    number = await runs.begin(connection, residue.JOB)
-    await runs.finish(connection, number, error="DatabaseUnavailable")
+    number = await job_runs.begin(connection, residue.JOB)
+    await job_runs.finish(connection, number, error="DatabaseUnavailable")
     assert (await sweeper.run(job()))["rows"] > 0
 
 

@@ -11,13 +11,13 @@ import pytest
 from mirroring import apply_record
 from sample_record import ORCID, encode, full_forms, rich_record
 
-from orcid_sync.model.authority import View
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import connect, open_database, transaction
-from orcid_sync.store.embedded import embedded_postgres
-from orcid_sync.store.migrate import migrate
-from orcid_sync.store.readiness import database_problem
-from orcid_sync.store.viewing import ReadersMissing, readers_problem, viewing
+from orcid_sync.model.scopes import View
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.embedded import embedded_postgres
+from orcid_sync.store.database.migrate import migrate
+from orcid_sync.store.database.pools import connect, open_database, transaction
+from orcid_sync.store.database.readiness import database_problem
+from orcid_sync.store.database.roles import ReadersMissing, readers_problem, viewing
 
 pytestmark = [pytest.mark.invariant("S13"), pytest.mark.fault("F68")]
 

@@ -8,11 +8,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.main import get_command
 
-from orcid_sync.cli import make_app
-from orcid_sync.config import Settings
+from orcid_sync.cli.main import make_app
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.store.connections import Entry, connect_orcids
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.settings.settings import Settings
+from orcid_sync.store.consent.connections import Entry, connect_orcids
 
 RUNBOOK = (Path(__file__).parents[2] / "deploy" / "runbook.md").read_text("utf-8")
 STATEMENTS = re.findall(r"```sql\n(.*?)```", RUNBOOK, re.DOTALL)

@@ -6,37 +6,39 @@ import asyncpg
 import pytest
 
 from orcid_sync import store
-from orcid_sync.store.queries import load_queries
+from orcid_sync.store.database.queries import load_queries
 
-NAMES = sorted(path.stem for path in Path(store.__file__).parent.glob("*.sql"))
+STORE = Path(store.__path__[0])
+FILES = sorted(path.relative_to(STORE) for path in STORE.rglob("*.sql") if path.with_suffix(".py").exists())
+"""The files of named queries: each is the twin of a module."""
 
 # Sessions stay behind in a pool, and behind PgBouncer anybody's statement may run in them.
 SESSION_STATE = ("pg_advisory_lock", "set session", "create temp", "listen ", "declare ")
 
 
-@pytest.mark.parametrize("name", NAMES)
-async def test_every_named_query_can_be_prepared(connection: asyncpg.Connection, name: str) -> None:
-    queries = load_queries(name)
+@pytest.mark.parametrize("file", FILES, ids=str)
+async def test_every_named_query_can_be_prepared(connection: asyncpg.Connection, file: Path) -> None:
+    queries = load_queries(str(STORE / file))
     for query in queries.available_queries:
         if query.endswith("_cursor"):
             continue
         try:
             await connection.prepare(getattr(queries, query).sql)
         except asyncpg.PostgresError as error:
-            pytest.fail(f"{name}.sql, {query}: {error}")
+            pytest.fail(f"{file}, {query}: {error}")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_named_query_says_what_it_returns(name: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_every_named_query_says_what_it_returns(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Without an operator after its name, an update would be taken for a select and not run when awaited."""
-    load_queries.__wrapped__(name)
+    load_queries.__wrapped__(str(STORE / file))
     assert [record.getMessage() for record in caplog.records] == []
 
 
 @pytest.mark.fault("F81")
-@pytest.mark.parametrize("name", NAMES)
-def test_no_named_query_relies_on_session_state(name: str) -> None:
-    queries = load_queries(name)
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_no_named_query_relies_on_session_state(file: Path) -> None:
+    queries = load_queries(str(STORE / file))
     texts = {query: getattr(queries, query).sql.lower() for query in queries.available_queries}
     assert {query: word for query, text in texts.items() for word in SESSION_STATE if word in text} == {}
 

@@ -11,16 +11,16 @@ from cli_rig import Cli
 from discovery_rig import ELSEWHERE, HERE, NAMED_HERE, OLD_HERE, ROR, environment, member
 from service_rig import Bench
 
+from orcid_sync.model.analysis.institution import Institution, parse_organization_id
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.institution import Institution, parse_organization_id
-from orcid_sync.registry import solr
+from orcid_sync.registry import solr_query
 from orcid_sync.registry.errors import BadRequest
 from orcid_sync.registry.requests import Request
-from orcid_sync.registry.searching import Page, orcids_request, people_request
-from orcid_sync.service.searching import Search
-from orcid_sync.store import connections
+from orcid_sync.registry.search import Page, orcids_request, people_request
+from orcid_sync.service.analysis.search import Search
+from orcid_sync.store.consent import connections
 
-QUERY = solr.organization(parse_organization_id(ROR))
+QUERY = solr_query.organization(parse_organization_id(ROR))
 
 
 async def listed(bench: Bench, query: str = QUERY, *, most: int | None = None, **limits: int) -> tuple[list[str], int]:
@@ -110,7 +110,7 @@ async def test_the_ways_to_an_institution_find_its_people(bench: Bench) -> None:
     ids = (parse_organization_id(ROR), parse_organization_id("grid.990009.1"))
     here = Institution(ids, ("example.edu",), ("Example University",))
 
-    found = [set((await listed(bench, query))[0]) for query in solr.ways_to(here).values()]
+    found = [set((await listed(bench, query))[0]) for query in solr_query.ways_to(here).values()]
 
     assert found == [{by["ror"]}, {by["grid"]}, {by["domain"]}, {by["ror"], by["grid"], by["name"]}]
 

@@ -8,8 +8,8 @@ import pytest
 from daemon_rig import serving
 from fleet_rig import Fleet, following
 
-from orcid_sync.model.evidence import Verdict
-from orcid_sync.simulator import CLIENT_ID
+from orcid_sync.model.webhooks.evidence import Verdict
+from orcid_sync.simulator.world import CLIENT_ID
 
 DAY = 86_400
 ANNOUNCED, WITHIN_GRACE, MISSED = Verdict
@@ -18,7 +18,7 @@ ANNOUNCED, WITHIN_GRACE, MISSED = Verdict
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is watched every five minutes is watched twice a second."""
-    monkeypatch.setattr("orcid_sync.service.hearing.EVERY", timedelta(seconds=0.5))
+    monkeypatch.setattr("orcid_sync.service.webhooks.health.EVERY", timedelta(seconds=0.5))
 
 
 class Lines:

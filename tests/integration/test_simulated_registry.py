@@ -6,14 +6,8 @@ import aiohttp
 import pytest
 from simulator_rig import DAY, OTHER, UNKNOWN, Asking, O
 
-from orcid_sync.simulator import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    OTHER_CLIENT_ID,
-    OTHER_CLIENT_SECRET,
-    SimulatedRegistry,
-)
-from orcid_sync.simulator.world import PUBLIC_CLIENT_ID
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET, OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, PUBLIC_CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 

@@ -11,8 +11,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from simulator_rig import DAY, OTHER, UNKNOWN, Asking, O
 
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid
-from orcid_sync.simulator.shapes import AFFILIATIONS
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.records.shapes import AFFILIATIONS
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 

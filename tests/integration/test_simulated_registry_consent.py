@@ -7,7 +7,8 @@ import pytest
 from researcher import BACK, Page, Researcher, Tokens, asking, granted, outcome
 from simulator_rig import OTHER, UNKNOWN, Asking, O
 
-from orcid_sync.simulator import CLIENT_ID, OTHER_CLIENT_ID, SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID, OTHER_CLIENT_ID
 
 pytest_plugins = ("simulator_rig", "researcher")
 
@@ -16,7 +17,7 @@ async def test_12_06_consent_code_token_record(
     sim: SimulatedRegistry, max_: Researcher, tokens: Tokens, ask: Asking
 ) -> None:
     sim.edit.add_item(O, "work", {"title": "hidden"}, visibility="limited")
-    sim.world.delivery.run_indexer()
+    sim.world.indexer.run()
     back = outcome(await max_.decide(asking(sim, state="a&b=c")))
     assert back.keys() == {"code", "state"}
     assert (len(back["code"]), back["state"]) == (6, "a&b=c")

@@ -6,12 +6,10 @@ from urllib.parse import quote
 import pytest
 from simulator_rig import DAY, OTHER, Hub, O, registered
 
-from orcid_sync.simulator import (
-    CLIENT_ID,
-    SimulatedRegistry,
-    numbered_orcid,
-)
-from orcid_sync.simulator.webhooks import Sending
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.webhooks.registrations import Sending
+from orcid_sync.simulator.world import CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 
@@ -74,9 +72,9 @@ async def test_12_03_a_change_in_the_very_moment_of_the_last_call_is_still_due(
     row = sim.webhooks.of(O)[0]
     moment = sim.clock.stamp()
     row.sending, row.profile_modified_ms = Sending(last_sent_ms=moment), moment
-    assert await sim.world.delivery.run_hooks() == 1
+    assert await sim.world.delivery.run() == 1
     row.sending, row.profile_modified_ms = Sending(last_sent_ms=moment), moment - 1
-    assert await sim.world.delivery.run_hooks() == 0
+    assert await sim.world.delivery.run() == 0
 
 
 async def test_12_03_an_endpoint_that_says_nothing_has_failed(sim: SimulatedRegistry, hub: Hub) -> None:
@@ -148,11 +146,11 @@ async def test_12_03_a_run_has_its_batches_oldest_change_first(sim: SimulatedReg
         registered(sim, hub, orcid)
     for orcid in reversed(orcids):
         sim.edit.set_locale(orcid, "de")
-    sim.world.delivery.run_indexer()
-    sim.world.delivery.run_indexer()
-    assert await sim.world.delivery.run_hooks() == 6
+    sim.world.indexer.run()
+    sim.world.indexer.run()
+    assert await sim.world.delivery.run() == 6
     assert [path.rpartition("/")[2] for _, path, _, _ in hub.calls] == list(reversed(orcids))[:6]
-    assert await sim.world.delivery.run_hooks() == 2
+    assert await sim.world.delivery.run() == 2
 
 
 async def test_12_03_calls_are_made_in_parallel_and_counted(sim: SimulatedRegistry, hub: Hub) -> None:
@@ -180,9 +178,9 @@ async def test_12_03_a_change_before_the_answer_and_propagated_after_it_is_never
 ) -> None:
     registered(sim, hub)
     sim.edit.set_locale(O, "de")
-    sim.world.delivery.run_indexer()
+    sim.world.indexer.run()
     sim.edit.set_locale(O, "fr")  # t2: pending while the call is made
-    assert await sim.world.delivery.run_hooks() == 1
+    assert await sim.world.delivery.run() == 1
     assert await sim.run_delivery(after=DAY) == 0
     assert sim.profiles[O].indexing_status == "DONE"
 

@@ -9,12 +9,10 @@ import aiohttp
 import pytest
 from simulator_rig import OTHER, UNKNOWN, Asking, Hub, O, registered
 
-from orcid_sync.simulator import (
-    CLIENT_ID,
-    SimulatedRegistry,
-    numbered_orcid,
-    serve_simulator,
-)
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.serve import serve_simulator
+from orcid_sync.simulator.world import CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 

@@ -7,7 +7,8 @@ import pytest
 from researcher import Researcher, Tokens, asking, granted, outcome
 from simulator_rig import DAY, OTHER, Asking, O
 
-from orcid_sync.simulator import CLIENT_ID, OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, SimulatedRegistry
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID, OTHER_CLIENT_ID, OTHER_CLIENT_SECRET
 
 pytest_plugins = ("simulator_rig", "researcher")
 

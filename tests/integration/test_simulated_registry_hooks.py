@@ -5,10 +5,7 @@ from urllib.parse import quote
 import pytest
 from simulator_rig import CALLBACK, JSON, UNKNOWN, Asking, O
 
-from orcid_sync.simulator import (
-    CLIENT_ID,
-    OTHER_CLIENT_ID,
-)
+from orcid_sync.simulator.world import CLIENT_ID, OTHER_CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 

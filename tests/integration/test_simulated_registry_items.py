@@ -5,10 +5,8 @@ import json
 
 from simulator_rig import Asking, O
 
-from orcid_sync.simulator import (
-    CLIENT_ID,
-)
-from orcid_sync.simulator.limits import DailyQuota, RateLimit
+from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
+from orcid_sync.simulator.world import CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 

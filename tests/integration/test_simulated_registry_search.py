@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from simulator_rig import DAY, OTHER, Asking, O
 
-from orcid_sync.simulator import OTHER_CLIENT_ID, numbered_orcid
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.world import OTHER_CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 
@@ -23,7 +24,7 @@ async def found(ask: Asking, q: str, **options: Any) -> list[str]:
 def indexed(ask: Asking, *, after: float = 0) -> None:
     """Let the indexer run, and time pass for the index."""
     ask.sim.clock.advance(600)
-    ask.sim.world.delivery.run_indexer()
+    ask.sim.world.indexer.run()
     ask.sim.clock.advance(after)
 
 
@@ -134,7 +135,7 @@ async def test_12_15_dates_move_with_the_indexer_and_not_before(ask: Asking) -> 
     since = "profile-last-modified-date:[NOW-10MINUTES TO NOW]"
     ask.sim.edit.add_item(O, "work", {"title": "t"}, visibility="private")
     assert await found(ask, since) == []
-    ask.sim.world.delivery.run_indexer()
+    ask.sim.world.indexer.run()
     assert await found(ask, since) == [O], "the date moves for what nobody sees"
     ask.sim.edit.change_settings(OTHER)
     indexed(ask)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from simulator_rig import DAY, OTHER, Asking, O
 
-from orcid_sync.simulator import CLIENT_ID, OTHER_CLIENT_ID, Source
-from orcid_sync.simulator.edits import Editor
-from orcid_sync.simulator.shapes import AFFILIATIONS
+from orcid_sync.simulator.records.edits import Editor
+from orcid_sync.simulator.records.profiles import Source
+from orcid_sync.simulator.records.shapes import AFFILIATIONS
+from orcid_sync.simulator.world import CLIENT_ID, OTHER_CLIENT_ID
 
 pytest_plugins = ("simulator_rig",)
 

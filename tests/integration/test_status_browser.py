@@ -20,12 +20,13 @@ from status_rig import status_pages
 from test_connect_browser import CONTRAST
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.status import fresh
-from orcid_sync.store import connections, subscriptions
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import Database
-from orcid_sync.store.subscriptions import Wish
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.rendering import shared_answer
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.pushes import subscriptions
+from orcid_sync.store.pushes.subscriptions import Wish
 
 SIZES = {"wide": (1280, False), "dark": (1280, True), "narrow": (360, False)}
 """Width, and whether it is dark."""
@@ -110,7 +111,7 @@ async def test_every_page_fits_every_screen_and_can_be_read(scene: Scene) -> Non
 async def test_a_board_keeps_itself_up_to_date_until_it_is_paused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, "SHARE", 0)  # however slow this machine is
+    monkeypatch.setattr(shared_answer, "SHARE", 0)  # however slow this machine is
     await scene.open("/")
     await scene.window.wait_for("#live-state", "Live")
     await scene.window.run("document.querySelector('#notifications-table').open = true; window.kept = 1")

@@ -8,10 +8,10 @@ from readers import LIVES, PLANTED, World, build
 from status_rig import Pages, Reader, status_pages, token_of
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.authority import COOKIE
-from orcid_sync.store import connections
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import Database
+from orcid_sync.service.http.authentication import COOKIE
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.pools import Database
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ from sample_record import ORCID, encode, keyword, rich_record, with_keywords
 from status_rig import WEB_URL, Page, Pages, Reader, status_pages, token_of
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.status import fresh
-from orcid_sync.store import connections, pulse, subscriptions
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import Database
-from orcid_sync.store.subscriptions import Wish
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.rendering import shared_answer
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.console import hourly_activity
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.pushes import subscriptions
+from orcid_sync.store.pushes.subscriptions import Wish
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -167,7 +169,7 @@ async def test_connections_are_found_by_how_they_stand(
 
 
 async def test_every_state_in_the_list_is_tried_here() -> None:
-    from orcid_sync.service.status import connections as page
+    from orcid_sync.service.console import connections as page
 
     assert set(STANDINGS) == set(page.STANDINGS) - {"all"}
 
@@ -286,7 +288,7 @@ async def test_subscriptions_are_listed_the_troubled_first(
 async def test_a_board_is_sent_again_when_it_changes(
     reader: Reader, pages: Pages, people: list[Orcid], connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, "SHARE", 0)
+    monkeypatch.setattr(shared_answer, "SHARE", 0)
     async with reader.http.get(f"{reader.url}/live/overview") as stream:
         assert stream.content_type == "text/event-stream"
         first = await one_event(stream)
@@ -325,10 +327,10 @@ async def test_changes_are_counted_hour_by_hour_also_where_positions_are_missing
     naive = """select date_trunc('hour', at, 'UTC') as began, max(seq) - min(seq) + 1 as number
                  from orcid.changes where at >= date_trunc('hour', now(), 'UTC') - interval '23 hours' group by 1"""
 
-    full = await pulse.pulse(connection, hours=24)
+    full = await hourly_activity.pulse(connection, hours=24)
     expected = {row["began"]: row["number"] for row in await connection.fetch(naive)}
     await connection.execute("delete from orcid.changes where seq between 1700 and 1900 or seq % 7 = 0")
-    sparse = await pulse.pulse(connection, hours=24)
+    sparse = await hourly_activity.pulse(connection, hours=24)
 
     assert {hour.began: hour.changes for hour in full if hour.changes} == expected
     assert len(full) == 24
@@ -343,7 +345,7 @@ async def test_notifications_are_counted_hour_by_hour(connection: asyncpg.Connec
         [("a", began, 3), ("b", began + timedelta(minutes=5), 4), ("a", began - timedelta(days=2), 9)],
     )
 
-    hours = await pulse.pulse(connection, hours=5)
+    hours = await hourly_activity.pulse(connection, hours=5)
 
     assert [hour.notifications for hour in hours] == [0, 0, 7, 0, 0]
     assert [hour.changes for hour in hours] == [0] * 5

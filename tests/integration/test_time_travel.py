@@ -15,11 +15,12 @@ from cli_rig import Cli
 from mirroring import apply_record, skeleton
 from sample_record import encode
 
-from orcid_sync.model.authority import View
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store import forgetting, history
-from orcid_sync.store.database import Database, transaction
-from orcid_sync.store.viewing import viewing
+from orcid_sync.model.scopes import View
+from orcid_sync.store.database.pools import Database, transaction
+from orcid_sync.store.database.roles import viewing
+from orcid_sync.store.feed import forgetting
+from orcid_sync.store.mirror import history
 
 ANALYSTS = (Path(__file__).parents[2] / "deploy" / "analysts.md").read_text("utf-8")
 A = Orcid("0000-0002-1825-0097")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from service_rig import Bench, O
 
-from orcid_sync.store import sweeps
+from orcid_sync.store.sync import sweeps
 
 FIVE_DAYS = timedelta(days=5)
 

@@ -7,10 +7,10 @@ import pytest
 from cli_rig import Cli
 from service_rig import OTHER, Bench
 
-from orcid_sync import daemon
-from orcid_sync.model.drift import Unknown
-from orcid_sync.service.drift import DriftWatch
-from orcid_sync.store import drift
+from orcid_sync.daemon import serve
+from orcid_sync.model.record.unknown_members import Unknown
+from orcid_sync.service.record.unknown_members import DriftWatch
+from orcid_sync.store.mirror import unknown_members
 
 NEW = b'"content":"tides","tide-table":{"of":"kestrel"}'
 
@@ -19,7 +19,7 @@ NEW = b'"content":"tides","tide-table":{"of":"kestrel"}'
 def watch(bench: Bench) -> DriftWatch:
     """What the reconciliations of this test see."""
     watch = DriftWatch()
-    composed = daemon._reconciler(
+    composed = serve._reconciler(
         bench.settings, bench.database, bench.reconciler.registry, bench.vault, bench.metrics, watch
     )
     bench.reconciler = composed
@@ -47,7 +47,7 @@ async def test_only_what_changed_is_looked_at(bench: Bench, watch: DriftWatch) -
     await bench.check(OTHER)
     await watch.write(bench.database)
 
-    (member,) = await drift.list_members(bench.connection)
+    (member,) = await unknown_members.list_members(bench.connection)
     assert (member.name, member.kind, member.times) == ("keyword.tide-table", "object", 1)
     assert "kestrel" not in str(await bench.connection.fetch("select * from orcid_sync.unknown_members"))
 
@@ -59,7 +59,7 @@ async def test_full_forms_are_looked_at(bench: Bench, watch: DriftWatch) -> None
     await bench.turn(OTHER)
     await watch.write(bench.database)
 
-    found = [(member.name, member.times) for member in await drift.list_members(bench.connection)]
+    found = [(member.name, member.times) for member in await unknown_members.list_members(bench.connection)]
     assert found == [("funding.plain-summary", 1), ("work.plain-summary", 3)]
 
 
@@ -74,30 +74,32 @@ async def test_what_cannot_be_written_is_kept(bench: Bench, behind_its_back: Cal
 
     await watch.write(bench.database)
 
-    (member,) = await drift.list_members(bench.connection)
+    (member,) = await unknown_members.list_members(bench.connection)
     assert member.times == 2
 
 
 async def test_a_type_is_learnt_when_there_is_a_value(bench: Bench) -> None:
     for kind in ("null", "string", "null"):
-        await drift.note(bench.connection, {Unknown("work", "a", kind): 1})
+        await unknown_members.note(bench.connection, {Unknown("work", "a", kind): 1})
 
-    (member,) = await drift.list_members(bench.connection)
+    (member,) = await unknown_members.list_members(bench.connection)
     assert (member.kind, member.times) == ("string", 3)
 
 
 async def test_the_list_has_an_end(bench: Bench) -> None:
-    await drift.note(bench.connection, {Unknown("work", f"a{number}", "null"): 1 for number in range(drift.MOST)})
-    await drift.note(bench.connection, {Unknown("work", "b", "null"): 1, Unknown("work", "a1", "null"): 1})
+    await unknown_members.note(
+        bench.connection, {Unknown("work", f"a{number}", "null"): 1 for number in range(unknown_members.MOST)}
+    )
+    await unknown_members.note(bench.connection, {Unknown("work", "b", "null"): 1, Unknown("work", "a1", "null"): 1})
 
-    members = {member.path: member.times for member in await drift.list_members(bench.connection)}
-    assert len(members) == drift.MOST
+    members = {member.path: member.times for member in await unknown_members.list_members(bench.connection)}
+    assert len(members) == unknown_members.MOST
     assert "b" not in members
     assert members["a1"] == 2
 
 
 async def test_news_is_told_until_somebody_knows(bench: Bench, cli: Cli) -> None:
-    await drift.note(bench.connection, {Unknown("work", name, "string"): 2 for name in ("a", "b")})
+    await unknown_members.note(bench.connection, {Unknown("work", name, "string"): 2 for name in ("a", "b")})
 
     before = (await cli.apart("status")).stdout
     listed = (await cli.apart("drift", "list")).stdout

@@ -4,9 +4,9 @@ import pytest
 from mirroring import apply_record
 from sample_record import ORCID, encode, full_forms, rich_record
 
-from orcid_sync.model.authority import View
-from orcid_sync.store.database import Database, DatabaseRefused, DatabaseUnavailable
-from orcid_sync.store.viewing import ROLES, viewing
+from orcid_sync.model.scopes import View
+from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable
+from orcid_sync.store.database.roles import ROLES, viewing
 
 pytestmark = [pytest.mark.invariant("S13"), pytest.mark.fault("F68")]
 

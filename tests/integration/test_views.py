@@ -9,9 +9,9 @@ from logins import logins
 from mirroring import apply_record, fetch, skeleton
 from sample_record import ORCID, encode, full_forms, keyword, rich_record
 
-from orcid_sync.model.sections import SECTIONS
-from orcid_sync.store.connections import Entry, connect_orcids
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.database.pools import Database, transaction
 
 OTHER = "0009-9990-0000-0021"
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from logins import Sessions, logins
 from readers import LIVES, PLANTED, World, build, relations, search
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.store.database import connect, open_database
+from orcid_sync.store.database.pools import connect, open_database
 
 pytestmark = [pytest.mark.invariant("S13"), pytest.mark.fault("F68")]
 

@@ -11,7 +11,7 @@ from logins import Sessions, logins
 from mirroring import apply_record, skeleton
 from sample_record import encode, keyword
 
-from orcid_sync.store.database import Database, transaction
+from orcid_sync.store.database.pools import Database, transaction
 
 pytestmark = [pytest.mark.invariant("S13"), pytest.mark.fault("F61")]
 

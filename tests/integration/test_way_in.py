@@ -19,9 +19,9 @@ from daemon_rig import serving
 from fleet_rig import Fleet, following
 from installation import free_port
 
-from orcid_sync.cli.knocking import knock
-from orcid_sync.model.evidence import Verdict
-from orcid_sync.service.listeners import public_listener
+from orcid_sync.cli.webhooks.probe import knock
+from orcid_sync.model.webhooks.evidence import Verdict
+from orcid_sync.service.http.listeners import public_listener
 
 DAY = 86_400
 Answer = Callable[[web.Request], Any]
@@ -121,7 +121,7 @@ async def test_what_was_missed_at_a_shut_door_is_found_and_every_webhook_lives_a
     connection: asyncpg.Connection, dsn: str, monkeypatch: pytest.MonkeyPatch, wait_until: Any
 ) -> None:
     """Our own record of outages is spotless, so only the reads can tell."""
-    monkeypatch.setattr("orcid_sync.service.hearing.EVERY", timedelta(seconds=0.5))
+    monkeypatch.setattr("orcid_sync.service.webhooks.health.EVERY", timedelta(seconds=0.5))
     door = Door()
     async with (
         door.standing() as url,

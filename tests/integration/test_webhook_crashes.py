@@ -10,8 +10,9 @@ from service_rig import SECOND_LOOK, Bench, O
 from webhook_rig import ELSEWHERE, assert_all_known, at_orcid, called, restart, rotated, states
 
 from orcid_sync.registry.client import Registry
-from orcid_sync.service import subscription
-from orcid_sync.store import sweeps, webhooks
+from orcid_sync.service.webhooks import registration
+from orcid_sync.store.sync import sweeps
+from orcid_sync.store.webhooks import inventory
 
 WRITTEN = ("begin", "confirm_registration", "begin_removal", "confirm_removal")
 TOLD = ("register_webhook", "unregister_webhook")
@@ -27,7 +28,7 @@ class Deadly:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
         self.left = moment
         for name in WRITTEN:
-            monkeypatch.setattr(subscription.webhooks, name, self._dangerous(getattr(webhooks, name)))
+            monkeypatch.setattr(registration.inventory, name, self._dangerous(getattr(inventory, name)))
         for name in TOLD:
             monkeypatch.setattr(Registry, name, self._dangerous(getattr(Registry, name)))
 
@@ -55,7 +56,7 @@ async def dead(bench: Bench) -> None:
     """A webhook that is to be revived."""
     await bench.connect()
     await bench.turn()
-    assert await webhooks.revive(bench.connection, limit=1) == [O]
+    assert await inventory.revive(bench.connection, limit=1) == [O]
 
 
 async def unsure(bench: Bench) -> None:
@@ -65,7 +66,7 @@ async def unsure(bench: Bench) -> None:
     [uri] = await at_orcid(bench)
     bench.registry.webhooks.delete(O, uri.replace("/", "%2F"), bench.settings.client_id or "")
     now = await bench.connection.fetchval("select now()")
-    assert await webhooks.verify(bench.connection, limit=1, since=now) == [O]
+    assert await inventory.verify(bench.connection, limit=1, since=now) == [O]
 
 
 async def forgotten(bench: Bench) -> None:

@@ -9,9 +9,10 @@ import pytest
 from webhook_rig import present, registered
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.webhooks import HookState, steps
-from orcid_sync.store import convergence, generations, sweeps, webhooks
-from orcid_sync.store.connections import Entry, connect_orcids, disconnect_orcids
+from orcid_sync.model.webhooks.registration import HookState, steps
+from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
+from orcid_sync.store.sync import sweeps
+from orcid_sync.store.webhooks import convergence, generations, inventory
 
 Sample = Callable[[int], list[Orcid]]
 
@@ -29,7 +30,7 @@ async def scatter(connection: asyncpg.Connection, orcids: list[Orcid], chance: r
     for orcid in orcids:
         for number in numbers:
             if (state := chance.choice(STATES)) is not None:
-                await webhooks.begin(connection, orcid, number, state)
+                await inventory.begin(connection, orcid, number, state)
     await connection.execute(
         "update orcid_sync.webhooks set registered_at = now() - random() * interval '30 minutes' where random() < 0.8"
     )
@@ -64,7 +65,7 @@ async def test_sql_and_the_model_agree(connection: asyncpg.Connection, sample_or
     merged = {row["orcid"] for row in await connection.fetch("select orcid from orcid.records")}
     seen = set[str]()
     for row in await connection.fetch("select orcid, state from orcid_sync.connections"):
-        hooks = await webhooks.hooks(connection, row["orcid"])
+        hooks = await inventory.hooks(connection, row["orcid"])
         wanted = row["state"] == "connected" and row["orcid"] not in merged
         expected = {
             (step.act.value, step.generation.number)
@@ -172,15 +173,15 @@ async def test_webhooks_are_chosen_to_be_revived(
     await connection.execute("update orcid_sync.webhooks set state = 'registering' where orcid = $1", orcids[4])
     choose, expected = CHOICES[case]
 
-    chosen = await webhooks.revive(connection, **{"limit": 10, **choose(orcids)})
+    chosen = await inventory.revive(connection, **{"limit": 10, **choose(orcids)})
 
     marked = {
-        hook.orcid for orcid in orcids for hook in await webhooks.load(connection, orcid) if hook.state == "reviving"
+        hook.orcid for orcid in orcids for hook in await inventory.load(connection, orcid) if hook.state == "reviving"
     }
     assert set(chosen) == marked
     assert len(chosen) == 2 if expected is None else {orcids.index(orcid) for orcid in chosen} == expected
     assert await due(connection) == [(orcid, 4) for orcid in sorted(chosen)]
-    assert await webhooks.revive(connection, **{"limit": 10, **choose(orcids), "orcids": chosen}) == []
+    assert await inventory.revive(connection, **{"limit": 10, **choose(orcids), "orcids": chosen}) == []
 
 
 async def test_what_is_verified_may_be_revived_and_not_the_other_way_round(
@@ -190,9 +191,9 @@ async def test_what_is_verified_may_be_revived_and_not_the_other_way_round(
     await settled(connection, [orcid], await present(connection, 1))
     now = await connection.fetchval("select now()")
 
-    assert await webhooks.verify(connection, limit=9, since=now) == [orcid]
-    assert await webhooks.revive(connection, limit=9) == [orcid]
-    assert await webhooks.verify(connection, limit=9, since=now) == []
+    assert await inventory.verify(connection, limit=9, since=now) == [orcid]
+    assert await inventory.revive(connection, limit=9) == [orcid]
+    assert await inventory.verify(connection, limit=9, since=now) == []
 
 
 async def test_who_left_is_not_revived(connection: asyncpg.Connection, sample_orcids: Sample) -> None:
@@ -201,9 +202,9 @@ async def test_who_left_is_not_revived(connection: asyncpg.Connection, sample_or
     await disconnect_orcids(connection, orcids[:1])
     await present(connection, 1, "https://elsewhere.example.edu")
 
-    assert await webhooks.revive(connection, limit=9) == [], "only webhooks of the present generation"
+    assert await inventory.revive(connection, limit=9) == [], "only webhooks of the present generation"
     await present(connection, 1)
-    assert await webhooks.revive(connection, limit=9) == orcids[1:]
+    assert await inventory.revive(connection, limit=9) == orcids[1:]
 
 
 async def test_marking_all_takes_up_what_failed_or_was_refused_only_if_asked(

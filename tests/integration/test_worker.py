@@ -11,9 +11,10 @@ from daemon_rig import settled, working
 from service_rig import OTHER, Bench, O
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service import reconcile
-from orcid_sync.simulator import numbered_orcid
-from orcid_sync.store import mirror, queue
+from orcid_sync.service.sync import reconcile
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.store.mirror import items
+from orcid_sync.store.sync import queue
 
 WaitUntil = Callable[..., Any]
 
@@ -90,14 +91,14 @@ async def test_a_frozen_worker_loses_its_lease_and_writes_nothing_twice(
 async def test_a_defect_with_one_id_delays_nobody_else(
     bench: Bench, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load = mirror.load
+    load = items.load
 
     async def defective(connection: Any, orcid: str) -> Any:
         if orcid == O:
             raise ZeroDivisionError("canary")
         return await load(connection, orcid)
 
-    monkeypatch.setattr(mirror, "load", defective)
+    monkeypatch.setattr(items, "load", defective)
     await bench.connect(O)
     await bench.connect(OTHER)
 

@@ -11,14 +11,15 @@ from pace_rig import Timeline
 from service_rig import OTHER, Bench, O
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Paused
 from orcid_sync.registry.lanes import in_lane, present_lane
-from orcid_sync.service.shared import SharedPace
-from orcid_sync.simulator import CLIENT_ID, numbered_orcid
-from orcid_sync.store import pace, queue
-from orcid_sync.store.database import statements
-from orcid_sync.store.queue import Lease
+from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.database.pools import statements
+from orcid_sync.store.sync import pace, queue
+from orcid_sync.store.sync.queue import Lease
 
 WaitUntil = Callable[..., Awaitable[object]]
 

@@ -7,12 +7,12 @@ import asyncpg
 from pydantic import SecretStr
 from service_rig import Bench, O
 
-from orcid_sync.config import Settings
+from orcid_sync.daemon.public_listener import callbacks_of, desired_of
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.webhooks import HookState
-from orcid_sync.public import callbacks_of, desired_of
-from orcid_sync.service.subscription import Subscription, announce
-from orcid_sync.store import generations, webhooks
+from orcid_sync.model.webhooks.registration import HookState
+from orcid_sync.service.webhooks.registration import Subscription, announce
+from orcid_sync.settings.settings import Settings
+from orcid_sync.store.webhooks import generations, inventory
 
 NEW_SECRET = SecretStr("the secret that comes next, long enough too")
 ELSEWHERE = "https://elsewhere.example.edu"
@@ -32,8 +32,8 @@ async def present(connection: asyncpg.Connection, key_version: int = 1, address:
 
 async def registered(connection: asyncpg.Connection, orcid: Orcid, generation: int) -> None:
     """Have an active webhook in the inventory."""
-    await webhooks.begin(connection, orcid, generation, HookState.REGISTERING)
-    await webhooks.confirm_registration(connection, orcid, generation, created=True)
+    await inventory.begin(connection, orcid, generation, HookState.REGISTERING)
+    await inventory.confirm_registration(connection, orcid, generation, created=True)
 
 
 def rotated(settings: Settings, **changes: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def at_orcid(bench: Bench, orcid: Orcid = O) -> dict[str, int | None]:
 
 async def states(bench: Bench, orcid: Orcid = O) -> dict[int, str]:
     """What the inventory says of an iD, by generation."""
-    return {hook.generation: hook.state for hook in await webhooks.load(bench.connection, orcid)}
+    return {hook.generation: hook.state for hook in await inventory.load(bench.connection, orcid)}
 
 
 async def assert_all_known(bench: Bench, orcid: Orcid = O) -> None:

@@ -15,19 +15,19 @@ RECONCILE = "tests/integration/test_reconcile"
 
 BOOTSTRAP = "tests/integration/test_bootstrap"
 ATTACKS = "tests/integration/test_connect_attacks.py"
-INVITATIONS = "orcid_sync/store/invitations.sql"
-QUEUE = "orcid_sync/store/queue.sql"
-RECONCILER = "orcid_sync/service/reconcile.py"
-TELLING = "orcid_sync/service/telling.py"
-CLOSING = "orcid_sync/service/closing.py"
-PERMISSION = "orcid_sync/service/permission.py"
-LIFECYCLE = "orcid_sync/model/lifecycle.py"
-PACE = "orcid_sync/store/pace.sql"
+INVITATIONS = "orcid_sync/store/consent/invitations.sql"
+QUEUE = "orcid_sync/store/sync/queue.sql"
+RECONCILER = "orcid_sync/service/sync/reconcile.py"
+TELLING = "orcid_sync/service/sync/journal.py"
+CLOSING = "orcid_sync/service/record/record_states.py"
+PERMISSION = "orcid_sync/service/record/permission.py"
+LIFECYCLE = "orcid_sync/model/sync/schedule.py"
+PACE = "orcid_sync/store/sync/pace.sql"
 PUSHES = "tests/integration/test_push"
 """And the rest of the file's name."""
 
-PUSH_SQL = "orcid_sync/store/pushes.sql"
-VISIBILITY = "orcid_sync/store/migrations/0007_visibility.sql"
+PUSH_SQL = "orcid_sync/store/pushes/outbox.sql"
+VISIBILITY = "orcid_sync/store/database/migrations/0007_visibility.sql"
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ def mutant(name: str, breaks: str, tests: str, *edits: tuple[str, str, str], tri
 
 _HOLD = "            await queue.hold(connection, lease, alone=bool(finding.effects))\n"
 _APPLY = """            if finding.changeset is not NOTHING:
-                await mirror.apply(connection, lease.orcid, finding.changeset.writing)
+                await items.apply(connection, lease.orcid, finding.changeset.writing)
             for effect in finding.effects:
                 await effect(connection, lease.orcid)
 """
 _SETTLE = """            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
-            await testimony.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            await telling.journal(connection, lease, turn, finding)
+            await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+            await journal.note(connection, lease, turn, finding)
 """
 _WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
 _APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
@@ -121,13 +121,17 @@ MUTANTS = [
         "ack-before-commit",
         "204 is sent while the mark is still on its way to the database",
         DURABILITY,
-        ("orcid_sync/service/groupcommit.py", "        return await acknowledged\n", "        return True\n"),
+        ("orcid_sync/service/webhooks/group_commit.py", "        return await acknowledged\n", "        return True\n"),
     ),
     mutant(
         "ack-on-failure",
         "204 is sent although PostgreSQL could not take the mark",
         f"{DURABILITY} -k postgresql",
-        ("orcid_sync/service/intake.py", "            answer = UNAVAILABLE\n", "            answer = ACKNOWLEDGED\n"),
+        (
+            "orcid_sync/service/webhooks/intake.py",
+            "            answer = UNAVAILABLE\n",
+            "            answer = ACKNOWLEDGED\n",
+        ),
     ),
     mutant(
         "done-is-gen",
@@ -206,12 +210,12 @@ MUTANTS = [
         "positions come from a sequence: gaps, and readers that page by them miss what is committed late",
         CRASH,
         (
-            "orcid_sync/store/migrations/0003_feed.sql",
+            "orcid_sync/store/database/migrations/0003_feed.sql",
             "\ncreate table orcid.changes (",
             _FEED_HEAD_BY_SEQUENCE,
         ),
         (
-            "orcid_sync/store/changes.sql",
+            "orcid_sync/store/feed/changes.sql",
             _TAKE_POSITIONS,
             _TAKE_NUMBERS,
         ),
@@ -277,7 +281,7 @@ MUTANTS = [
         "lost-sight-is-deletion",
         "what a narrower grant does not show is taken for deleted",
         f"{RECONCILE}_removals.py {RECONCILE}_access.py",
-        ("orcid_sync/model/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
+        ("orcid_sync/model/record/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
     ),
     mutant(
         "frozen-items-read-again",
@@ -289,7 +293,7 @@ MUTANTS = [
         "outage-revokes-everybody",
         "tokens that are refused all at once count as revoked",
         f"{RECONCILE}_refused.py -k numbers",
-        (PERMISSION, "if not lifecycle.outage(", "if True or not lifecycle.outage("),
+        (PERMISSION, "if not schedule.outage(", "if True or not schedule.outage("),
     ),
     mutant(
         "verdict-on-another-token",
@@ -313,7 +317,7 @@ MUTANTS = [
         "missing-section-is-empty",
         "a section that the answer leaves out is taken for an empty one",
         f"{RECONCILE}_holds.py -k section",
-        ("orcid_sync/model/diff.py", "if key[0] in spoken_of and key not in seen", "if key not in seen"),
+        ("orcid_sync/model/record/diff.py", "if key[0] in spoken_of and key not in seen", "if key not in seen"),
     ),
     mutant(
         "missing-work-is-deleted",
@@ -329,14 +333,14 @@ MUTANTS = [
         "missing-work-is-known",
         "a record of which a full work is missing is taken for completely read, and never asked again",
         f"{RECONCILE}.py -k bulk",
-        ("orcid_sync/service/reading.py", "return details, complete", "return details, True"),
+        ("orcid_sync/service/record/record_reader.py", "return details, complete", "return details, True"),
     ),
     mutant(
         "old-full-form-is-known",
         "a full form that is older than its summary is taken for the right one, and never asked again",
         f"{RECONCILE}_faults.py -k old_full_form",
         (
-            "orcid_sync/service/reading.py",
+            "orcid_sync/service/record/record_reader.py",
             "complete and item.id in details and belongs_to(details[item.id], item)",
             "complete and item.id in details",
         ),
@@ -355,7 +359,11 @@ MUTANTS = [
         "read-without-grace",
         "a notification's record is read while ORCID still writes down our answer",
         f"{PROCESSES} -k grace",
-        ("orcid_sync/public.py", "lane=Lane.NOTIFICATION, delay=grace)", "lane=Lane.NOTIFICATION, delay=timedelta())"),
+        (
+            "orcid_sync/daemon/public_listener.py",
+            "lane=Lane.NOTIFICATION, delay=grace)",
+            "lane=Lane.NOTIFICATION, delay=timedelta())",
+        ),
     ),
     mutant(
         "webhook-after-the-read",
@@ -371,20 +379,20 @@ MUTANTS = [
         "stop-without-drain",
         "the listeners close before the load balancer has looked away",
         f"{PROCESSES} -k stop",
-        ("orcid_sync/daemon.py", "        await _drain(settings, draining, worker, pusher)\n", ""),
+        ("orcid_sync/daemon/serve.py", "        await _drain(settings, draining, worker, pusher)\n", ""),
     ),
     mutant(
         "ciphertext-without-place",
         "a token that was moved to another person's row opens there",
         "tests/unit/test_vault.py -k elsewhere",
-        ("orcid_sync/store/vault.py", "{key_id}|{orcid}|{column}", "{key_id}|{column}"),
+        ("orcid_sync/store/database/encryption.py", "{key_id}|{orcid}|{column}", "{key_id}|{column}"),
     ),
     mutant(
         "rotation-without-lock",
         "a token that is stored while the keys are replaced is overwritten by the one before",
         "tests/integration/test_keys.py -k somebody_else_writes",
         (
-            "orcid_sync/store/keys.sql",
+            "orcid_sync/store/database/encryption_keys.sql",
             " order by orcid\n limit :limit::bigint\n   for no key update skip locked;",
             " order by orcid\n limit :limit::bigint;",
         ),
@@ -393,13 +401,13 @@ MUTANTS = [
         "any-key-serves",
         "with a wrong key the service starts, and seals with it what nobody can tell apart later",
         "tests/integration/test_keys.py -k wrong_key",
-        ("orcid_sync/store/keys.py", "    if present in wrong:", "    if present in wrong[:0]:"),
+        ("orcid_sync/store/database/encryption_keys.py", "    if present in wrong:", "    if present in wrong[:0]:"),
     ),
     mutant(
         "tokens-in-the-clear",
         "our own tokens stand in the database as ORCID gave them",
         "tests/integration/test_canaries.py -k dump",
-        ("orcid_sync/store/client_tokens.py", "access_token=sealed, lasts", "access_token=access_token, lasts"),
+        ("orcid_sync/store/sync/client_tokens.py", "access_token=sealed, lasts", "access_token=access_token, lasts"),
     ),
     mutant(
         "answers-words-are-kept",
@@ -422,7 +430,7 @@ MUTANTS = [
         "what an item said while it was public stays readable for all after its holder restricted it",
         "tests/integration/test_visible_feed.py -k feed",
         (
-            "orcid_sync/store/changes.py",
+            "orcid_sync/store/feed/changes.py",
             "    await forgetting.restrict(connection, orcid, restrictions(changes))\n",
             "",
         ),
@@ -441,9 +449,9 @@ MUTANTS = [
         "erase-without-fence",
         "a worker that had read before an erasure writes the person down again after it",
         "tests/integration/test_erasure.py -k has_read",
-        ("orcid_sync/store/erasure.sql", "set lease_no = lease_no + 1, lease_until", "set lease_until"),
+        ("orcid_sync/store/consent/erasure.sql", "set lease_no = lease_no + 1, lease_until", "set lease_until"),
         (
-            "orcid_sync/service/reconcile.py",
+            "orcid_sync/service/sync/reconcile.py",
             "            for effect in finding.effects:\n                await effect(connection, lease.orcid)\n",
             "",
         ),
@@ -452,14 +460,14 @@ MUTANTS = [
         "erase-without-waiting",
         "an erasure does not wait for a worker that is writing, and misses what that writes",
         "tests/integration/test_erasure.py -k is_writing",
-        ("orcid_sync/store/erasure.sql", "where orcid = :orcid for update;", "where orcid = :orcid;"),
+        ("orcid_sync/store/consent/erasure.sql", "where orcid = :orcid for update;", "where orcid = :orcid;"),
     ),
     mutant(
         "erased-but-in-history",
         "an erasure takes the record, but not what the feed says of its past",
         "tests/integration/test_erasure.py -k left_in_any_table",
         (
-            "orcid_sync/store/erasure.py",
+            "orcid_sync/store/consent/erasure.py",
             'deleted["orcid.change_contents"] = await forgetting.forget_all(connection, orcid)',
             'deleted["orcid.change_contents"] = 0 * await forgetting.forget_limited(connection, orcid)',
         ),
@@ -468,13 +476,17 @@ MUTANTS = [
         "erased-come-back",
         "who was never erased in the restored backup is not erased again",
         "tests/integration/test_erasure_log.py -k nobody_back",
-        ("orcid_sync/store/erasure.sql", "coalesce(erased_at < :at, true)", "erased_at < :at"),
+        ("orcid_sync/store/consent/erasure.sql", "coalesce(erased_at < :at, true)", "erased_at < :at"),
     ),
     mutant(
         "chain-without-links",
         "an entry's hash does not cover the one before it, so that the past can be rewritten entry by entry",
         "tests/unit/test_chain.py",
-        ("orcid_sync/model/chain.py", "sha256(previous + canonical(content))", "sha256(canonical(content))"),
+        (
+            "orcid_sync/model/consent/hash_chain.py",
+            "sha256(previous + canonical(content))",
+            "sha256(canonical(content))",
+        ),
     ),
     mutant(
         "pace-without-shares",
@@ -487,7 +499,7 @@ MUTANTS = [
         "each replica keeps to the rate by itself: three send three times as much",
         "tests/integration/test_pace_replicas.py -k together",
         (
-            "orcid_sync/service/shared.py",
+            "orcid_sync/service/sync/shared_pace.py",
             "        self._client_id = client_id\n        self._terms",
             "        self._client_id = f'{client_id} {id(self)}'\n        self._terms",
         ),
@@ -502,14 +514,14 @@ MUTANTS = [
         "lanes-in-their-order",
         "places always go to the best lane that has work",
         "tests/integration/test_worker_lanes.py -k storm",
-        ("orcid_sync/model/sharing.py", "key=lambda lane: (self._start(lane), lane)", "key=lambda lane: lane"),
+        ("orcid_sync/model/sync/lane_shares.py", "key=lambda lane: (self._start(lane), lane)", "key=lambda lane: lane"),
     ),
     mutant(
         "state-of-any-browser",
         "whoever knows a state can come back with it: login CSRF",
         f"{ATTACKS} -k belongs_to_the_browser",
         (
-            "orcid_sync/service/returning.py",
+            "orcid_sync/service/consent/oauth_callback.py",
             "or not hmac.compare_digest(flow.browser_hash, hashed(browser))",
             "or not hmac.compare_digest(flow.browser_hash, flow.browser_hash)",
         ),
@@ -518,7 +530,7 @@ MUTANTS = [
         "state-without-an-end",
         "a state is good for ever",
         f"{ATTACKS} -k ten_minutes",
-        ("orcid_sync/service/returning.py", "flow is None or not flow.in_time or", "flow is None or"),
+        ("orcid_sync/service/consent/oauth_callback.py", "flow is None or not flow.in_time or", "flow is None or"),
     ),
     mutant(
         "state-used-twice",
@@ -564,14 +576,14 @@ MUTANTS = [
         "anybodys-id",
         "the iD that the institution expects is not compared with the one that came",
         "tests/integration/test_connect_pages.py -k another_id",
-        ("orcid_sync/model/invitation.py", "        return Outcome.DIFFERENT\n", "        pass\n"),
+        ("orcid_sync/model/consent/invitation.py", "        return Outcome.DIFFERENT\n", "        pass\n"),
     ),
     mutant(
         "unwanted-token-kept",
         "the token of who was not meant is not revoked",
         "tests/integration/test_connect_pages.py -k another_id",
         (
-            "orcid_sync/service/granting.py",
+            "orcid_sync/service/consent/token_exchange.py",
             "            await connections.retire_unwanted(connection, orcid, sealed)\n",
             "",
         ),
@@ -581,7 +593,7 @@ MUTANTS = [
         "a form of another site can end the connection",
         f"{ATTACKS} -k only_the_page",
         (
-            "orcid_sync/service/leaving.py",
+            "orcid_sync/service/consent/disconnect_page.py",
             'if not self._desk.tickets.guards(cookie, form.get("guard", "")):',
             "if not cookie:",
         ),
@@ -590,20 +602,24 @@ MUTANTS = [
         "names-as-markup",
         "what is in a name is HTML",
         f"{ATTACKS} -k stay_text",
-        ("orcid_sync/service/pages.py", "autoescape=True", "autoescape=False"),
+        ("orcid_sync/service/consent/html_pages.py", "autoescape=True", "autoescape=False"),
     ),
     mutant(
         "signature-of-any-purpose",
         "links, sessions and guards are signed with one key: one can be passed off as another",
         "tests/unit/test_tickets.py",
-        ("orcid_sync/service/tickets.py", 'derive(f"connect pages: {purpose}")', 'derive("connect pages")'),
+        (
+            "orcid_sync/service/consent/signed_tokens.py",
+            'derive(f"connect pages: {purpose}")',
+            'derive("connect pages")',
+        ),
     ),
     mutant(
         "host-of-the-request",
         "where we lead is decided by what a request says",
         f"{ATTACKS} -k decides_where",
         (
-            "orcid_sync/service/returning.py",
+            "orcid_sync/service/consent/oauth_callback.py",
             'response = desk.lead(desk.at("/connected"))',
             'response = desk.lead("https://evil.example/connected")',
         ),
@@ -613,7 +629,7 @@ MUTANTS = [
         "a record from a file overwrites what was compared with ORCID since",
         "tests/unit/test_bulk_deciding.py",
         (
-            "orcid_sync/bulk/deciding.py",
+            "orcid_sync/bulk/precedence.py",
             "(standing.registry_modified_at, standing.verified_at)",
             "(standing.registry_modified_at,)",
         ),
@@ -623,7 +639,7 @@ MUTANTS = [
         "a lease for loading a file covers what asked for a read",
         f"{BOOTSTRAP}.py -k last_of_all",
         (
-            "orcid_sync/store/loading.sql",
+            "orcid_sync/store/mirror/bulk_load.sql",
             "set lease_no = q.lease_no + 1,",
             "set lease_no = q.lease_no + 1, leased_gen = q.gen,",
         ),
@@ -632,27 +648,27 @@ MUTANTS = [
         "file-without-fence",
         "a paused worker's older read is applied over a newer file",
         f"{BOOTSTRAP}.py -k paused_past",
-        ("orcid_sync/store/loading.sql", "set lease_no = q.lease_no + 1,", "set"),
-        ("orcid_sync/store/loading.sql", "       applied_lease_no = q.lease_no,\n", ""),
+        ("orcid_sync/store/mirror/bulk_load.sql", "set lease_no = q.lease_no + 1,", "set"),
+        ("orcid_sync/store/mirror/bulk_load.sql", "       applied_lease_no = q.lease_no,\n", ""),
     ),
     mutant(
         "file-postpones-notifications",
         "a read that somebody asked for is put off because a file was loaded",
         f"{BOOTSTRAP}.py -k put_off",
-        ("orcid_sync/store/loading.sql", "q.lane = 2 and q.verified_at", "q.verified_at"),
+        ("orcid_sync/store/mirror/bulk_load.sql", "q.lane = 2 and q.verified_at", "q.verified_at"),
     ),
     mutant(
         "file-for-strangers",
         "who is connected while a file is loaded is taken for somebody whom nobody follows",
         f"{BOOTSTRAP}_faults.py -k same_second",
-        ("orcid_sync/bulk/writing.py", "if strangers and await", "if not strangers and await"),
+        ("orcid_sync/bulk/write.py", "if strangers and await", "if not strangers and await"),
     ),
     mutant(
         "withdrawn-for-good",
         "who connects again before ORCID has confirmed the disconnection never gets back what was withdrawn",
         f"{RECONCILE}_leaving.py -k before_all_was_revoked",
         (
-            "orcid_sync/service/disconnecting.py",
+            "orcid_sync/service/consent/disconnect.py",
             "        await queue.disregard(connection, lease, PUBLIC.text)\n",
             "",
         ),
@@ -661,13 +677,13 @@ MUTANTS = [
         "file-with-limited-items",
         "what is not public comes in by a file",
         "tests/unit/test_bulk_documents.py -k only_what_is_public",
-        ("orcid_sync/bulk/parsing.py", 'if item.visibility == "public"],', "],"),
+        ("orcid_sync/bulk/parse.py", 'if item.visibility == "public"],', "],"),
     ),
     mutant(
         "file-removes-own-items",
         "a file of public data removes what only we may see",
         f"{BOOTSTRAP}.py -k not_public",
-        ("orcid_sync/bulk/updating.py", 'if known.visibility == "public"}', "}"),
+        ("orcid_sync/bulk/records.py", 'if known.visibility == "public"}', "}"),
     ),
     mutant(
         "file-other-digest",
@@ -691,14 +707,18 @@ MUTANTS = [
         "outage-survived",
         "webhooks that died while nobody could answer ORCID stay dead until a change of each is missed",
         "tests/integration/test_silent_webhooks.py -k three_days",
-        ("orcid_sync/service/hearing.py", "    if hearing.alive_since and hearing.outage is None", "    if False"),
+        (
+            "orcid_sync/service/webhooks/health.py",
+            "    if hearing.alive_since and hearing.outage is None",
+            "    if False",
+        ),
     ),
     mutant(
         "gap-bridged",
         "a process that was away for hours says afterwards that it was there",
         "tests/integration/test_evidence.py -k goes_on",
         (
-            "orcid_sync/store/evidence.sql",
+            "orcid_sync/store/webhooks/evidence.sql",
             "select last.* from last where last.alive_until >= now() - :tolerance::interval",
             "select last.* from last where :tolerance::interval > '0'",
         ),
@@ -708,7 +728,7 @@ MUTANTS = [
         "what a net finds before its notification is never missed: nets hide dead webhooks",
         "tests/integration/test_evidence.py -k decided_later",
         (
-            "orcid_sync/store/evidence.py",
+            "orcid_sync/store/webhooks/evidence.py",
             "        await queries.await_notification(connection, orcid=orcid, changed_at=changed_at)\n",
             "",
         ),
@@ -717,20 +737,20 @@ MUTANTS = [
         "push-other-eyes",
         "what is pushed to everybody is read with the eyes of those who may see limited items",
         f"{PUSHES}_privacy.py -k each_view",
-        ("orcid_sync/service/composing.py", "viewing(pool, view)", "viewing(pool, View.LIMITED)"),
+        ("orcid_sync/service/pushes/compose.py", "viewing(pool, view)", "viewing(pool, View.LIMITED)"),
     ),
     mutant(
         "push-redirect-delivered",
         "a receiver that has moved is taken for one that took the message",
         "tests/unit/test_push_plan.py",
-        ("orcid_sync/model/pushes.py", "200 <= status < 300", "200 <= status < 400"),
+        ("orcid_sync/model/pushes/delivery.py", "200 <= status < 300", "200 <= status < 400"),
     ),
     mutant(
         "push-socket-unlocked",
         "only names are judged, not what is connected to",
         f"{PUSHES}_egress.py",
         (
-            "orcid_sync/service/egress.py",
+            "orcid_sync/service/pushes/guarded_client.py",
             "        self.check_address(address[0])\n        return socket",
             "        return socket",
         ),
@@ -739,13 +759,13 @@ MUTANTS = [
         "push-redirect-followed",
         "a receiver sends us wherever it likes",
         f"{PUSHES}_egress.py -k redirect",
-        ("orcid_sync/service/egress.py", "allow_redirects=False", "allow_redirects=True"),
+        ("orcid_sync/service/pushes/guarded_client.py", "allow_redirects=False", "allow_redirects=True"),
     ),
     mutant(
         "push-metadata",
         "a network that is allowed holds a cloud's credentials",
         "tests/unit/test_egress_addresses.py",
-        ("orcid_sync/model/egress.py", "if address in _METADATA:", "if False:"),
+        ("orcid_sync/model/pushes/allowed_addresses.py", "if address in _METADATA:", "if False:"),
     ),
     mutant(
         "push-grows",
@@ -771,7 +791,7 @@ MUTANTS = [
         "push-dead-everywhere",
         "receivers that are down take all places",
         "tests/integration/test_pusher.py -k slow_down_nobody",
-        ("orcid_sync/service/pusher.py", "DOUBTFUL_SHARE = 4", "DOUBTFUL_SHARE = 1"),
+        ("orcid_sync/service/pushes/push_loop.py", "DOUBTFUL_SHARE = 4", "DOUBTFUL_SHARE = 1"),
     ),
     mutant(
         "push-no-circuit",
@@ -788,7 +808,7 @@ MUTANTS = [
         "a feed that lost its history goes on as if nothing had happened",
         f"{PUSHES}es.py -k lost_its_history",
         (
-            "orcid_sync/store/pushes.py",
+            "orcid_sync/store/pushes/outbox.py",
             "return self.epoch != self.feed_epoch or self.caught_up > self.feed_last",
             "return False",
         ),
@@ -797,25 +817,29 @@ MUTANTS = [
         "push-one-signature",
         "while a secret is replaced only the new one signs",
         f"{PUSHES}es.py -k both_sign",
-        ("orcid_sync/service/messages.py", "for secret in secrets]", "for secret in secrets[:1]]"),
+        ("orcid_sync/service/pushes/messages.py", "for secret in secrets]", "for secret in secrets[:1]]"),
     ),
     mutant(
         "push-overtaken",
         "what comes after a dead message is sent before it",
         f"{PUSHES}es.py -k fails_for_days",
-        ("orcid_sync/store/subscriptions.sql", "resumed.when_dead = 'pause' and r.state = 'dead'", "r.state = 'none'"),
+        (
+            "orcid_sync/store/pushes/subscriptions.sql",
+            "resumed.when_dead = 'pause' and r.state = 'dead'",
+            "r.state = 'none'",
+        ),
     ),
     mutant(
         "push-removal-filtered",
         "whoever filters by content never hears that an item is gone",
         "tests/unit/test_wanted.py",
-        ("orcid_sync/model/wanted.py", "        if not seen or (", "        if seen and ("),
+        ("orcid_sync/model/pushes/filters.py", "        if not seen or (", "        if seen and ("),
     ),
     mutant(
         "explained-to-everybody",
         "whoever may see what is public is told what is limited, in the answer to why it is so",
         "tests/integration/test_explaining.py -k no_view",
-        ("orcid_sync/service/explaining.py", "            await become(connection, question.view)\n", ""),
+        ("orcid_sync/service/explain/explain.py", "            await become(connection, question.view)\n", ""),
     ),
     mutant(
         "journal-of-nothing",
@@ -837,7 +861,7 @@ MUTANTS = [
         "what was forgotten looks as if it had never been",
         "tests/integration/test_time_travel.py -k forgotten",
         (
-            "orcid_sync/store/history.sql",
+            "orcid_sync/store/mirror/history.sql",
             " where c.op <> 'added' or c.content is not null",
             " where c.content is not null",
         ),
@@ -847,7 +871,7 @@ MUTANTS = [
         "while a secret is replaced, older webhooks go before a new one was seen working",
         "tests/integration/test_cli_rotating.py -k old_ones",
         (
-            "orcid_sync/model/webhooks.py",
+            "orcid_sync/model/webhooks/registration.py",
             "    return stands and (present.generation.works or old.generation.given_up_at is not None)",
             "    return stands",
         ),
@@ -857,7 +881,7 @@ MUTANTS = [
         "whoever disconnected goes on being shown after a backup was restored",
         "tests/integration/test_erasure_log.py -k has_ended",
         (
-            "orcid_sync/service/erasure_log.py",
+            "orcid_sync/service/consent/erasure_log.py",
             "    return [one for one in named if await _is_back(connection, one)]",
             "    return [one for one in named if one.line.event == ERASED and await _is_back(connection, one)]",
         ),
@@ -866,6 +890,6 @@ MUTANTS = [
         "shared-question-forgotten",
         "a search that was cut short goes on behind iDs that it has not asked about again",
         "tests/integration/test_nets.py -k share_a_question",
-        ("orcid_sync/service/nets.py", "reached=done if waiting else looked)", "reached=looked)"),
+        ("orcid_sync/service/sync/nets.py", "reached=done if waiting else looked)", "reached=looked)"),
     ),
 ]

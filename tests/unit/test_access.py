@@ -2,10 +2,10 @@
 
 import pytest
 
-from orcid_sync.model.access import PUBLIC, Access, access_from, access_with
-from orcid_sync.model.diff import Change, Known
-from orcid_sync.model.removals import readdition, reason_gone, removal_of_emails
-from orcid_sync.model.sections import Content
+from orcid_sync.model.record.access import PUBLIC, Access, access_from, access_with
+from orcid_sync.model.record.diff import Change, Known
+from orcid_sync.model.record.removals import readdition, reason_gone, removal_of_emails
+from orcid_sync.model.record.sections import Content
 
 FULL = access_with(["/read-limited", "/authenticate"])
 PERSON = access_with(["/person/read-limited"])

@@ -14,17 +14,19 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 from typer.main import get_command
 
-from orcid_sync.cli import make_app
-from orcid_sync.config import Settings
-from orcid_sync.model import invitation, pushes
-from orcid_sync.model.evidence import Verdict
-from orcid_sync.model.hearing import AlarmKind, Webhooks
-from orcid_sync.model.lifecycle import Lane
+from orcid_sync.cli.main import make_app
+from orcid_sync.model.consent import invitation
+from orcid_sync.model.pushes import delivery
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.webhooks.evidence import Verdict
+from orcid_sync.model.webhooks.health import AlarmKind, Webhooks
 from orcid_sync.registry.errors import RegistryError
-from orcid_sync.service import reconcile
-from orcid_sync.service.intake import OUTCOMES
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.store.queries import load_queries
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.sync import reconcile
+from orcid_sync.service.webhooks.intake import OUTCOMES
+from orcid_sync.settings.settings import Settings
+from orcid_sync.store.database.queries import load_queries
+from orcid_sync.store.pushes import outbox
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 GROUPS = yaml.safe_load((DEPLOY / "alerts.yaml").read_text("utf-8"))["groups"]
@@ -44,7 +46,7 @@ TARGET = {"job", "instance"}
 BESIDES = ("up", "process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes")
 NAME = re.compile(r"\b(?:orcid_sync_\w+|process_\w+|up)\b")
 
-STATES = set(re.findall(r"(?:then|else) '(\w+)'", load_queries("pushes").summary.sql))
+STATES = set(re.findall(r"(?:then|else) '(\w+)'", load_queries(outbox.__file__).summary.sql))
 ERRORS = {one.kind for one in (RegistryError, *RegistryError.__subclasses__())}
 VALUES: dict[str, dict[str, set[str]]] = {
     "job": {"": {"orcid-sync", "$job"}},
@@ -59,7 +61,7 @@ VALUES: dict[str, dict[str, set[str]]] = {
     "outcome": {
         "orcid_sync_intake_requests_total": {outcome.name for outcome in OUTCOMES},
         "orcid_sync_consents_total": set(invitation.Outcome),
-        "orcid_sync_push_tries_total": set(pushes.Outcome),
+        "orcid_sync_push_tries_total": set(delivery.Outcome),
         "orcid_sync_reconciliations_total": set(re.findall(r'outcome="(\w+)"', inspect.getsource(reconcile))),
     },
 }

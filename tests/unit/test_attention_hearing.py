@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from orcid_sync.model.evidence import Verdict
-from orcid_sync.model.hearing import Hearing, Webhooks
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sender import Outage
-from orcid_sync.model.silence import Silence
-from orcid_sync.service.attention.hearing import facts, troubles
-from orcid_sync.service.metrics import Metrics
+from orcid_sync.model.webhooks.dead_webhooks import Outage
+from orcid_sync.model.webhooks.evidence import Verdict
+from orcid_sync.model.webhooks.health import Hearing, Webhooks
+from orcid_sync.model.webhooks.silence import Silence
+from orcid_sync.service.explain.findings_health import facts, troubles
+from orcid_sync.service.http.metrics import Metrics
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model.audit import Finding, Verdict, count, identical_share, judge, share_of
+from orcid_sync.model.analysis.audit import Finding, Verdict, count, identical_share, judge, share_of
 from orcid_sync.model.ids import Orcid
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from orcid_sync.bulk.deciding import Verdict, judge, judge_details
-from orcid_sync.store.loading import Standing
+from orcid_sync.bulk.precedence import Verdict, judge, judge_details
+from orcid_sync.store.mirror.bulk_load import Standing
 
 AT = datetime(2025, 10, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -13,17 +13,17 @@ from sample_record import encode, full_forms, rich_record
 
 from orcid_sync.bulk import documents
 from orcid_sync.bulk.documents import Unreadable, parse_document
+from orcid_sync.bulk.file_names import Name
 from orcid_sync.bulk.full_forms import FULL
-from orcid_sync.bulk.names import Name
-from orcid_sync.bulk.parsing import Closed, Parsed, Unit, glance, make_new, parse_unit
+from orcid_sync.bulk.parse import Closed, Parsed, Unit, glance, make_new, parse_unit
 from orcid_sync.bulk.shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
 from orcid_sync.bulk.summaries import HEAD, LAYOUTS
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.malformed import MalformedRecord
-from orcid_sync.model.sections import SECTIONS
-from orcid_sync.simulator import SimulatedRegistry
+from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.simulator.answers.xml import to_xml
+from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
-from orcid_sync.simulator.xml import to_xml
 
 ORCID = Orcid("0009-9990-0000-0013")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orcid_sync.bulk.names import Name, parse_name
+from orcid_sync.bulk.file_names import Name, parse_name
 from orcid_sync.model.ids import Orcid
 
 O = Orcid("0000-0002-1694-233X")  # noqa: E741 - the one iD here

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from orcid_sync.model.chain import GENESIS, ChainBroken, Head, Link, agree, canonical, extend, follow, hash_of
+from orcid_sync.model.consent.hash_chain import (
+    GENESIS,
+    ChainBroken,
+    Head,
+    Link,
+    agree,
+    canonical,
+    extend,
+    follow,
+    hash_of,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

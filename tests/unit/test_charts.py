@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from orcid_sync.model import charts
+from orcid_sync.model.analysis import charts
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import io
 
 import pytest
 
-from orcid_sync.cli.invitees import read_invitees
-from orcid_sync.cli.people_file import Rejected
-from orcid_sync.cli.session import Failure
+from orcid_sync.cli.base.people_file import Rejected
+from orcid_sync.cli.base.session import Failure
+from orcid_sync.cli.people.invitees_file import read_invitees
 from orcid_sync.registry.locales import LOCALES, locale_of
-from orcid_sync.store.invitations import Person
+from orcid_sync.store.consent.invitations import Person
 
 ORCID = "0000-0002-1825-0097"
 

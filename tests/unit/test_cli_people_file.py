@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orcid_sync.cli.people_file import Entrant, Line, Rejected, read_arguments, read_people, without_repetitions
-from orcid_sync.cli.session import Failure
+from orcid_sync.cli.base.people_file import Entrant, Line, Rejected, read_arguments, read_people, without_repetitions
+from orcid_sync.cli.base.session import Failure
 from orcid_sync.model.ids import parse_orcid
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from orcid_sync import __version__
-from orcid_sync.cli import COMMANDS, make_app
+from orcid_sync.cli.main import COMMANDS, make_app
 
 LOADED = """
 import sys
-from orcid_sync.cli import main
+from orcid_sync.cli.main import main
 sys.argv = ["orcid-sync", {word!r}, "--help"]
 try:
     main()

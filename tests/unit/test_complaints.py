@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from orcid_sync.model.authority import View
-from orcid_sync.model.complaints import diagnose
-from orcid_sync.model.explanation import explain
-from orcid_sync.model.facts import Asked, Connection, Facts, Hearing, Item, Limits, Queue, Record, Webhook
+from orcid_sync.model.explain.explanation import explain
+from orcid_sync.model.explain.facts import Asked, Connection, Facts, Hearing, Item, Limits, Queue, Record, Webhook
+from orcid_sync.model.explain.reasons import diagnose
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.phrases import kinds
+from orcid_sync.model.scopes import View
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.text.phrases import kinds
 
 NOW = datetime(2026, 5, 12, 8, 15, tzinfo=UTC)
 HOUR = timedelta(hours=1)

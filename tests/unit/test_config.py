@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from orcid_sync.config import ConfigurationError, Settings
-from orcid_sync.config_demands import HOSTS
-from orcid_sync.config_secrets import secret_settings, secret_values
+from orcid_sync.settings.environments import HOSTS
+from orcid_sync.settings.secrets import secret_settings, secret_values
+from orcid_sync.settings.settings import ConfigurationError, Settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "canary-" + "s" * 32

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orcid_sync.config import ConfigurationError
-from orcid_sync.config_sources import load_settings
+from orcid_sync.settings.settings import ConfigurationError
+from orcid_sync.settings.sources import load_settings
 
 SECRET = "canary-" + "s" * 32
 

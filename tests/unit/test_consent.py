@@ -2,7 +2,7 @@
 
 import pytest
 
-from orcid_sync.model.consent import event_of_grant
+from orcid_sync.model.consent.grants import event_of_grant
 
 
 @pytest.mark.fault("F59")

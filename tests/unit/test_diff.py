@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_record import ORCID, encode, full_forms, keyword, rich_record, set_in, with_keywords, works_of
 
-from orcid_sync.model import diff
-from orcid_sync.model.diff import MINOR, Change, Known, RecordContent
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.removals import removal
-from orcid_sync.model.sections import SECTIONS, Content, Item, ItemKey
+from orcid_sync.model.record import diff
+from orcid_sync.model.record.diff import MINOR, Change, Known, RecordContent
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.removals import removal
+from orcid_sync.model.record.sections import SECTIONS, Content, Item, ItemKey
 
 FORMS = full_forms()
 Json = dict[str, Any]

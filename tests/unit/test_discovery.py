@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from mirroring import skeleton
 
-from orcid_sync.model.discovery import Affiliation, Portrait, portrait, with_shared
-from orcid_sync.model.institution import Institution, OrganizationId
-from orcid_sync.model.record import parse_record
+from orcid_sync.model.analysis.discovery import Affiliation, Portrait, portrait, with_shared
+from orcid_sync.model.analysis.institution import Institution, OrganizationId
+from orcid_sync.model.record.record import parse_record
 
 ORCID = "0000-0002-1825-0097"
 ROR = "https://ror.org/05gq02987"

@@ -10,10 +10,10 @@ import typer
 from anchors import headings
 from pydantic import ValidationError
 
-from orcid_sync.cli import make_app
-from orcid_sync.cli.about import render_example
-from orcid_sync.config import Settings
-from orcid_sync.config_secrets import secret_settings
+from orcid_sync.cli.main import make_app
+from orcid_sync.cli.operations.config import render_example
+from orcid_sync.settings.secrets import secret_settings
+from orcid_sync.settings.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

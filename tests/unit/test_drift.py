@@ -7,10 +7,10 @@ import pytest
 from mirroring import skeleton
 from sample_record import encode, full_forms, rich_record
 
-from orcid_sync.model import drift
-from orcid_sync.model.drift import Unknown
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.sections import SECTIONS
+from orcid_sync.model.record import unknown_members
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.model.record.unknown_members import Unknown
 
 ORCID = "0000-0002-1825-0097"
 
@@ -38,12 +38,14 @@ def test_nothing_of_a_whole_record_is_unknown() -> None:
     record = parse_record(encode(rich_record()))
 
     assert record.unknown == []
-    assert drift.in_record(record.doc) == []
-    assert [one for item in record.items() for one in drift.in_summary(item.section, item.content.doc)] == []
+    assert unknown_members.in_record(record.doc) == []
+    assert [one for item in record.items() for one in unknown_members.in_summary(item.section, item.content.doc)] == []
 
 
 def test_nothing_of_a_full_form_is_unknown() -> None:
-    assert [one for (section, _), full in full_forms().items() for one in drift.in_detail(section, full)] == []
+    assert [
+        one for (section, _), full in full_forms().items() for one in unknown_members.in_detail(section, full)
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -66,14 +68,14 @@ def test_nothing_of_a_full_form_is_unknown() -> None:
     ],
 )
 def test_an_unknown_member_is_named(path: str, new: Any, named: str, kind: str) -> None:
-    assert drift.in_summary("work", grown(WORK, path, new)) == [Unknown("work", named, kind)]
+    assert unknown_members.in_summary("work", grown(WORK, path, new)) == [Unknown("work", named, kind)]
 
 
 def test_a_member_counts_once_in_a_document() -> None:
     document = msgspec.json.decode(grown(WORK, "external-ids.external-id.0.checked", 1))
     document["external-ids"]["external-id"][1]["checked"] = 2
 
-    assert len(drift.in_summary("work", msgspec.json.encode(document))) == 1
+    assert len(unknown_members.in_summary("work", msgspec.json.encode(document))) == 1
 
 
 @pytest.mark.parametrize(
@@ -111,15 +113,15 @@ def test_a_hidden_section_that_is_new_is_named_though_it_is_not_kept() -> None:
 def test_a_new_member_of_the_history_is_named() -> None:
     record = parse_record(grown(skeleton(ORCID), "history.verified-phone", True))
 
-    assert drift.in_record(record.doc) == [Unknown("record", "history.verified-phone", "boolean")]
+    assert unknown_members.in_record(record.doc) == [Unknown("record", "history.verified-phone", "boolean")]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize("document", [b"null", b"{}", b"[]", b'"text"', b"1" + b"0" * 400, b'{"put-code": 1e400}'])
 def test_what_is_no_object_is_not_news(section: str, document: bytes) -> None:
-    assert drift.in_summary(section, document) == []
-    assert drift.in_detail(section, document) == []
+    assert unknown_members.in_summary(section, document) == []
+    assert unknown_members.in_detail(section, document) == []
 
 
 def test_nesting_without_end_is_not_news() -> None:
-    assert drift.in_summary("work", b'{"title":' + b'{"title":' * 5_000 + b"1" + b"}" * 5_001) == []
+    assert unknown_members.in_summary("work", b'{"title":' + b'{"title":' * 5_000 + b"1" + b"}" * 5_001) == []

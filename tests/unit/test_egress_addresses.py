@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from orcid_sync.model.egress import METADATA, REFUSED, refusal
+from orcid_sync.model.pushes.allowed_addresses import METADATA, REFUSED, refusal
 
 INTERNET = ["8.8.8.8", "1.1.1.1", "130.225.0.1", "172.15.255.255", "172.32.0.1", "2606:4700::1111", "2a00:1450:4001::1"]
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_record import ORCID, encode, full_forms, keyword, rich_record, with_keywords
 
-from orcid_sync.model import rows, wire
-from orcid_sync.model.extract import Entry, moment, number
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.sections import SECTIONS, ItemKey
+from orcid_sync.model.record import rows, wire
+from orcid_sync.model.record.extract import Entry, moment, number
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.sections import SECTIONS, ItemKey
 
 FORMS = full_forms()
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import Gauge
 
-from orcid_sync.service.health import Heartbeats, Question, measured_loop_lag
+from orcid_sync.service.runtime.health import Heartbeats, Question, measured_loop_lag
 
 
 @pytest.mark.fault("F23")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orcid_sync.model.institution import (
+from orcid_sync.model.analysis.institution import (
     Institution,
     InvalidInstitutionId,
     OrganizationId,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model.intervals import Interval, Watch, jittered, routine_interval
+from orcid_sync.model.sync.check_interval import Interval, Watch, jittered, routine_interval
 
 DAY = timedelta(days=1)
 INTERVAL = Interval(shortest=DAY, longest=7 * DAY)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from orcid_sync.model.consent.invitation import Outcome, Standing, judge
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.invitation import Outcome, Standing, judge
 
 COMES, OTHER = Orcid("0000-0002-1825-0097"), Orcid("0000-0002-1694-233X")
 FREE: dict[str, Any] = {

@@ -9,16 +9,16 @@ import yaml
 from pydantic import ValidationError
 from typer.main import get_command
 
-from orcid_sync.cli import make_app
-from orcid_sync.config import Settings
-from orcid_sync.config_secrets import secret_settings
-from orcid_sync.config_sources import variables
-from orcid_sync.daemon import Part
-from orcid_sync.service.authority import Authority
-from orcid_sync.service.console import Console, make_console
-from orcid_sync.service.health import Draining, Heartbeats
-from orcid_sync.service.listeners import FINISH_SECONDS
-from orcid_sync.service.metrics import Metrics
+from orcid_sync.cli.main import make_app
+from orcid_sync.daemon.serve import Part
+from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.http.authentication import Authority
+from orcid_sync.service.http.listeners import FINISH_SECONDS
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.runtime.health import Draining, Heartbeats
+from orcid_sync.settings.secrets import secret_settings
+from orcid_sync.settings.settings import Settings
+from orcid_sync.settings.sources import variables
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from orcid_sync.model.labels import Label, label
+from orcid_sync.model.text.labels import Label, label
 
 
 def value(text: str) -> dict[str, str]:

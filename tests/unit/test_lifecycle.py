@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model import lifecycle
-from orcid_sync.model.lifecycle import BACKOFFS, READ_LIMITED, READ_PUBLIC, Applied, Cause, Lane, Turn
-from orcid_sync.model.transitions import TRANSITIONS, Outcome, State
+from orcid_sync.model.sync import schedule
+from orcid_sync.model.sync.record_states import TRANSITIONS, Outcome, State
+from orcid_sync.model.sync.schedule import BACKOFFS, READ_LIMITED, READ_PUBLIC, Applied, Cause, Lane, Turn
 from orcid_sync.registry import errors
-from orcid_sync.service.closing import OUTCOMES
-from orcid_sync.service.reconcile import FAILURES
+from orcid_sync.service.record.record_states import OUTCOMES
+from orcid_sync.service.sync.reconcile import FAILURES
 
 CHANCE = st.floats(0, 1)
-POLICY = lifecycle.Policy()
+POLICY = schedule.Policy()
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MINUTE, HOUR, DAY, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 APPLIED = Applied(b"digest", READ_PUBLIC, 1700000000000)
@@ -47,7 +47,7 @@ def turn_of(cause: Cause, *, attempts: int = 0, owed: timedelta | None = None) -
 def test_why_a_turn_has_come(
     lane: Lane, second_look_in: timedelta | None, cause: Cause, owed_in: timedelta | None, *, verified: bool
 ) -> None:
-    turn = lifecycle.turn(
+    turn = schedule.turn(
         lane,
         attempts=3,
         leased_at=NOW,
@@ -70,7 +70,7 @@ def test_why_a_turn_has_come(
     ],
 )
 def test_what_a_token_reads(scopes: set[str], access: str) -> None:
-    assert lifecycle.access_of(scopes) == access
+    assert schedule.access_of(scopes) == access
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_a_token_reads(scopes: set[str], access: str) -> None:
 def test_the_second_look(
     cause: Cause, applied: Applied, owed: timedelta | None, second_look_in: timedelta | None
 ) -> None:
-    settlement = lifecycle.settle_read(turn_of(cause, attempts=4, owed=owed), POLICY, applied, WEEK)
+    settlement = schedule.settle_read(turn_of(cause, attempts=4, owed=owed), POLICY, applied, WEEK)
     assert settlement.second_look_in == second_look_in
     assert (settlement.done, settlement.verified, settlement.attempts) == (True, True, 0)
     assert (settlement.applied, settlement.error, settlement.lane) == (applied, None, Lane.CHECK)
@@ -105,14 +105,14 @@ def test_the_second_look(
 def test_a_token_that_expires_earlier_brings_the_next_read_nearer(
     expires_in: timedelta | None, due_in: timedelta
 ) -> None:
-    settlement = lifecycle.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, WEEK, expires_in)
+    settlement = schedule.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, WEEK, expires_in)
     assert settlement.due_in == due_in
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values())
 def test_after_an_answer_about_the_state(outcome: Outcome) -> None:
     fate = TRANSITIONS[State.ACTIVE, outcome]
-    settlement = lifecycle.settle_state(turn_of(Cause.CHECK, owed=MINUTE), POLICY, fate, READ_LIMITED)
+    settlement = schedule.settle_state(turn_of(Cause.CHECK, owed=MINUTE), POLICY, fate, READ_LIMITED)
     assert (settlement.due_in, settlement.unconfirmed) == (fate.again_in, None)
     assert (settlement.done, settlement.verified, settlement.second_look_in) == (True, True, MINUTE)
     # No digest and no date: whatever comes back is compared, however old it says that it is.
@@ -122,7 +122,7 @@ def test_after_an_answer_about_the_state(outcome: Outcome) -> None:
 @pytest.mark.parametrize("outcome", OUTCOMES.values())
 def test_a_notification_owes_a_second_look_whatever_it_found(outcome: Outcome) -> None:
     fate = TRANSITIONS[State.ACTIVE, outcome]
-    settlement = lifecycle.settle_state(turn_of(Cause.NOTIFICATION), POLICY, fate, READ_PUBLIC)
+    settlement = schedule.settle_state(turn_of(Cause.NOTIFICATION), POLICY, fate, READ_PUBLIC)
     assert settlement.second_look_in == POLICY.second_look
 
 
@@ -132,10 +132,10 @@ KINDS = st.sampled_from([*BACKOFFS, "a kind that nobody thought of"])
 @given(KINDS, st.integers(1, 10_000), CHANCE)
 def test_back_offs_keep_to_their_bounds(kind: str, attempts: int, chance: float) -> None:
     spacing = BACKOFFS.get(kind, BACKOFFS["malformed"])
-    assert spacing.base <= lifecycle.backoff(kind, attempts, chance) <= spacing.cap
-    assert lifecycle.backoff(kind, 1, chance) == spacing.base
-    assert lifecycle.backoff(kind, attempts, 1.0) <= lifecycle.backoff(kind, attempts + 1, 1.0)
-    assert lifecycle.backoff(kind, 40, 1.0) == spacing.cap
+    assert spacing.base <= schedule.backoff(kind, attempts, chance) <= spacing.cap
+    assert schedule.backoff(kind, 1, chance) == spacing.base
+    assert schedule.backoff(kind, attempts, 1.0) <= schedule.backoff(kind, attempts + 1, 1.0)
+    assert schedule.backoff(kind, 40, 1.0) == spacing.cap
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_back_offs_keep_to_their_bounds(kind: str, attempts: int, chance: float)
     ],
 )
 def test_back_offs_double(kind: str, longest: list[int]) -> None:
-    assert [lifecycle.backoff(kind, n, 1.0).total_seconds() for n in range(1, len(longest) + 1)] == longest
+    assert [schedule.backoff(kind, n, 1.0).total_seconds() for n in range(1, len(longest) + 1)] == longest
 
 
 def test_a_401_is_tried_for_a_day_at_least() -> None:
     """Three more tries over 24 hours (contract section 2.6); here with the worst luck."""
-    waits = [lifecycle.backoff("unauthorized", n, 0.0) for n in range(1, 25)]
+    waits = [schedule.backoff("unauthorized", n, 0.0) for n in range(1, 25)]
     assert waits[0] >= HOUR
     assert sum(waits, timedelta()) >= DAY
 
@@ -165,7 +165,7 @@ def test_a_failure_changes_nothing_but_the_time_of_the_next_try(
 ) -> None:
     """The mirror is left alone (S10), and the iD keeps its place in the queue."""
     turn = turn_of(cause, attempts=attempts, owed=MINUTE)
-    settlement = lifecycle.settle_failure(turn, kind, chance, "busy: 503")
+    settlement = schedule.settle_failure(turn, kind, chance, "busy: 503")
     assert (settlement.done, settlement.applied, settlement.verified) == (False, None, False)
     assert (settlement.lane, settlement.attempts, settlement.error) == (turn.lane, attempts + 1, "busy: 503")
     assert settlement.due_in > timedelta()
@@ -185,8 +185,8 @@ def every_kind() -> set[str]:
 
 @pytest.mark.parametrize("kind", sorted(every_kind()))
 def test_every_kind_of_failure_waits_a_sensible_time(kind: str) -> None:
-    assert timedelta(seconds=5) <= lifecycle.backoff(kind, 1, 0.5) <= HOUR
-    assert lifecycle.backoff(kind, 1000, 0.5) <= DAY
+    assert timedelta(seconds=5) <= schedule.backoff(kind, 1, 0.5) <= HOUR
+    assert schedule.backoff(kind, 1000, 0.5) <= DAY
 
 
 def test_every_back_off_belongs_to_a_failure() -> None:
@@ -195,7 +195,7 @@ def test_every_back_off_belongs_to_a_failure() -> None:
 
 @pytest.mark.invariant("S8")
 def test_a_removal_of_most_waits_for_a_second_answer() -> None:
-    settlement = lifecycle.settle_held(POLICY, b"these", {"work": 7})
+    settlement = schedule.settle_held(POLICY, b"these", {"work": 7})
     assert (settlement.done, settlement.applied, settlement.held_digest) == (False, None, b"these")
     assert settlement.held_removals == {"work": 7}
     assert settlement.due_in == POLICY.second_look
@@ -203,13 +203,13 @@ def test_a_removal_of_most_waits_for_a_second_answer() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.DEACTIVATED, Outcome.DEPRECATED, Outcome.NOT_FOUND])
 def test_what_closes_a_record_waits_for_a_second_answer(outcome: Outcome) -> None:
-    settlement = lifecycle.settle_unconfirmed(POLICY, TRANSITIONS[State.ACTIVE, outcome])
+    settlement = schedule.settle_unconfirmed(POLICY, TRANSITIONS[State.ACTIVE, outcome])
     assert (settlement.done, settlement.applied, settlement.unconfirmed) == (False, None, outcome.value)
     assert settlement.due_in == POLICY.second_look
 
 
 def test_a_step_is_followed_by_its_read_at_once_and_in_its_lane() -> None:
-    settlement = lifecycle.settle_step(turn_of(Cause.NOTIFICATION))
+    settlement = schedule.settle_step(turn_of(Cause.NOTIFICATION))
     assert (settlement.done, settlement.due_in, settlement.lane) == (False, timedelta(), Lane.NOTIFICATION)
 
 
@@ -231,7 +231,7 @@ def test_a_token_is_taken_for_revoked_after_three_refusals_over_a_day(
     refusals: int, since: timedelta | None, *, long: bool
 ) -> None:
     moment = None if since is None else NOW - since
-    assert lifecycle.refused_for_long(POLICY, refusals, moment, NOW) == long
+    assert schedule.refused_for_long(POLICY, refusals, moment, NOW) == long
 
 
 @pytest.mark.fault("F57")
@@ -249,9 +249,9 @@ def test_a_token_is_taken_for_revoked_after_three_refusals_over_a_day(
     ],
 )
 def test_many_refused_tokens_are_an_outage(refused: int, answered: int, *, outage: bool) -> None:
-    assert lifecycle.outage(POLICY, refused, answered, NOW - 2 * DAY, NOW) == outage
-    assert lifecycle.outage(POLICY, refused, answered, NOW - 29 * DAY, NOW) == outage
-    assert not lifecycle.outage(POLICY, refused, answered, NOW - 30 * DAY, NOW)  # none lasts so long
+    assert schedule.outage(POLICY, refused, answered, NOW - 2 * DAY, NOW) == outage
+    assert schedule.outage(POLICY, refused, answered, NOW - 29 * DAY, NOW) == outage
+    assert not schedule.outage(POLICY, refused, answered, NOW - 30 * DAY, NOW)  # none lasts so long
 
 
 @pytest.mark.parametrize(
@@ -260,4 +260,4 @@ def test_many_refused_tokens_are_an_outage(refused: int, answered: int, *, outag
 )
 def test_a_second_answer_confirms_after_fifteen_minutes(since: timedelta | None, *, confirmed: bool) -> None:
     """ORCID's caches hold for so long (contract section 3.9)."""
-    assert lifecycle.confirmed(POLICY, None if since is None else NOW - since, NOW) == confirmed
+    assert schedule.confirmed(POLICY, None if since is None else NOW - since, NOW) == confirmed

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import resource
-from orcid_sync.service.listeners import allow_connections
+from orcid_sync.service.http.listeners import allow_connections
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 allow_connections(900)
 print(*resource.getrlimit(resource.RLIMIT_NOFILE))

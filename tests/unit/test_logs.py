@@ -13,8 +13,8 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from orcid_sync.logs import configure_logging
-from orcid_sync.redaction import clean, format_exception, is_secret, redact, visible
+from orcid_sync.settings.logs import configure_logging
+from orcid_sync.settings.redaction import clean, format_exception, is_secret, redact, visible
 
 TOKEN = str(uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF))
 HMAC = "3." + "aB-_" * 10 + "xyz"

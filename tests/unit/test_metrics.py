@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.service.metrics import Metrics
-from orcid_sync.store.pace import Pace
-from orcid_sync.store.queue import LaneDepth
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.store.sync.pace import Pace
+from orcid_sync.store.sync.queue import LaneDepth
 
 
 def test_two_sets_do_not_meet() -> None:

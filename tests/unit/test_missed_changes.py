@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orcid_sync.model.diff import Change
-from orcid_sync.model.evidence import Verdict, Witness, announced_dates, judge, unheard
+from orcid_sync.model.record.diff import Change
+from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, judge, unheard
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GRACE = timedelta(hours=6)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orcid_sync.model.moments import NotAMoment, parse_moment
+from orcid_sync.model.text.moments import NotAMoment, parse_moment
 
 NOW = datetime(2026, 6, 15, 10, 30, tzinfo=UTC)
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from orcid_sync.service.browsers import fields_of
-from orcid_sync.service.pages import STATUSES, Facts, Pages
-from orcid_sync.service.texts import choose, load_texts
+from orcid_sync.service.consent.html_pages import STATUSES, Facts, Pages
+from orcid_sync.service.consent.translations import choose, load_texts
+from orcid_sync.service.http.browser_requests import fields_of
 
-FOLDER = resources.files("orcid_sync.service").joinpath("templates")
+FOLDER = resources.files("orcid_sync.service.consent").joinpath("templates")
 LANGUAGES = sorted(file.name.removesuffix(".toml") for file in FOLDER.iterdir() if file.name.endswith(".toml"))
 MARKUP = "<b>&\"'{institution}{{ 7 }}"
 FACTS = Facts(

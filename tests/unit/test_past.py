@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sample_record import ORCID
 
-from orcid_sync.model.past import Difference, FieldChange, Past, decode_past, differences
+from orcid_sync.model.record.past import Difference, FieldChange, Past, decode_past, differences
 
 
 def work(key: int = 1, title: str = "A work", *, doi: str | None = None, **members: Any) -> Past:

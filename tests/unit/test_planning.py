@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from orcid_sync.model.planning import HOUR, MINUTE, Means, Population, make_plan
+from orcid_sync.model.analysis.plan import HOUR, MINUTE, Means, Population, make_plan
 
 PEOPLE = Population(connected=100_000, changes=0.05, notices_per_change=2, details=4)
 MEANS = Means(per_second=24, webhooks=False, shortest=7, longest=7)

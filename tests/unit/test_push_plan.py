@@ -5,7 +5,16 @@ from itertools import pairwise
 
 import pytest
 
-from orcid_sync.model.pushes import CIRCUIT, DELAYS, TRIES, Outcome, judge, pause_after, retry_after, wait_before
+from orcid_sync.model.pushes.delivery import (
+    CIRCUIT,
+    DELAYS,
+    TRIES,
+    Outcome,
+    judge,
+    pause_after,
+    retry_after,
+    wait_before,
+)
 
 MEANINGS = {
     "delivered": [200, 201, 202, 204, 299],

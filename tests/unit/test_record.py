@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_record import ORCID, encode, keyword, rich_record, with_keywords
 
-from orcid_sync.model.cleaning import clean
-from orcid_sync.model.malformed import MalformedRecord
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.sections import SECTIONS
+from orcid_sync.model.record.cleaning import clean
+from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.sections import SECTIONS
 
 # Every text that JSON can carry, also what no UTF-8 and no PostgreSQL can: NULs and lone surrogates.
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)

@@ -15,11 +15,12 @@ PLANTED = '''
 import asyncio, logging, subprocess, sys, traceback
 import aiohttp, pytest, structlog, typer, typer.testing
 from aiohttp import web
-from orcid_sync.config import Settings
+from orcid_sync.settings.settings import Settings
 from orcid_sync.registry.callbacks import callback_url
-from orcid_sync.service.listeners import internal_listener, public_listener
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.http.listeners import internal_listener, public_listener
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.world import CLIENT_ID
+from orcid_sync.store.database.encryption import Vault
 
 SIM = SimulatedRegistry()
 TOKEN = SIM.desk.issue(CLIENT_ID, ["/read-limited"])

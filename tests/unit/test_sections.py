@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_record import encode, full_forms, keyword, rich_record, with_keywords, works_of
 
-from orcid_sync.model.diff import RecordContent
-from orcid_sync.model.malformed import MalformedRecord
-from orcid_sync.model.record import parse_record
-from orcid_sync.model.sections import SECTIONS, Content, Item
+from orcid_sync.model.record.diff import RecordContent
+from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.sections import SECTIONS, Content, Item
 
 KEYS = [
     *[("name", ""), ("biography", ""), ("email", "ada.sample@example.org"), ("other-name", "11")],

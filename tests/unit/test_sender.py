@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model.sender import Outage, Sender, lost_before, strains
+from orcid_sync.model.webhooks.dead_webhooks import Outage, Sender, lost_before, strains
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SENDER = Sender()

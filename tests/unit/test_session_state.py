@@ -30,14 +30,14 @@ AT_THE_START = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 PREPARING = {
-    "service/api/sending.py",  # prepares answers, not statements
+    "service/api/responses.py",  # prepares answers, not statements
     "export/selection.py",  # in the transaction of the export, which is one
 }
 
 STATEMENTS = {"execute", "executemany", "fetchrow", "fetchval", "copy_records_to_table"}
 """Methods that only the store calls, so that its texts are all that there are."""
 
-LISTENING = "service/listening.py"
+LISTENING = "service/runtime/listen.py"
 """The one place that needs a session of its own; it works without (fault F82)."""
 
 
@@ -46,7 +46,7 @@ def uncommented(sql: str) -> str:
 
 
 def named_queries() -> Iterator[tuple[str, str]]:
-    for path in sorted(STORE.glob("*.sql")):
+    for path in sorted(path for path in STORE.rglob("*.sql") if path.with_suffix(".py").exists()):
         for part in re.split(r"^-- name: ", path.read_text("utf-8"), flags=re.MULTILINE)[1:]:
             name, _, sql = part.partition("\n")
             yield f"{path.stem} {name}", uncommented(sql).strip()
@@ -83,7 +83,7 @@ def test_a_named_query_leaves_nothing_behind(name: str, sql: str) -> None:
 
 
 @pytest.mark.fault("F81")
-@pytest.mark.parametrize("path", sorted((STORE / "migrations").glob("*.sql")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((STORE / "database" / "migrations").glob("*.sql")), ids=lambda path: path.stem)
 def test_a_migration_leaves_nothing_behind(path: Path) -> None:
     sql = uncommented(path.read_text("utf-8"))
     assert not IN_STATEMENTS.search(sql)

@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from orcid_sync.model.lifecycle import Lane
-from orcid_sync.model.sharing import SHARES, URGENT, Admission, Turns, choose, kept
+from orcid_sync.model.sync.lane_shares import SHARES, URGENT, Admission, Turns, choose, kept
+from orcid_sync.model.sync.schedule import Lane
 
 
 def served(turns: Turns, due: Collection[Lane], places: int) -> tuple[list[Lane], Turns]:

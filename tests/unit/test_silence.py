@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from orcid_sync.model.silence import Hour, silence
+from orcid_sync.model.webhooks.silence import Hour, silence
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

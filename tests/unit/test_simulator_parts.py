@@ -4,18 +4,18 @@ from random import Random
 
 import pytest
 
-from orcid_sync.simulator.answers import accepted
-from orcid_sync.simulator.clock import VirtualClock
-from orcid_sync.simulator.errors import Refusal
-from orcid_sync.simulator.faults import NOTIFICATION, Faults
-from orcid_sync.simulator.forms import complete, fuzzy_date
-from orcid_sync.simulator.identifiers import check_digit, external_id, group_key, normalised, numbered_orcid
-from orcid_sync.simulator.limits import DailyQuota, RateLimit
-from orcid_sync.simulator.profiles import Item, Profiles, RecordState, Source
-from orcid_sync.simulator.shapes import SECTIONS
-from orcid_sync.simulator.tokens import TokenDesk
-from orcid_sync.simulator.visibility import PUBLIC, Viewer, sees, viewer_of
-from orcid_sync.simulator.webhooks import Webhooks
+from orcid_sync.simulator.answers.http_answer import accepted
+from orcid_sync.simulator.base.clients import TokenDesk
+from orcid_sync.simulator.base.clock import VirtualClock
+from orcid_sync.simulator.base.errors import Refusal
+from orcid_sync.simulator.faults.faults import NOTIFICATION, Faults
+from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
+from orcid_sync.simulator.records.forms import complete, fuzzy_date
+from orcid_sync.simulator.records.identifiers import check_digit, external_id, group_key, normalised, numbered_orcid
+from orcid_sync.simulator.records.profiles import Item, Profiles, RecordState, Source
+from orcid_sync.simulator.records.shapes import SECTIONS
+from orcid_sync.simulator.records.visibility import PUBLIC, Viewer, sees, viewer_of
+from orcid_sync.simulator.webhooks.registrations import Webhooks
 
 ORCID = "0000-0002-1825-0097"
 
@@ -194,7 +194,7 @@ def test_callback_addresses_that_java_refuses(segment: str, code: int | None) ->
 
 def test_tokens_of_one_kind_of_grant_do_not_get_scopes_of_the_other() -> None:
     desk = TokenDesk(VirtualClock(start_ms=1), Random(1))
-    from orcid_sync.simulator.tokens import Client
+    from orcid_sync.simulator.base.clients import Client
 
     client = Client("APP-0000000000000001", "s", "n")
     desk.clients[client.client_id] = client

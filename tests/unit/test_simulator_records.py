@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from orcid_sync.simulator import CLIENT_ID, SimulatedRegistry, numbered_orcid, sample_orcid
-from orcid_sync.simulator.access import reader
-from orcid_sync.simulator.reading import Answerer, Target
-from orcid_sync.simulator.shapes import ACTIVITY_ORDER, PERSON_LISTS
+from orcid_sync.simulator.api.read_record import Answerer, Target
+from orcid_sync.simulator.oauth.access import reader
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.records.shapes import ACTIVITY_ORDER, PERSON_LISTS
+from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.simulator.samples.sample_records import sample_orcid
+from orcid_sync.simulator.world import CLIENT_ID
 
 O = numbered_orcid(4_000_001)  # noqa: E741 - the iD of the one record in most tests
 CORPUS = Path(os.environ.get("ORCID_SYNC_CORPUS", Path(__file__).parents[3] / "shared/corpus/dev"))

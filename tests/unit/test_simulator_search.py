@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orcid_sync.simulator.solr_dates import moment
-from orcid_sync.simulator.solr_match import compiled, date
-from orcid_sync.simulator.solr_query import QuerySyntax, count_clauses, parse
+from orcid_sync.simulator.search.solr_dates import moment
+from orcid_sync.simulator.search.solr_match import compiled, date
+from orcid_sync.simulator.search.solr_query import QuerySyntax, count_clauses, parse
 
 NOW = round(datetime(2026, 3, 31, 12, 30, 15, 500_000, UTC).timestamp() * 1000)
 DOCUMENT = {

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from orcid_sync.simulator.xml import to_xml
+from orcid_sync.simulator.answers.xml import to_xml
 
 
 def shape(element: ET.Element) -> Any:

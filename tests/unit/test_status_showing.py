@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orcid_sync.model.labels import Label
-from orcid_sync.service.status import charts
-from orcid_sync.service.status.board import event
-from orcid_sync.service.status.fresh import SECONDS, SHARE, Fresh
-from orcid_sync.service.status.record import NAMES, by_section
-from orcid_sync.service.status.rendering import Renderer, linked, number, share, shown, when
-from orcid_sync.service.status.session import local
-from orcid_sync.store.browsing import Entry
+from orcid_sync.model.text.labels import Label
+from orcid_sync.service.console.record import NAMES, by_section
+from orcid_sync.service.console.sign_in import local
+from orcid_sync.service.rendering import charts
+from orcid_sync.service.rendering.html import Renderer, linked, number, share, shown, when
+from orcid_sync.service.rendering.live_page import event
+from orcid_sync.service.rendering.shared_answer import SECONDS, SHARE, Fresh
+from orcid_sync.store.console.connection_list import Entry
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -94,7 +94,7 @@ def test_an_event_of_several_lines_is_one_event() -> None:
 
 
 def test_every_section_has_a_title() -> None:
-    from orcid_sync.model.sections import SECTIONS
+    from orcid_sync.model.record.sections import SECTIONS
 
     assert set(NAMES) == set(SECTIONS)
 

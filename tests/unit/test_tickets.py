@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.tickets import Link, Session, Tickets
-from orcid_sync.store.vault import Vault
+from orcid_sync.service.consent.signed_tokens import Link, Session, Tickets
+from orcid_sync.store.database.encryption import Vault
 
 OLD, NEW = bytes(32), bytes(range(32))
 ORCID = Orcid("0000-0002-1825-0097")

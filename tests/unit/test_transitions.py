@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orcid_sync.model.transitions import (
+from orcid_sync.model.sync.record_states import (
     ACCESS_TRANSITIONS,
     EMPTIED,
     TRANSITIONS,
@@ -20,7 +20,7 @@ from orcid_sync.model.transitions import (
     withheld,
 )
 from orcid_sync.registry.errors import RegistryError
-from orcid_sync.service.closing import OUTCOMES
+from orcid_sync.service.record.record_states import OUTCOMES
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 DAY = timedelta(days=1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.store.vault import Vault, VaultError
+from orcid_sync.store.database.encryption import Vault, VaultError
 
 KEY = bytes(range(32))
 ORCID = "0009-9990-0000-0005"

@@ -5,7 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from orcid_sync.model.wanted import Filter, parse_external_id, parse_operation, parse_organisation, parse_section
+from orcid_sync.model.pushes.filters import (
+    Filter,
+    parse_external_id,
+    parse_operation,
+    parse_organisation,
+    parse_section,
+)
 
 
 class Line(msgspec.Struct):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orcid_sync.model.webhooks import Act, Generation, Hook, HookState, calls, steps
+from orcid_sync.model.webhooks.registration import Act, Generation, Hook, HookState, calls, steps
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

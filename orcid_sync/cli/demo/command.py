@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orcid_sync.cli.options import command
-from orcid_sync.cli.output import line, text
-from orcid_sync.cli.session import Failure, Session, new_event_loop, tell
+from orcid_sync.cli.base.options import command
+from orcid_sync.cli.base.output import line, text
+from orcid_sync.cli.base.session import Failure, Session, new_event_loop, tell
 from orcid_sync.model.ids import Orcid
 
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-    from orcid_sync.cli.demo.showing import Show
+    from orcid_sync.cli.demo.display import Show
     from orcid_sync.cli.demo.stage import Stage
-    from orcid_sync.cli.demo.watching import Watch
+    from orcid_sync.cli.demo.watch import Watch
 
 LOOK_SECONDS = 0.1
 SETTLE_SECONDS = 60.0
@@ -69,9 +69,9 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
 
 async def _play(folder: Path, records: int, edits_per_minute: float, duration: float | None, port: int | None) -> bool:
     from orcid_sync.cli.demo.stage import open_stage  # noqa: PLC0415 - heavy
-    from orcid_sync.store.database import connect  # noqa: PLC0415 - heavy
-    from orcid_sync.store.embedded import embedded_postgres  # noqa: PLC0415 - heavy
-    from orcid_sync.store.migrate import migrate  # noqa: PLC0415 - heavy
+    from orcid_sync.store.database.embedded import embedded_postgres  # noqa: PLC0415 - heavy
+    from orcid_sync.store.database.migrate import migrate  # noqa: PLC0415 - heavy
+    from orcid_sync.store.database.pools import connect  # noqa: PLC0415 - heavy
 
     with embedded_postgres(folder / "postgres") as dsn:
         await migrate(dsn)
@@ -93,7 +93,7 @@ class Act:
 
     async def play(self) -> bool:
         """First load, edits, the end; whether mirror and Registry are the same."""
-        from orcid_sync.cli.demo.showing import explain_psql, showing  # noqa: PLC0415 - heavy
+        from orcid_sync.cli.demo.display import explain_psql, showing  # noqa: PLC0415 - heavy
 
         await self._first_load()
         explain_psql(self._stage.dsn)
@@ -107,7 +107,9 @@ class Act:
 
     async def _first_load(self) -> None:
         """Wait until every connected iD has its webhook and its mirror. Raises Failure if nothing happens any more."""
-        from orcid_sync.store import queue, reading, webhooks  # noqa: PLC0415 - heavy
+        from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
+        from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy
+        from orcid_sync.store.webhooks import inventory  # noqa: PLC0415 - heavy
 
         loop = asyncio.get_running_loop()
         began = progressed = loop.time()
@@ -121,8 +123,8 @@ class Act:
             elif loop.time() - progressed > SETTLE_SECONDS:
                 raise Failure(f"The daemon makes no progress. The end of its log:\n{self._stage.log_tail()}")
             await asyncio.sleep(LOOK_SECONDS)
-        hooks = sum((await webhooks.counts(self._connection)).values())
-        changes = (await reading.feed_head(self._connection)).last
+        hooks = sum((await inventory.counts(self._connection)).values())
+        changes = (await overview.feed_head(self._connection)).last
         line(
             f"Mirrored {len(wanted)} records in {loop.time() - began:.1f} s: {changes} additions in the feed; "
             f"{hooks} webhooks are registered."
@@ -130,10 +132,10 @@ class Act:
         line("")
 
     async def _watch(self) -> "Watch":
-        from orcid_sync.cli.demo.watching import Watch  # noqa: PLC0415 - heavy
-        from orcid_sync.store import reading  # noqa: PLC0415 - heavy
+        from orcid_sync.cli.demo.watch import Watch  # noqa: PLC0415 - heavy
+        from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
 
-        return Watch(self._stage, (await reading.feed_head(self._connection)).last)
+        return Watch(self._stage, (await overview.feed_head(self._connection)).last)
 
     async def _edits(self, watch: "Watch", show: "Show") -> None:
         """Researchers edit, until the time is up or somebody presses Ctrl-C."""
@@ -156,7 +158,7 @@ class Act:
         ORCID announces no changes of the display order (contract section 1.7): those are found by the check.
         """
         from orcid_sync.cli.demo.stage import NOTIFICATION_DELAY  # noqa: PLC0415 - heavy
-        from orcid_sync.store import queue  # noqa: PLC0415 - heavy
+        from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy
 
         await asyncio.sleep(3 * NOTIFICATION_DELAY)
         wanted = await queue.request_sync(self._connection, [Orcid(orcid) for orcid in self._stage.sim.profiles])

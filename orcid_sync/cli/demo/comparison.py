@@ -11,9 +11,9 @@ from msgspec import Struct, field
 
 from orcid_sync.cli.demo.stage import Stage
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator.errors import Refusal
-from orcid_sync.store import reading
-from orcid_sync.store.database import AnyConnection
+from orcid_sync.simulator.base.errors import Refusal
+from orcid_sync.store.console import overview
+from orcid_sync.store.database.pools import AnyConnection
 
 
 class Comparison(Struct):
@@ -31,7 +31,7 @@ async def compare(stage: Stage, connection: AnyConnection) -> Comparison:
     for name in stage.sim.profiles:
         orcid = Orcid(name)
         theirs = dict(_items(_at_registry(stage, orcid)))
-        mirrored = await reading.items(connection, orcid)
+        mirrored = await overview.items(connection, orcid)
         ours = dict(pair for item in mirrored for pair in _items(msgspec.json.decode(item.doc)))
         comparison.records += 1
         comparison.items += len(theirs)

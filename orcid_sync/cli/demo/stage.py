@@ -16,10 +16,10 @@ import aiohttp
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
-from orcid_sync.store import connections
-from orcid_sync.store.connections import Entry
-from orcid_sync.store.database import connect
-from orcid_sync.store.vault import Vault
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import connect
 
 NOTIFICATION_DELAY = 1.0
 """Seconds from an edit to its notification; at ORCID it is minutes (contract section 1.6)."""

@@ -4,22 +4,22 @@ from typing import Any
 
 from aiohttp import web
 
-from orcid_sync.model.authority import Scope
-from orcid_sync.service.api.answering import add_routes
+from orcid_sync.model.scopes import Scope
 from orcid_sync.service.api.connections import Following
 from orcid_sync.service.api.consumers import Keeping
+from orcid_sync.service.api.event_stream import Stream
 from orcid_sync.service.api.feed import Feed
-from orcid_sync.service.api.following import Pages
+from orcid_sync.service.api.feed_reader import Pages
+from orcid_sync.service.api.feed_tail import Tail
 from orcid_sync.service.api.openapi import PATH, make_document
 from orcid_sync.service.api.records import Reading
+from orcid_sync.service.api.responses import document
+from orcid_sync.service.api.route import JSON, Answer, Asked, Route
+from orcid_sync.service.api.router import add_routes
 from orcid_sync.service.api.routes import connection_routes, feed_routes, record_routes
-from orcid_sync.service.api.sending import document
-from orcid_sync.service.api.stream import Stream
 from orcid_sync.service.api.subscriptions import Overseeing, subscription_routes
-from orcid_sync.service.api.table import JSON, Answer, Asked, Route
-from orcid_sync.service.api.tail import Tail
-from orcid_sync.service.authority import Authority
-from orcid_sync.store.database import Database
+from orcid_sync.service.http.authentication import Authority
+from orcid_sync.store.database.pools import Database
 
 
 def add_api(app: web.Application, database: Database, authority: Authority) -> Tail:

@@ -10,13 +10,14 @@ import msgspec
 from aiohttp import web
 
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
-from orcid_sync.service.api.bodies import decode, read_body, read_document
-from orcid_sync.service.api.sending import document, streaming, write
-from orcid_sync.service.api.table import LINES, Asked
-from orcid_sync.service.problems import Problem
-from orcid_sync.store import connections, queue
-from orcid_sync.store.connections import Entry, Standing
-from orcid_sync.store.database import AnyConnection, Database, statements
+from orcid_sync.service.api.request_body import decode, read_body, read_document
+from orcid_sync.service.api.responses import document, streaming, write
+from orcid_sync.service.api.route import LINES, Asked
+from orcid_sync.service.http.problems import Problem
+from orcid_sync.store.consent import connections
+from orcid_sync.store.consent.connections import Entry, Standing
+from orcid_sync.store.database.pools import AnyConnection, Database, statements
+from orcid_sync.store.sync import queue
 
 BATCH = 1_000
 """Lines that become one transaction."""

@@ -4,16 +4,16 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from orcid_sync.model.authority import Caller, Scope
-from orcid_sync.service.api.bodies import read_document
-from orcid_sync.service.api.following import accepted
-from orcid_sync.service.api.sending import document
-from orcid_sync.service.api.table import Asked
-from orcid_sync.service.problems import Problem
-from orcid_sync.store import consumers
-from orcid_sync.store.consumers import Consumer
-from orcid_sync.store.database import statements
-from orcid_sync.store.feed import read_head
+from orcid_sync.model.scopes import Caller, Scope
+from orcid_sync.service.api.feed_reader import accepted
+from orcid_sync.service.api.request_body import read_document
+from orcid_sync.service.api.responses import document
+from orcid_sync.service.api.route import Asked
+from orcid_sync.service.http.problems import Problem
+from orcid_sync.store.database.pools import statements
+from orcid_sync.store.feed import consumers
+from orcid_sync.store.feed.consumers import Consumer
+from orcid_sync.store.feed.pages import read_head
 
 
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

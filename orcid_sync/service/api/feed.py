@@ -6,13 +6,13 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from orcid_sync.model.cursor import Cursor
-from orcid_sync.service.api.following import Change, Follower, Pages, starting
-from orcid_sync.service.api.sending import document, streaming, write
-from orcid_sync.service.api.table import JSON, LINES, Asked, chosen_type
-from orcid_sync.service.problems import Problem
-from orcid_sync.store.database import statements
-from orcid_sync.store.feed import Wanted, read_head
+from orcid_sync.model.feed.cursor import Cursor
+from orcid_sync.service.api.feed_reader import Change, Follower, Pages, starting
+from orcid_sync.service.api.responses import document, streaming, write
+from orcid_sync.service.api.route import JSON, LINES, Asked, chosen_type
+from orcid_sync.service.http.problems import Problem
+from orcid_sync.store.database.pools import statements
+from orcid_sync.store.feed.pages import Wanted, read_head
 
 USUAL, MOST = 100, 1_000
 """Changes in one JSON document, if nothing is said, and at most."""

@@ -8,8 +8,8 @@ import msgspec
 
 from orcid_sync import __version__
 from orcid_sync.service.api.parameters import Parameter
-from orcid_sync.service.api.table import Answer, Route
-from orcid_sync.service.problems import CONTENT_TYPE
+from orcid_sync.service.api.route import Answer, Route
+from orcid_sync.service.http.problems import CONTENT_TYPE
 
 PATH = "/v1/openapi.json"
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import msgspec
 from aiohttp import web
 
-from orcid_sync.model.authority import NAME
 from orcid_sync.model.ids import InvalidOrcid, parse_orcid
-from orcid_sync.service.problems import Problem
+from orcid_sync.model.scopes import NAME
+from orcid_sync.service.http.problems import Problem
 
 Schema = dict[str, Any]
 

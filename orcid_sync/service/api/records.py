@@ -9,18 +9,18 @@ import asyncpg
 import msgspec
 from aiohttp import hdrs, web
 
-from orcid_sync.model.cursor import Cursor
-from orcid_sync.model.diff import RECORD
+from orcid_sync.model.feed.cursor import Cursor
+from orcid_sync.model.record.diff import RECORD
 from orcid_sync.service.api.feed import Ending
-from orcid_sync.service.api.following import accepted
-from orcid_sync.service.api.sending import document, streaming, write
-from orcid_sync.service.api.table import JSON, LINES, Asked, chosen_type
-from orcid_sync.service.problems import Problem
-from orcid_sync.store import records
-from orcid_sync.store.database import statements
-from orcid_sync.store.feed import read_head
-from orcid_sync.store.records import Item, Record
-from orcid_sync.store.viewing import viewing
+from orcid_sync.service.api.feed_reader import accepted
+from orcid_sync.service.api.responses import document, streaming, write
+from orcid_sync.service.api.route import JSON, LINES, Asked, chosen_type
+from orcid_sync.service.http.problems import Problem
+from orcid_sync.store.database.pools import statements
+from orcid_sync.store.database.roles import viewing
+from orcid_sync.store.feed.pages import read_head
+from orcid_sync.store.mirror import records
+from orcid_sync.store.mirror.records import Item, Record
 
 VERIFIED = "X-Mirror-Verified-At"
 

@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from orcid_sync.model.authority import Scope
-from orcid_sync.model.diff import RECORD
-from orcid_sync.model.sections import SECTIONS
+from orcid_sync.model.record.diff import RECORD
+from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.model.scopes import Scope
 from orcid_sync.service.api import parameters as p
 from orcid_sync.service.api.connections import Connections, Following, Granted, LineResult, Wish
 from orcid_sync.service.api.consumers import Consumers, Keeping, Kept
+from orcid_sync.service.api.event_stream import Stream
 from orcid_sync.service.api.feed import Changes, Feed
-from orcid_sync.service.api.following import Change
+from orcid_sync.service.api.feed_reader import Change
 from orcid_sync.service.api.parameters import ORCID, Parameter
 from orcid_sync.service.api.records import VERIFIED, Reading, Records, RecordThen, SectionThen
-from orcid_sync.service.api.stream import Stream
-from orcid_sync.service.api.table import EVENTS, JSON, LINES, Answer, Route
-from orcid_sync.store.consumers import Consumer
-from orcid_sync.store.records import Record
+from orcid_sync.service.api.route import EVENTS, JSON, LINES, Answer, Route
+from orcid_sync.store.feed.consumers import Consumer
+from orcid_sync.store.mirror.records import Record
 
 OPS = ("added", "updated", "removed", "withdrawn")
 SECTION_NAMES = (RECORD, *SECTIONS)

@@ -9,15 +9,15 @@ import asyncpg
 import msgspec
 from aiohttp import web
 
-from orcid_sync.model.authority import Scope
+from orcid_sync.model.scopes import Scope
 from orcid_sync.service.api import parameters as p
-from orcid_sync.service.api.sending import document
-from orcid_sync.service.api.table import JSON, Answer, Answering, Asked, Route
-from orcid_sync.service.problems import Problem
-from orcid_sync.store import subscriptions
-from orcid_sync.store.changes import announce
-from orcid_sync.store.database import AnyConnection, statements
-from orcid_sync.store.subscriptions import Subscription
+from orcid_sync.service.api.responses import document
+from orcid_sync.service.api.route import JSON, Answer, Answering, Asked, Route
+from orcid_sync.service.http.problems import Problem
+from orcid_sync.store.database.pools import AnyConnection, statements
+from orcid_sync.store.feed.changes import announce
+from orcid_sync.store.pushes import subscriptions
+from orcid_sync.store.pushes.subscriptions import Subscription
 
 _NAME = p.name_in_path("name", "Name of the subscription.")
 

@@ -1,0 +1,1 @@
+"""Commands about people and their permission: connect, invite, disconnect, erasures and consents."""

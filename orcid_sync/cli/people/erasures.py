@@ -1,0 +1,202 @@
+"""erasures, consents: the proof of what was allowed, what ended, and what was erased."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orcid_sync.cli.base.options import Json, command
+from orcid_sync.cli.base.output import console, line, print_json, print_json_line, table, text
+from orcid_sync.cli.base.session import Failure, Session, tell
+from orcid_sync.cli.people.connect import single
+from orcid_sync.model.consent.hash_chain import ChainBroken, Head
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+
+    from orcid_sync.service.consent.erasure_log import Again, Returned
+    from orcid_sync.store.consent.consent_ledger import Entry
+    from orcid_sync.store.consent.erasure_certificates import Certificate
+
+SHORT = 12
+"""Characters of a hash in a table."""
+
+erasures = typer.Typer(no_args_is_help=True, help="The certificates of erasure, and the log that outlives a restore.")
+
+LogFile = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="The erasure log; without: as configured.", show_default=False)
+]
+
+
+def print_certificate(certificate: "Certificate") -> None:
+    """A certificate for people, with everything that it says."""
+    page = console()
+    facts = [
+        ("certificate", certificate.number),
+        ("erased", certificate.orcid),
+        ("at", certificate.at),
+        ("wished by", f"{certificate.by} ({certificate.learnt})"),
+        ("hash", certificate.hash),
+        ("hash of the one before", certificate.previous),
+        ("entry in the consent ledger", certificate.consents_hash),
+    ]
+    page.print(table("", "", rows=facts))
+    page.print(table("deleted from", "rows", rows=certificate.deleted.items() or [("nothing was left", "")]))
+
+
+@command
+def list_(session: Session, *, json: Json = False) -> None:
+    """List the certificates of erasure."""
+    found = session.run(_read_certificates)
+    if json:
+        print_json(found)
+        return
+    rows = ((c.number, c.orcid, c.at, c.by, sum(c.deleted.values()), c.hash[:SHORT]) for c in found)
+    console().print(table("number", "iD", "at", "wished by", "rows", "hash", rows=rows))
+
+
+async def _read_certificates(connection: "Connection") -> "list[Certificate]":
+    from orcid_sync.store.consent import erasure_certificates  # noqa: PLC0415 - heavy
+
+    return await erasure_certificates.read(connection)
+
+
+@command
+def show(
+    session: Session,
+    number: Annotated[int, typer.Argument(help="Number of the certificate.", show_default=False)],
+    *,
+    json: Json = False,
+) -> None:
+    """Show one certificate of erasure with everything that it says."""
+
+    async def work(connection: "Connection") -> "list[Certificate]":
+        from orcid_sync.store.consent import erasure_certificates  # noqa: PLC0415 - heavy
+
+        return await erasure_certificates.read(connection, number=number)
+
+    found = session.run(work)
+    if not found:
+        raise Failure(f"There is no certificate {number}. Those that there are: orcid-sync erasures list")
+    if json:
+        print_json(found[0])
+    else:
+        print_certificate(found[0])
+
+
+@command
+def export(session: Session) -> None:
+    """Print every certificate as JSON, one in a line, to be kept elsewhere."""
+    for certificate in session.run(_read_certificates):
+        print_json_line(certificate)
+
+
+@command
+def verify(session: Session, *, json: Json = False) -> None:
+    """Compute the chains of certificates and of the consent ledger anew, and look for anybody who is back.
+
+    Exit code 1, and the first entry that is not what was written, if somebody tampered with them.
+    """
+    path = session.settings.erasure_log
+
+    async def work(connection: "Connection") -> "tuple[dict[str, Head | ChainBroken], list[Returned]]":
+        from orcid_sync.service.consent import erasure_log  # noqa: PLC0415 - heavy
+        from orcid_sync.store.consent import consent_ledger, erasure_certificates  # noqa: PLC0415 - heavy
+
+        chains: dict[str, Head | ChainBroken] = {}
+        for name, check in (("certificates", erasure_certificates.verify), ("consents", consent_ledger.verify)):
+            try:
+                chains[name] = await check(connection)
+            except ChainBroken as broken:
+                chains[name] = broken
+        return chains, await erasure_log.who_is_back(connection, path) if path else []
+
+    chains, back = session.run(work)
+    _report_chains(chains, back, json=json)
+    if back:
+        raise Failure("A restored backup has brought people back. Send them away again: orcid-sync erasures replay")
+    if any(isinstance(found, ChainBroken) for found in chains.values()):
+        raise typer.Exit(1)
+
+
+def _report_chains(chains: dict[str, Head | ChainBroken], back: "Sequence[Returned]", *, json: bool) -> None:
+    if json:
+        print_json({"back": [one.orcid for one in back], **{name: _judged(found) for name, found in chains.items()}})
+        return
+    for name, found in chains.items():
+        if isinstance(found, ChainBroken):
+            line(name, text(f"broken: {found}", "fail"))
+        else:
+            line(name, text("ok", "ok"), f"{found.number} entries", f"the last hash: {found.hash.hex()}")
+    for one in back:
+        line(one.orcid, text(f"is back: {one.line.event} at {one.line.at:%Y-%m-%d %H:%M} UTC", "fail"))
+
+
+def _judged(found: Head | ChainBroken) -> dict[str, object]:
+    if isinstance(found, ChainBroken):
+        return {"ok": False, "first_broken": found.number, "problem": str(found)}
+    return {"ok": True, "entries": found.number, "hash": found.hash.hex()}
+
+
+@command
+def replay(session: Session, file: LogFile = None, *, json: Json = False) -> None:
+    """Erase and disconnect again whoever the erasure log names and a restored backup has brought back.
+
+    The service does it by itself whenever it starts, if erasure_log is set.
+    """
+    path = file or session.settings.erasure_log
+    if path is None:
+        raise Failure("There is no erasure log: give its file, or set erasure_log.")
+    if not path.exists():
+        raise Failure(f"There is no erasure log {path}.")
+
+    async def work(connection: "Connection") -> "list[Again]":
+        from orcid_sync.service.consent import erasure_log  # noqa: PLC0415 - heavy
+        from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy
+
+        again = await erasure_log.replay(connection, path)
+        await erasure_log.write_missing(connection, path)
+        await queue.wake(connection)
+        return again
+
+    again = session.run(work)
+    for one in again:
+        if json:
+            print_json_line(one.certificate or {"orcid": one.orcid, "event": one.event})
+        else:
+            line(one.orcid, f"{one.event} again", f"certificate {one.certificate.number}" if one.certificate else "")
+    tell(f"{len(again)} were sent away again." if again else "Nobody who went is back.")
+
+
+@command
+def consents(
+    session: Session,
+    orcid: Annotated[str | None, typer.Argument(metavar="iD", help="Only this one.", show_default=False)] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show the consent ledger: who allowed what, and when and how it ended."""
+    wanted = single(orcid) if orcid else None
+
+    async def work(connection: "Connection") -> "list[Entry]":
+        from orcid_sync.store.consent import consent_ledger  # noqa: PLC0415 - heavy
+
+        return [entry async for entry in consent_ledger.read(connection, orcid=wanted)]
+
+    entries = session.run(work)
+    if json:
+        for entry in entries:
+            print_json_line(entry)
+        return
+    rows = ((e.number, e.at, e.orcid, e.event, e.by, e.learnt, " ".join(e.scopes), _facts(e)) for e in entries)
+    console().print(table("number", "at", "iD", "event", "by", "learnt", "scopes", "", rows=rows))
+
+
+def _facts(entry: "Entry") -> str:
+    return ", ".join(f"{name}: {value!s}" for name, value in entry.facts.items())
+
+
+erasures.command("list")(list_)
+for function in (show, verify, export, replay):
+    erasures.command(function.__name__)(function)

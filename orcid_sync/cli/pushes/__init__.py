@@ -1,0 +1,1 @@
+"""Commands about subscriptions: who is told of changes by signed requests."""

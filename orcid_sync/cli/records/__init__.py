@@ -1,0 +1,1 @@
+"""Commands about single records: show, diff, explain, changes, holds, drift and rebuild."""

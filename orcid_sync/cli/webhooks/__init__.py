@@ -1,0 +1,1 @@
+"""Commands about webhooks: what ORCID has of ours, and putting it right."""

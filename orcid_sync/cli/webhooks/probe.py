@@ -1,0 +1,57 @@
+"""Knocking at the public address as ORCID does: a certificate, a redirect or a proxy may shut it (fault F14)."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orcid_sync.settings.redaction import clean
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+SECONDS = 20.0
+"""ORCID waits no longer (contract section 1.6)."""
+
+ADDRESS = "/webhooks/x/y"
+"""Nobody's: we refuse it with an empty 404, whoever asks."""
+
+_SAMPLE = 64
+"""Bytes of an answer that tell whether it has a body."""
+
+
+class Knock(NamedTuple):
+    """What came of it."""
+
+    open: bool
+    explanation: str
+
+
+async def knock(public_url: str) -> Knock:
+    """Send what ORCID sends: a POST without a body, which follows no redirect (contract section 1.6)."""
+    import aiohttp  # noqa: PLC0415 - heavy
+
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=SECONDS),
+        headers={"User-Agent": "Java-http-client/17"},
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type"),
+    ) as session:
+        try:
+            async with session.post(public_url + ADDRESS, allow_redirects=False) as answer:
+                return _judged(answer, await answer.content.read(_SAMPLE))
+        except aiohttp.ClientConnectorCertificateError as error:
+            reason = getattr(error.certificate_error, "verify_message", "") or "not trusted"
+            return Knock(False, f"the certificate is refused ({reason}): ORCID counts each call as a failure")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return Knock(False, f"nobody answers from here ({_reason(error)}); is the service running?")
+
+
+def _judged(answer: "ClientResponse", body: bytes) -> Knock:
+    if answer.status == 404 and not body:
+        return Knock(True, "the public listener answers")
+    if 300 <= answer.status < 400:
+        to = clean(answer.headers.get("Location", "elsewhere"))
+        return Knock(False, f"redirects to {to}: ORCID does not follow, and counts each call as a failure")
+    by = clean(answer.headers.get("Server", "somebody else"))
+    return Knock(False, f"{by} answers {answer.status} instead of us: let POST /webhooks/… pass as it is")
+
+
+def _reason(error: BaseException) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else clean(str(error))

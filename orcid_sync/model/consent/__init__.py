@@ -1,0 +1,1 @@
+"""Grants, invitations and erasure, and the chain of hashes that proves them."""

@@ -1,0 +1,56 @@
+"""The diagnosis: a table of reasons, the weightier first. The first that holds is the answer."""
+
+from collections.abc import Callable, Sequence
+
+from orcid_sync.model.explain import reasons_item, reasons_reading, reasons_record
+from orcid_sync.model.explain.diagnosis import Complaint, Diagnosis
+from orcid_sync.model.explain.facts import Facts
+
+Reason = Callable[[Facts], Diagnosis | None]
+"""Says in words why the mirror is as it is, if it is for this reason."""
+
+REASONS: Sequence[Reason] = (
+    # There is nothing to be read.
+    reasons_record.never_connected,
+    reasons_record.disconnected,
+    reasons_record.closed,
+    reasons_record.unconfirmed,
+    # What is known of the item that was asked about.
+    reasons_item.removed,
+    reasons_item.withheld,
+    reasons_item.merged,
+    reasons_item.restricted,
+    # The mirror may be behind.
+    reasons_reading.quota,
+    reasons_reading.away,
+    reasons_reading.held,
+    reasons_reading.stale,
+    reasons_reading.failing,
+    reasons_reading.overdue,
+    reasons_reading.pending,
+    # We see less than we did.
+    reasons_record.token_over,
+    reasons_record.token_suspect,
+    # We may not hear of changes.
+    reasons_reading.differs,
+    reasons_reading.webhook_dead,
+    reasons_reading.webhook_missing,
+    reasons_reading.deaf,
+    # All is well, so it is as it is at ORCID.
+    reasons_item.present,
+    reasons_item.unseen,
+    reasons_item.lately_removed,
+)
+"""In the order of precedence: what makes the question pointless comes before what answers it, and a certain answer
+before a likely one."""
+
+CLOSING = frozenset({Complaint.NEVER_CONNECTED, Complaint.DISCONNECTED, Complaint.DEPRECATED, Complaint.DEACTIVATED})
+"""After these nothing else matters."""
+
+
+def diagnose(facts: Facts) -> list[Diagnosis]:
+    """Everything that holds, the answer first; never nothing."""
+    found = [diagnosis for reason in REASONS if (diagnosis := reason(facts))]
+    if not found:
+        return [reasons_item.well(facts)]
+    return found[:1] if found[0].complaint in CLOSING else found

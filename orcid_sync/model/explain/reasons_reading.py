@@ -1,0 +1,241 @@
+"""Reasons that lie with reading: our quota, ORCID's absence and its caches, what is held, webhooks that are silent."""
+
+from datetime import timedelta
+
+from orcid_sync.model.analysis.audit import Verdict
+from orcid_sync.model.explain.diagnosis import Complaint, Diagnosis
+from orcid_sync.model.explain.facts import Facts, Queue, Webhook
+from orcid_sync.model.sync.record_states import State
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.text.phrases import moment, number, series, span, tally, until
+from orcid_sync.model.webhooks.registration import HookState
+
+LATE = {Lane.NOTIFICATION: timedelta(minutes=2), Lane.OPERATOR: timedelta(minutes=2)}
+"""After which a read is late; the other lanes have a day."""
+
+UNCONFIRMED_FOR = timedelta(minutes=10)
+"""After which a registration should have been confirmed."""
+
+
+def _waiting(facts: Facts) -> Queue | None:
+    """The iD's place in the queue, if a read of it is wanted now."""
+    queue = facts.queue
+    return queue if queue and not queue.leased and (queue.owed or queue.due_at <= facts.at) else None
+
+
+def quota(facts: Facts) -> Diagnosis | None:
+    """The requests of the day are used up, ORCID's or our own."""
+    queue, limits = _waiting(facts), facts.limits
+    if queue is None or not (limits.used_up_seconds or limits.shed):
+        return None
+    if limits.used_up_seconds:
+        whose, again = "ORCID says that our quota of requests is used up", limits.used_up_seconds
+    else:
+        whose = (
+            f"The day's budget is used up for reads of this kind ({limits.used} of {limits.daily_requests} requests)"
+        )
+        again = limits.day_ends_seconds
+    return Diagnosis(
+        Complaint.QUOTA,
+        f"{whose}: the read that is due since {moment(queue.due_at)} waits, and goes on in {span(again)}.",
+        "What the records need a day: orcid-sync plan. The budget is the setting daily_requests; ORCID's quotas are "
+        "larger for members.",
+    )
+
+
+def away(facts: Facts) -> Diagnosis | None:
+    """ORCID does not answer, or wants silence."""
+    queue, limits = _waiting(facts), facts.limits
+    if queue is None or not (limits.failing_since or limits.paused_seconds or limits.silent_seconds):
+        return None
+    if limits.failing_since:
+        said = f"ORCID has given no usable answer since {moment(limits.failing_since)}"
+    else:
+        said = "ORCID asked for silence"
+    wait = max(limits.paused_seconds, limits.silent_seconds)
+    return Diagnosis(
+        Complaint.REGISTRY_AWAY,
+        f"{said}: the read that is due waits, and is tried again in {span(wait)}; nothing is lost.",
+        "https://orcid.statuspage.io tells of ORCID's outages; orcid-sync check tells whether it is our own network.",
+    )
+
+
+def held(facts: Facts) -> Diagnosis | None:
+    """A removal too large to be believed at once."""
+    queue = facts.queue
+    if queue is None or queue.held_at is None:
+        return None
+    what = f"remove {tally(queue.held_removals)}" if queue.held_removals else "remove most of a section"
+    return Diagnosis(
+        Complaint.HELD,
+        f"The read of {moment(queue.held_at)} would {what}: so much is held until a second read agrees, "
+        f"which is due {until(queue.due_at, facts.at)}.",
+        f"If it is right: orcid-sync holds release {facts.orcid}. "
+        f"To read afresh: orcid-sync holds discard {facts.orcid}",
+    )
+
+
+def stale(facts: Facts) -> Diagnosis | None:
+    """ORCID's caches and replicas serve what was (contract section 3.9)."""
+    queue = facts.queue
+    if queue is None:
+        return None
+    if queue.attempts and _kind(queue) == "stale":
+        return Diagnosis(
+            Complaint.STALE_CACHE,
+            f"ORCID answers with an older version than the mirror holds ({number(queue.attempts, 'time')} in a row): "
+            f"one of its caches lags, and the record is read again {until(queue.due_at, facts.at)}.",
+        )
+    heard = queue.notified_at
+    if heard is None or queue.verified_at is None or queue.second_look_at is None:
+        return None
+    if queue.verified_at < heard or queue.second_look_at < facts.at or _found_since(facts, heard):
+        return None
+    return Diagnosis(
+        Complaint.STALE_CACHE,
+        f"The read after the notification of {moment(heard)} found nothing new: ORCID's caches can serve old content "
+        f"for 15 minutes, so the record is read once more {until(queue.second_look_at, facts.at)}.",
+        f"To read it now: orcid-sync sync {facts.orcid}",
+    )
+
+
+def _found_since(facts: Facts, heard: object) -> bool:
+    at = [read.at for read in facts.reads if read.changes or read.outcome == "changed"]
+    return any(moment >= heard for moment in [*at, *(change.at for change in facts.changes)])  # type: ignore[operator]
+
+
+def _kind(queue: Queue) -> str:
+    return (queue.last_error or "").partition(":")[0]
+
+
+def failing(facts: Facts) -> Diagnosis | None:
+    """Reads fail for another reason."""
+    queue = facts.queue
+    if queue is None or not queue.attempts:
+        return None
+    first = next((read.first_at for read in facts.reads if read.outcome == "failed"), None)
+    since = f", the first on {moment(first)}" if first and queue.attempts > 1 else ""
+    return Diagnosis(
+        Complaint.FAILING,
+        f"{number(queue.attempts, 'read')} in a row failed{since}; the last said: {queue.last_error}. "
+        f"The mirror stays as it is, and the next try is {until(queue.due_at, facts.at)}.",
+        f"To try at once: orcid-sync sync {facts.orcid} --wait. What the words mean: deploy/runbook.md",
+    )
+
+
+def overdue(facts: Facts) -> Diagnosis | None:
+    """Nobody gets round to it."""
+    queue = _waiting(facts)
+    if queue is None or facts.ago(queue.due_at) < LATE.get(queue.lane, timedelta(days=1)):
+        return None
+    idle = facts.limits.workers == 0
+    why = "no worker is connected to the database" if idle else "the queue is behind"
+    return Diagnosis(
+        Complaint.OVERDUE,
+        f"The read that is due since {moment(queue.due_at)} waits: {why}.",
+        "Start one: orcid-sync serve" if idle else "orcid-sync status says how much waits, and for what.",
+    )
+
+
+def pending(facts: Facts) -> Diagnosis | None:
+    """It is on its way."""
+    queue = facts.queue
+    if queue is None or not queue.owed:
+        return None
+    if queue.leased:
+        said = "The record is being read at this moment"
+    elif queue.verified_at is None:
+        said = f"The record was connected and not read yet; it is due {until(queue.due_at, facts.at)}"
+    elif queue.lane is Lane.NOTIFICATION and queue.notified_at:
+        said = f"A notification came on {moment(queue.notified_at)}; the record is read {until(queue.due_at, facts.at)}"
+    else:
+        said = f"A read was asked for; it is due {until(queue.due_at, facts.at)}"
+    return Diagnosis(Complaint.PENDING, f"{said}.")
+
+
+def differs(facts: Facts) -> Diagnosis | None:
+    """What ORCID shows at this moment is not what the mirror holds."""
+    now = facts.now
+    if now is None or not now.differences:
+        return None
+    what = series(f"{count} {name}" for name, count in now.differences.items())
+    changed = f"changed there on {moment(now.changed_at)}" if now.changed_at else "changed there"
+    why = {
+        Verdict.NEWER: f"{changed}, and nothing has told of it yet",
+        Verdict.DRIFTED: "ORCID's date is the one that we know, so it is a cache, a name of a source, or a defect",
+    }.get(now.verdict, "a read of it is asked for already")
+    return Diagnosis(
+        Complaint.ORCID_DIFFERS,
+        f"ORCID shows something else at this moment ({what}): {why}.",
+        f"Read it into the mirror: orcid-sync sync {facts.orcid} --wait",
+    )
+
+
+def webhook_dead(facts: Facts) -> Diagnosis | None:
+    """It does not call any more, as far as can be told (contract section 1.6)."""
+    hook, hearing = facts.registered, facts.hearing
+    if hook is None or not hearing.wanted or not _followed(facts):
+        return None
+    if hook.suspect_since:
+        why = (
+            f"it did not announce {number(max(hook.missed, 1), 'change')} that other reads found "
+            f"(suspect since {moment(hook.suspect_since)})"
+        )
+    elif _is_lost(facts, hook):
+        why = "ORCID could not reach us for so long that it may have used up its tries"
+    elif hook.state == HookState.REVIVING:
+        why = f"it was given up on {moment(hook.requested_at)}"
+    else:
+        return None
+    return Diagnosis(
+        Complaint.WEBHOOK_DEAD,
+        f"The webhook may be dead: {why}; it is made anew, and until then only regular reads find changes.",
+        f"To make it anew now: orcid-sync webhooks revive {facts.orcid}",
+    )
+
+
+def _is_lost(facts: Facts, hook: Webhook) -> bool:
+    before, alive_at = facts.hearing.lost_before, hook.alive_at
+    return before is not None and (alive_at is None or alive_at < before)
+
+
+def _followed(facts: Facts) -> bool:
+    """Whether there should be a webhook."""
+    connected = facts.connection is not None and facts.connection.state == "connected"
+    return connected and (facts.record is None or facts.record.state != State.DEPRECATED)
+
+
+def webhook_missing(facts: Facts) -> Diagnosis | None:
+    """ORCID has not confirmed it."""
+    if not facts.hearing.wanted or not _followed(facts):
+        return None
+    hook = facts.registered
+    if hook is None:
+        said = "ORCID has no webhook of ours for this iD"
+    elif hook.state == HookState.REGISTERING and facts.ago(hook.requested_at) > UNCONFIRMED_FOR:
+        said = f"ORCID has not confirmed the webhook that was asked for on {moment(hook.requested_at)}"
+    else:
+        return None
+    return Diagnosis(
+        Complaint.WEBHOOK_MISSING,
+        f"{said}: its changes are found by regular reads only, until a read registers it.",
+        f"To register it now: orcid-sync sync {facts.orcid} --wait",
+    )
+
+
+def deaf(facts: Facts) -> Diagnosis | None:
+    """Nothing is heard, of this iD or any other."""
+    hearing = facts.hearing
+    if not hearing.wanted or not _followed(facts):
+        return None
+    if hearing.outage_since:
+        said = f"Notifications cannot be taken since {moment(hearing.outage_since)}: no public listener is alive"
+    elif hearing.silent_since:
+        said = f"None of all webhooks has called since {moment(hearing.silent_since)}, which is unusual"
+    else:
+        return None
+    return Diagnosis(
+        Complaint.DEAF,
+        f"{said}; changes are found by regular reads only.",
+        'See orcid-sync status, and "Webhooks fall silent" in deploy/runbook.md',
+    )

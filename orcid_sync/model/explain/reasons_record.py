@@ -1,0 +1,141 @@
+"""Reasons that lie with the connection, the record's state, the holder's permission (contract sections 2.6 and 3.5)."""
+
+from collections.abc import Mapping
+
+from orcid_sync.model.explain.diagnosis import Complaint, Diagnosis
+from orcid_sync.model.explain.facts import Facts, Record
+from orcid_sync.model.sync.record_states import State
+from orcid_sync.model.text.phrases import moment, number, until
+
+_FROM_FILE = "it is in the mirror as it was in a file, and nothing is read"
+
+
+def never_connected(facts: Facts) -> Diagnosis | None:
+    """Nobody has allowed, or asked, us to follow it."""
+    if facts.connection is not None:
+        return None
+    then = _FROM_FILE if facts.record else "nothing of it was ever read"
+    return Diagnosis(
+        Complaint.NEVER_CONNECTED,
+        f"{facts.orcid} was never connected: {then}.",
+        f"Invite its holder (orcid-sync invite), or follow what is public: orcid-sync connect {facts.orcid}",
+    )
+
+
+def disconnected(facts: Facts) -> Diagnosis | None:
+    """It was let go."""
+    known = facts.connection
+    if known is None or known.state == "connected":
+        return None
+    if known.erased_at:
+        return Diagnosis(
+            Complaint.DISCONNECTED,
+            f"Everything about {facts.orcid} was erased on {moment(known.erased_at)}: only the iD is left.",
+            f"What went: orcid-sync erasures list. To begin anew: orcid-sync connect {facts.orcid}",
+        )
+    since = f" on {moment(known.disconnected_at)}" if known.disconnected_at else ""
+    return Diagnosis(
+        Complaint.DISCONNECTED,
+        f"{facts.orcid} was disconnected{since}: the mirror keeps what was public then, and nothing is read any more.",
+        f"Who ended it, and how: orcid-sync consents {facts.orcid}. To begin anew: orcid-sync connect {facts.orcid}",
+    )
+
+
+_CLOSED: Mapping[str, tuple[Complaint, str]] = {
+    State.DEPRECATED: (Complaint.DEPRECATED, "ORCID merged {orcid} into {primary}{since}: its items are gone"),
+    State.DEACTIVATED: (
+        Complaint.DEACTIVATED,
+        "The holder of {orcid} deactivated the record{since}: its items are gone, and nothing of them is kept",
+    ),
+    State.LOCKED: (Complaint.LOCKED, "ORCID locked the record of {orcid}{since}: {shown}, and it is tried every day"),
+    State.UNCLAIMED: (
+        Complaint.UNCLAIMED,
+        "The record of {orcid} is not claimed by its holder{since}: {shown}, and it is tried every day",
+    ),
+    State.NOT_FOUND: (Complaint.NOT_FOUND, "ORCID does not know {orcid}{since}: {shown}, and it is tried every week"),
+}
+
+_ADVICE: Mapping[str, str] = {
+    State.DEPRECATED: "Ask the holder to connect the other iD: what was granted for this one is not granted for it.",
+    State.DEACTIVATED: "If the holder reactivates it at ORCID and connects again, everything is read anew.",
+    State.LOCKED: "Only its holder can settle this, with ORCID's support.",
+    State.UNCLAIMED: "The holder has to claim the record at ORCID.",
+    State.NOT_FOUND: "Check the setting environment (production or sandbox) and the iD.",
+}
+
+
+def closed(facts: Facts) -> Diagnosis | None:
+    """ORCID shows no record."""
+    record = facts.record
+    if record is None or record.state not in _CLOSED:
+        return None
+    complaint, sentence = _CLOSED[record.state]
+    said = sentence.format(
+        orcid=facts.orcid, primary=record.primary_orcid or "another iD", since=_since(facts), shown=_shown(record)
+    )
+    return Diagnosis(complaint, f"{said}.", _ADVICE[record.state])
+
+
+def _shown(record: Record) -> str:
+    return "readers see nothing of it" if record.withheld == "all" else "readers see it as it was before"
+
+
+def _since(facts: Facts) -> str:
+    """When the record entered its state, if the feed still says it."""
+    for change in facts.changes:
+        if any(line.section == "record" and {"state"} & {*line.fields} for line in change.lines):
+            return f" (we heard it on {moment(change.at)})"
+    return ""
+
+
+_SAID = {
+    State.DEPRECATED: "was merged into another one",
+    State.DEACTIVATED: "is deactivated",
+    State.NOT_FOUND: "is unknown",
+}
+
+
+def unconfirmed(facts: Facts) -> Diagnosis | None:
+    """What closes a record counts when it is said twice."""
+    queue = facts.queue
+    if queue is None or queue.unconfirmed is None or queue.unconfirmed_at is None:
+        return None
+    said = _SAID.get(State(queue.unconfirmed), f"is {queue.unconfirmed}")
+    return Diagnosis(
+        Complaint.UNCONFIRMED,
+        f"ORCID said on {moment(queue.unconfirmed_at)} that the record {said}: readers see nothing of it until "
+        f"ORCID says so again, or something else, when it is asked {until(queue.due_at, facts.at)}.",
+        f"To ask sooner (15 minutes after the first time is enough): orcid-sync sync {facts.orcid}",
+    )
+
+
+def token_over(facts: Facts) -> Diagnosis | None:
+    """The holder's permission has ended."""
+    known = facts.connection
+    endings = {
+        "revoked": (Complaint.PERMISSION_REVOKED, "The holder's permission was revoked"),
+        "expired": (Complaint.PERMISSION_EXPIRED, "The holder's permission expired"),
+    }
+    if known is None or known.access_state not in endings:
+        return None
+    complaint, said = endings[known.access_state]
+    when = f" on {moment(known.ended_at)}" if known.ended_at else ""
+    return Diagnosis(
+        complaint,
+        f"{said}{when}: since then only what everybody may see is read, and limited items are gone from the mirror.",
+        "Ask the holder to connect again: orcid-sync invite",
+    )
+
+
+def token_suspect(facts: Facts) -> Diagnosis | None:
+    """ORCID refuses the token, which may pass."""
+    known, queue = facts.connection, facts.queue
+    if known is None or queue is None or known.access_state != "suspect" or known.suspect_since is None:
+        return None
+    return Diagnosis(
+        Complaint.PERMISSION_SUSPECT,
+        f"ORCID refuses the holder's token since {moment(known.suspect_since)} ({number(known.refusals, 'time')}): "
+        "limited items are hidden until it is answered again or counts as revoked; "
+        f"the next try is {until(queue.due_at, facts.at)}.",
+        "If many are refused at once it is ORCID's trouble, or our client's: orcid-sync status, orcid-sync check",
+    )

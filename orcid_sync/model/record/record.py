@@ -1,0 +1,115 @@
+"""A record as ORCID answers it, taken apart as far as is needed to compare it: items stay undecoded."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec import Raw, Struct
+
+from orcid_sync.model.record import unknown_members, wire
+from orcid_sync.model.record.cleaning import clean
+from orcid_sync.model.record.extract import moment
+from orcid_sync.model.record.malformed import MalformedRecord, shape_of
+from orcid_sync.model.record.sections import SECTIONS, Item, Section
+from orcid_sync.model.record.unknown_members import Unknown
+
+_KNOWN = {
+    block: {section.container for section in SECTIONS.values() if section.block == block}
+    | {"last-modified-date", "path"}
+    for block in ("person", "activities-summary")
+}
+
+_NOT_PUBLIC = re.compile(rb'"visibility"\s*+:\s*+(?!"public")')
+
+
+class Record(Struct, frozen=True):
+    """One answer to GET /v3.0/{orcid}/record."""
+
+    orcid: str
+    head: wire.RecordHead
+    doc: bytes
+    """The record's own part: everything but the items and history.last-modified-date."""
+    blocks: dict[str, dict[str, Raw]]
+    unknown: list[Unknown]
+    """Members around the items of which nothing is known; what is in `doc` and in the items is not looked at."""
+
+    @property
+    def modified_ms(self) -> int | None:
+        """history.last-modified-date, if a calendar has it: moves for invisible reasons too (contract section 3.9)."""
+        stamp = self.head.history.last_modified_date if self.head.history else None
+        return stamp.value if stamp and moment(stamp) else None
+
+    def answered(self) -> Iterator[tuple[Section, Iterator[Item]]]:
+        """The sections that the answer speaks of, each with its items; what it leaves out is not known to be empty."""
+        for section in SECTIONS.values():
+            container = self.blocks[section.block].get(section.container)
+            if container is None:
+                continue
+            if bytes(container) == b"null":
+                # A name or biography that is null is not visible to us; of a list, null says nothing.
+                items: Iterator[Item] | None = iter(()) if section.key_column is None else None
+            else:
+                items = section.items(container)
+            if items is not None:
+                yield section, items
+
+    def items(self) -> Iterator[Item]:
+        """All items. Raises MalformedRecord."""
+        for _, items in self.answered():
+            yield from items
+
+
+def parse_record(body: bytes) -> Record:
+    """Take a record's JSON apart. Raises MalformedRecord if it is not a record or not JSON."""
+    with shape_of("record"):
+        members = _members(body)
+        own = clean(msgspec.json.encode({name: raw for name, raw in members.items() if name not in _KNOWN}))
+        head = msgspec.json.decode(own, type=wire.RecordHead, strict=False)
+        blocks = {name: _members(members[name]) for name in _KNOWN if name in members}
+    if head.orcid_identifier is None or not head.orcid_identifier.path or len(blocks) != len(_KNOWN):
+        raise MalformedRecord("record: orcid-identifier, person or activities-summary is missing")
+    return Record(head.orcid_identifier.path, head, _own_part(own, blocks), blocks, _around_items(blocks))
+
+
+def _around_items(blocks: Mapping[str, Mapping[str, Raw]]) -> list[Unknown]:
+    """What is unknown in the two halves of the record, down to the items, which are not looked into."""
+    found = [
+        unknown_members.outside(block, name, bytes(raw))
+        for block, members in blocks.items()
+        for name, raw in members.items()
+        if name not in _KNOWN[block]
+    ]
+    for section in SECTIONS.values():
+        if section.key_column is not None and (container := blocks[section.block].get(section.container)) is not None:
+            found += unknown_members.in_container(section, container)
+    return found
+
+
+def _members(body: bytes | Raw) -> dict[str, Raw]:
+    """The members of an object, undecoded. Cleaning a whole body takes long: only if it cannot be read otherwise."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Raw])
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        return msgspec.json.decode(clean(bytes(body)), type=dict[str, Raw])
+
+
+def _own_part(head: bytes, blocks: dict[str, dict[str, Raw]]) -> bytes:
+    """What belongs to no item: identifier, preferences, history, and members that this version does not know."""
+    members = _public(msgspec.json.decode(head, type=dict[str, Raw]))
+    own: dict[str, object] = dict(members)
+    history = msgspec.json.decode(members["history"], type=dict[str, Raw] | None) if "history" in members else None
+    if history:
+        own["history"] = {name: raw for name, raw in history.items() if name != "last-modified-date"}
+    for block, known in _KNOWN.items():
+        unknown = _public({name: raw for name, raw in blocks[block].items() if name not in known})
+        if unknown:
+            own[block] = unknown
+    return clean(msgspec.json.encode(own))
+
+
+def _public(members: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Those in which nothing is marked as other than public: a section that ORCID adds one day has limited items, too.
+
+    The record's own part is for every reader, and what we do not know has no column that could hide it (fault F49).
+    """
+    return {name: raw for name, raw in members.items() if not _NOT_PUBLIC.search(bytes(raw))}

@@ -1,0 +1,281 @@
+"""SECTIONS: the one table of ORCID's sections (contract sections 3.6 and 10).
+
+A new kind of affiliation is one line here. A new shape is a Struct and a function in `person` or `activities`, a Struct
+in `rows`, a line here and a CREATE TABLE.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from orcid_sync.model.record import activities, extract, person, rows, wire
+from orcid_sync.model.record.cleaning import clean
+from orcid_sync.model.record.extract import Entry
+from orcid_sync.model.record.groups import Groups, affiliations, grouped, listed, peer_reviews, single
+from orcid_sync.model.record.malformed import MalformedRecord, shape_of
+
+ItemKey = tuple[str, str]
+"""(section, key): what an item is called inside its record."""
+
+
+class Content(Struct, frozen=True):
+    """What an item says: all that its rows are made of."""
+
+    doc: bytes
+    """The item as ORCID gave it in the record (the summary of an activity)."""
+    detail: bytes | None = None
+    """The full item as ORCID gave it, where the section has one and it could be read."""
+    group_put_code: int | None = None
+    group_position: int | None = None
+
+    def encode(self) -> bytes:
+        """As it stands in `change_contents`."""
+        said = {"group_put_code": self.group_put_code, "group_position": self.group_position}
+        return msgspec.json.encode(
+            {**said, "doc": Raw(self.doc), "detail": None if self.detail is None else Raw(self.detail)}
+        )
+
+    def digest(self) -> bytes:
+        """Hash of the summary and its place in the group; the full form follows the summary's last-modified date."""
+        place = b"%d/%d" % (self.group_put_code or 0, self.group_position or 0)
+        return blake2b(self.doc, digest_size=16, key=place).digest()
+
+
+class Item(Struct, frozen=True):
+    """One item of a record, not yet taken apart."""
+
+    section: str
+    key: str
+    put_code: int | None
+    modified_ms: int | None
+    visibility: str | None
+    content: Content
+    digest: bytes
+
+    @property
+    def id(self) -> ItemKey:
+        """What the item is called inside its record."""
+        return self.section, self.key
+
+
+class _Head(Struct, rename="kebab"):
+    """The little of an item that is needed to know which it is."""
+
+    put_code: int | None = None
+    last_modified_date: wire.Timestamp | None = None
+    visibility: str | None = None
+    email: str | None = None
+
+
+Build = Callable[[extract.Common, Any, Any], Entry]
+
+
+class Section(Struct, frozen=True):
+    """One section of a record."""
+
+    name: str
+    """ORCID's singular name; the word for the section everywhere."""
+    table: str
+    block: str
+    """Which half of the record it is in: person or activities-summary."""
+    container: str
+    """Its member there."""
+    groups: Groups
+    """Takes the container apart into groups of items; None if the list that it should contain is not there."""
+    row: type[rows.ItemRow]
+    shape: type[wire.Item]
+    build: Build
+    key_column: str | None = "put_code"
+    """Column that tells the section's items apart; None if there is only one."""
+    detail: type[Struct] | None = None
+    """Shape of the full form, if the section has one that says more (contract section 3.7)."""
+    grouped: bool = False
+    shared_table: bool = False
+    """Whether the table holds other sections too, told apart by its column `section`."""
+    children: tuple[str, ...] = ()
+    """Tables of the lists that belong to an item."""
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns that, with orcid, make the table's key."""
+        key = (self.key_column,) if self.key_column else ()
+        return ("section", *key) if self.shared_table else key
+
+    def items(self, container: Raw) -> Iterator[Item] | None:
+        """The section's items in ORCID's order; None if the container has no list. Raises MalformedRecord."""
+        with shape_of(self.container):
+            groups = self.groups(container)
+        return None if groups is None else self.items_of([clean(bytes(raw)) for raw in group] for group in groups)
+
+    def items_of(self, groups: Iterable[list[bytes]]) -> Iterator[Item]:
+        """The items of groups of documents that are fit to be stored, in ORCID's order. Raises MalformedRecord."""
+        seen: dict[str, bytes] = {}
+        with shape_of(self.container):
+            for docs in groups:
+                heads = [_decode_head(doc) for doc in docs]
+                first = min((head.put_code or 0 for head in heads), default=0)
+                for position, (doc, head) in enumerate(zip(docs, heads, strict=True)):
+                    key = self._key(head)
+                    if seen.setdefault(key, doc) != doc:
+                        raise MalformedRecord(f"{self.container}: one key stands for two different items")
+                    if seen[key] is doc:
+                        yield self._item(key, head, Content(doc, None, *((first, position) if self.grouped else ())))
+
+    def _key(self, head: _Head) -> str:
+        match self.key_column:
+            case None:
+                return ""
+            case "email" if head.email:
+                return person.email_key(head.email)
+            case "put_code" if head.put_code is not None and abs(head.put_code) < 2**63:
+                return str(head.put_code)
+        raise MalformedRecord(f"{self.container}: an item without {self.key_column}")
+
+    def _item(self, key: str, head: _Head, content: Content) -> Item:
+        modified = head.last_modified_date.value if head.last_modified_date else None
+        return Item(self.name, key, head.put_code, modified, head.visibility, content, content.digest())
+
+    def entry(self, orcid: str, content: Content, digest: bytes | None = None) -> Entry:
+        """An item's content as rows; `digest`: if it is known already. Raises MalformedRecord."""
+        with shape_of(self.name):
+            item = msgspec.json.decode(content.doc, type=self.shape, strict=False)
+            detail = (
+                self.detail and content.detail and msgspec.json.decode(content.detail, type=self.detail, strict=False)
+            )
+        columns = extract.common(orcid, item, digest=digest or content.digest(), doc=content.doc)
+        if self.key_column == "put_code":
+            columns["put_code"] = item.put_code
+        if self.shared_table:
+            columns["section"] = self.name
+        if self.grouped:
+            columns |= {"group_put_code": content.group_put_code or 0, "group_position": content.group_position or 0}
+        if self.detail:
+            columns["detail"] = content.detail
+        return self.build(columns, item, detail or None)
+
+
+_decode_head = msgspec.json.Decoder(_Head, strict=False).decode
+
+
+def _person(
+    name: str, table: str, container: str, row: type[rows.ItemRow], shape: type[wire.Item], build: Build
+) -> Section:
+    return Section(name, table, "person", container, listed(name), row, shape, build)
+
+
+def _affiliation(name: str) -> Section:
+    return Section(
+        name,
+        "affiliations",
+        "activities-summary",
+        f"{name}s",
+        affiliations(name),
+        rows.Affiliation,
+        activities.Affiliation,
+        activities.affiliation,
+        grouped=True,
+        shared_table=True,
+        children=("external_ids",),
+    )
+
+
+def _activity(
+    name: str, groups: Groups, row: type[rows.ItemRow], shape: type[wire.Item], build: Build, **more: Any
+) -> Section:
+    table = f"{name}s".replace("-", "_")
+    return Section(name, table, "activities-summary", f"{name}s", groups, row, shape, build, grouped=True, **more)
+
+
+_ALL = [
+    Section("name", "names", "person", "name", single, rows.Name, person.Name, person.name, key_column=None),
+    Section(
+        "biography",
+        "biographies",
+        "person",
+        "biography",
+        single,
+        rows.Biography,
+        person.Content,
+        person.biography,
+        key_column=None,
+    ),
+    Section(
+        "email",
+        "emails",
+        "person",
+        "emails",
+        listed("email"),
+        rows.Email,
+        person.Email,
+        person.email,
+        key_column="email",
+    ),
+    _person("other-name", "other_names", "other-names", rows.OtherName, person.Content, person.other_name),
+    _person("keyword", "keywords", "keywords", rows.Keyword, person.Content, person.keyword),
+    _person("address", "addresses", "addresses", rows.Address, person.Address, person.address),
+    _person(
+        "researcher-url",
+        "researcher_urls",
+        "researcher-urls",
+        rows.ResearcherUrl,
+        person.ResearcherUrl,
+        person.researcher_url,
+    ),
+    _person(
+        "external-identifier",
+        "person_identifiers",
+        "external-identifiers",
+        rows.PersonIdentifier,
+        person.PersonIdentifier,
+        person.person_identifier,
+    ),
+    _affiliation("employment"),
+    _affiliation("education"),
+    _affiliation("qualification"),
+    _affiliation("distinction"),
+    _affiliation("invited-position"),
+    _affiliation("membership"),
+    _affiliation("service"),
+    _activity(
+        "work",
+        grouped("work-summary"),
+        rows.Work,
+        activities.WorkSummary,
+        activities.work,
+        detail=activities.WorkDetail,
+        children=("external_ids", "contributors"),
+    ),
+    _activity(
+        "funding",
+        grouped("funding-summary"),
+        rows.Funding,
+        activities.FundingSummary,
+        activities.funding,
+        detail=activities.FundingDetail,
+        children=("external_ids", "contributors"),
+    ),
+    _activity(
+        "peer-review",
+        peer_reviews(),
+        rows.PeerReview,
+        activities.PeerReviewSummary,
+        activities.peer_review,
+        detail=activities.PeerReviewDetail,
+        children=("external_ids",),
+    ),
+    _activity(
+        "research-resource",
+        grouped("research-resource-summary"),
+        rows.ResearchResource,
+        activities.ResearchResourceSummary,
+        activities.research_resource,
+        detail=activities.ResearchResourceDetail,
+        children=("external_ids", "research_resource_hosts", "research_resource_items"),
+    ),
+]
+
+SECTIONS: dict[str, Section] = {section.name: section for section in _ALL}
+"""Every section by its name, in the order in which they are written."""

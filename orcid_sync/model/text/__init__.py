@@ -1,0 +1,1 @@
+"""Words for people: labels of items, moments, durations, parts of sentences."""

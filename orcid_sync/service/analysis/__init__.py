@@ -1,0 +1,1 @@
+"""What is asked of all records together: audits, reports, searches, discovery."""

@@ -1,0 +1,1 @@
+"""Asking people, taking their permission, letting them go, and the pages on which they do it."""

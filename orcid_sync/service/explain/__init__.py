@@ -1,0 +1,1 @@
+"""Why something is as it is, and what needs somebody: findings and sentences."""

@@ -1,0 +1,15 @@
+"""What of the whole needs somebody: the list that stands first, whoever shows it."""
+
+from typing import TYPE_CHECKING
+
+from orcid_sync.service.explain.findings import Finding, findings, urgent_first
+from orcid_sync.service.explain.findings_health import troubles
+
+if TYPE_CHECKING:
+    from orcid_sync.model.webhooks.health import Hearing
+    from orcid_sync.store.console.overview import Overview
+
+
+def attention(seen: "Overview", hearing: "Hearing") -> list[Finding]:
+    """Everything that needs somebody, the most urgent first; empty if all is well."""
+    return urgent_first([*findings(seen), *troubles(hearing)])

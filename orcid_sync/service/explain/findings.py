@@ -1,0 +1,171 @@
+"""What of the whole needs somebody, the most urgent first: a table of conditions and sentences, no I/O."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.text.wording import duration, moment
+
+if TYPE_CHECKING:
+    from orcid_sync.store.console.overview import Overview
+    from orcid_sync.store.sync.pace import Pace
+
+LATE_SECONDS = {0: 120.0, 1: 120.0, 2: 86_400.0, 3: 86_400.0, 4: 86_400.0}
+"""By lane: how long something may have been due before somebody should know. A first load of many takes its time."""
+
+LONG_JOB = timedelta(hours=6)
+
+FAR_BEHIND = timedelta(days=1)
+"""A consumer that has not dealt with a change for so long probably does not run."""
+
+NAMED = 3
+"""Members of ORCID's JSON that are named where there are many."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something that needs somebody, and what to do about it."""
+
+    severity: str
+    """fail: changes are not mirrored; warn: something is not as it should be."""
+    sentence: str
+
+
+def findings(seen: "Overview") -> list[Finding]:
+    """Everything that needs somebody, the most urgent first; empty if all is well."""
+    return urgent_first(
+        [
+            *_workers(seen),
+            *_registry(seen),
+            *_queue(seen),
+            *_failures(seen),
+            *_webhooks(seen),
+            *_people(seen),
+            *_jobs(seen),
+            *_consumers(seen),
+            *_drift(seen),
+            *_pushes(seen),
+        ]
+    )
+
+
+def _consumers(seen: "Overview") -> Iterator[Finding]:
+    for one in seen.consumers:
+        if one.must_resync:
+            yield Finding(
+                "warn", f"The consumer {one.name} follows a history that the feed has no more: it must start again."
+            )
+        elif one.behind_seconds > FAR_BEHIND.total_seconds():
+            behind = f"{one.behind} changes behind, the first of them {duration(one.behind_seconds)} old"
+            yield Finding("warn", f"The consumer {one.name} is {behind}. Does it run? Not any more: delete it.")
+
+
+def urgent_first(found: list[Finding]) -> list[Finding]:
+    """The most urgent first, otherwise as they are."""
+    return sorted(found, key=lambda finding: finding.severity != "fail")
+
+
+def _workers(seen: "Overview") -> Iterator[Finding]:
+    waiting = sum(lane.due for lane in seen.queue)
+    if waiting and not seen.workers:
+        yield Finding("fail", f"No worker is connected to the database and {waiting} iDs wait. Start: orcid-sync serve")
+
+
+def _registry(seen: "Overview") -> Iterator[Finding]:
+    for pace in seen.paces:
+        if pace.probing and pace.paused_seconds:
+            yield Finding("fail", f"{_outage(pace)} The next try is in {duration(pace.paused_seconds)}.")
+        elif pace.failing_since:
+            yield Finding("warn", _outage(pace))
+        if pace.silent_seconds:
+            yield Finding("warn", f"ORCID asked for silence; requests go on in {duration(pace.silent_seconds)}.")
+        if pace.slowed_at:
+            slowed = f"{pace.rate:.1f} requests per second instead of {pace.ceiling:g}"
+            yield Finding("warn", f"ORCID said at {moment(pace.slowed_at)} that we are too fast: {slowed} at present.")
+        yield from _budget(pace)
+
+
+def _outage(pace: "Pace") -> str:
+    since = moment(pace.failing_since) if pace.failing_since else "?"
+    return f"ORCID has given no usable answer since {since} ({pace.failures} failures in a row); nothing is lost."
+
+
+def _budget(pace: "Pace") -> Iterator[Finding]:
+    if pace.used_up_seconds:
+        again = duration(pace.used_up_seconds)
+        yield Finding("fail", f"ORCID says that our daily quota is used up; it is asked again in {again}.")
+    shed = [lane for lane in Lane if pace.shed(lane)]
+    if shed:
+        lanes = ", ".join(lane.name.lower().replace("_", " ") for lane in shed)
+        ends = duration(pace.day_ends_seconds)
+        used = f"{pace.used} of {pace.daily_requests} requests"
+        yield Finding(
+            "fail" if Lane.NOTIFICATION in shed else "warn",
+            f"The day's budget is used up ({used}); these wait for midnight UTC, in {ends}: {lanes}.",
+        )
+
+
+def _queue(seen: "Overview") -> Iterator[Finding]:
+    for lane in seen.queue:
+        if lane.oldest_seconds > LATE_SECONDS[lane.lane]:
+            where = f"in the lane {lane.lane.name.lower().replace('_', ' ')} {lane.due} iDs wait"
+            oldest = duration(lane.oldest_seconds)
+            yield Finding(
+                "fail" if lane.lane <= 1 else "warn", f"The queue is behind: {where}, the oldest for {oldest}."
+            )
+
+
+def _failures(seen: "Overview") -> Iterator[Finding]:
+    for failure in seen.failures:
+        example = f"orcid-sync show {failure.example}"
+        yield Finding(
+            "warn", f"{failure.number} iDs cannot be read: {failure.error or 'unknown'}. For example: {example}"
+        )
+
+
+def _webhooks(seen: "Overview") -> Iterator[Finding]:
+    if seen.unconfirmed_webhooks:
+        yield Finding(
+            "warn",
+            f"{seen.unconfirmed_webhooks} webhooks were not confirmed by ORCID for over an hour. Try: orcid-sync check",
+        )
+
+
+def _people(seen: "Overview") -> Iterator[Finding]:
+    if suspect := seen.access.get("suspect", 0):
+        yield Finding("warn", f"{suspect} tokens were refused by ORCID lately; they are tried again for a day.")
+    if lost := seen.access.get("revoked", 0) + seen.access.get("expired", 0):
+        yield Finding(
+            "warn", f"{lost} tokens are revoked or expired: only public data is read. Ask the people to connect again."
+        )
+
+
+def _jobs(seen: "Overview") -> Iterator[Finding]:
+    for job in seen.jobs:
+        if job.error:
+            yield Finding("warn", f"The job {job.job} failed at {moment(job.started_at)}: {job.error}.")
+        elif job.finished_at is None and seen.at - job.started_at > LONG_JOB:
+            yield Finding("warn", f"The job {job.job} began at {moment(job.started_at)} and has not ended.")
+
+
+def _drift(seen: "Overview") -> Iterator[Finding]:
+    if seen.unknown:
+        named = ", ".join(member.name for member in seen.unknown[:NAMED])
+        more = f" and {len(seen.unknown) - NAMED} more" if len(seen.unknown) > NAMED else ""
+        yield Finding(
+            "warn",
+            f"ORCID says something that has no column yet: {named}{more}. It is kept in doc. "
+            "Look, and acknowledge: orcid-sync drift list",
+        )
+
+
+def _pushes(seen: "Overview") -> Iterator[Finding]:
+    for group in seen.pushes.groups:
+        if group.state in {"failing", "stopped"}:
+            behind = f"the last is {group.behind} changes behind"
+            example = f"orcid-sync subscriptions show {group.example}"
+            yield Finding("warn", f"{group.number} subscriptions are {group.state}, {behind}. For example: {example}")
+    if seen.pushes.dead:
+        yield Finding("warn", f"{seen.pushes.dead} pushes were given up. Which: orcid-sync subscriptions dead")

@@ -1,0 +1,134 @@
+"""The holder's permission: refused tokens (contract section 2.6), tokens that expired, grants that became narrower.
+
+Losing access is a change of state, never a deletion. It takes three steps, so that none of them waits for another: what
+we may not see any more is hidden at once, whatever the Registry says or does not say; then the permission's end is
+written down; then a read with what access is left takes the hidden items out of the mirror and out of its history.
+"""
+
+import asyncpg
+import structlog
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record.access import PUBLIC, Access, access_with
+from orcid_sync.model.sync import schedule
+from orcid_sync.model.sync.record_states import ACCESS_TRANSITIONS, USABLE, AccessFate, AccessState, Heard, withheld
+from orcid_sync.model.sync.schedule import Policy
+from orcid_sync.service.record.changeset import Changeset, withholding
+from orcid_sync.service.record.finding import Effect, Finding, Job, Superseded
+from orcid_sync.store.consent import consent_ledger
+from orcid_sync.store.database.encryption import Vault
+from orcid_sync.store.database.pools import AnyConnection, statements
+from orcid_sync.store.feed import forgetting
+from orcid_sync.store.mirror import items
+from orcid_sync.store.sync import access
+from orcid_sync.store.sync.access import Known
+
+REFUSED = "unauthorized: ORCID refuses the holder's token"
+OUTAGE = "unauthorized: ORCID refuses this holder's token and many others; none counts as revoked"
+
+log = structlog.get_logger(__name__)
+
+
+def means(vault: Vault, orcid: Orcid, known: Known) -> tuple[str | None, Access]:
+    """The token to read with (None: our own), and what it shows (contract section 3.4). Raises VaultError."""
+    if known.access_token is None or known.access_state not in USABLE:
+        return None, PUBLIC
+    return vault.open(known.access_token, orcid=orcid, column="access_token"), access_with(known.scopes)
+
+
+async def foresee(pool: asyncpg.Pool, job: Job) -> Finding | None:
+    """What is over without a question to the Registry; None if nothing is, and the record can be read."""
+    if job.expires_in is not None and job.expires_in.total_seconds() <= 0:
+        return await _step(pool, job, Heard.EXPIRED)
+    if job.has_lost_sight and job.known.record_state is not None and job.known.withheld is None:
+        return await _step(pool, job, Heard.NARROWED)
+    return None
+
+
+async def refused(pool: asyncpg.Pool, policy: Policy, chance: float, job: Job) -> Finding:
+    """The holder's token was refused, our own was answered: in doubt at first, in the end revoked.
+
+    Unless it happens to many at once; then the trouble is ORCID's or our client's, and nobody has revoked (F57).
+    """
+    known, now, error = job.known, job.lease.leased_at, REFUSED
+    if schedule.refused_for_long(policy, known.refusals + 1, known.suspect_since, now):
+        async with statements(pool) as connection:
+            refusals, answers = await access.count_tried(connection, within=policy.outage_window)
+        if not schedule.outage(policy, refusals, answers, known.suspect_since, now):
+            return await _step(pool, job, Heard.REFUSED_FOR_LONG)
+        log.warning("holders' tokens are refused in numbers", refused=refusals, answered=answers)
+        error = OUTAGE
+    settlement = schedule.settle_failure(job.turn, "unauthorized", chance, error)
+    changeset = await _hidden(pool, job, Heard.REFUSED)
+    return Finding(
+        outcome=AccessState.SUSPECT.value,
+        settlement=settlement,
+        changeset=changeset,
+        effects=effects(job, Heard.REFUSED),
+    )
+
+
+def effects(job: Job, heard: Heard) -> tuple[Effect, ...]:
+    """What becomes of the connection, in the transaction that writes what was read; nothing if it stays as it is."""
+    if not job.usable:
+        return ()
+    before = job.known.access_state
+    fate = ACCESS_TRANSITIONS[before, heard]
+    if fate.standing is before and heard is not Heard.REFUSED:
+        return ()
+    return (demand(job), _following(fate))
+
+
+def effects_of_reading(job: Job) -> tuple[Effect, ...]:
+    """The same for a record that was read and is written: what it no longer shows is forgotten."""
+    lost = (demand(job), _forget) if job.has_lost_sight else ()
+    return (*lost, *effects(job, Heard.ANSWERED))
+
+
+async def _forget(connection: AnyConnection, orcid: Orcid) -> None:
+    await forgetting.forget_limited(connection, orcid)
+
+
+def demand(job: Job) -> Effect:
+    """See that the connection is still as it was when the record was read."""
+
+    async def stand(connection: AnyConnection, orcid: Orcid) -> None:
+        if not await access.stands(connection, orcid, job.known.access_token):
+            raise Superseded
+
+    return stand
+
+
+def _following(fate: AccessFate) -> Effect:
+    async def follow(connection: AnyConnection, orcid: Orcid) -> None:
+        if fate.standing is AccessState.GRANTED:
+            await access.accept(connection, orcid)
+        elif fate.entry is None:
+            await access.refuse(connection, orcid)
+        else:
+            await access.lose(connection, orcid, fate.standing)
+            entry = fate.entry
+            await consent_ledger.record(connection, entry.event, orcid=orcid, by=entry.by, learnt=entry.learnt)
+
+    return follow
+
+
+async def _step(pool: asyncpg.Pool, job: Job, heard: Heard) -> Finding:
+    """Hide, and write down what is over; the read that follows finds out what is left."""
+    fate = ACCESS_TRANSITIONS[job.known.access_state, heard]
+    return Finding(
+        outcome=(fate.standing if fate.entry else heard).value,
+        settlement=schedule.settle_step(job.turn),
+        changeset=await _hidden(pool, job, heard),
+        effects=effects(job, heard),
+    )
+
+
+async def _hidden(pool: asyncpg.Pool, job: Job, heard: Heard) -> Changeset:
+    """The mirror without what is not public, if it was read with more than our own access."""
+    async with statements(pool) as connection:
+        held = await items.load(connection, job.orcid)
+    before = held.record.withheld if held.record else None
+    if job.read_with == PUBLIC:
+        return withholding(held, before)
+    return withholding(held, withheld(ACCESS_TRANSITIONS[job.known.access_state, heard].withholds, before=before))

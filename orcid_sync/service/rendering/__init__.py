@@ -1,0 +1,1 @@
+"""How the status pages are made: HTML, style sheet, charts, pages that stay up to date."""

@@ -1,0 +1,1 @@
+"""What everything that runs shares: its health, its scheduled jobs, and how it is woken."""

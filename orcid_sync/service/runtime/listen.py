@@ -1,0 +1,40 @@
+"""Hearing NOTIFY on a connection of one's own. Only a shortcut: whoever misses one polls (fault F82)."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import asyncpg
+
+from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable, guarded
+
+AGAIN_SECONDS = 30.0
+"""How soon a connection that hears NOTIFY is tried again; without one, the poll serves."""
+
+
+class Ear:
+    """Listens to one channel."""
+
+    def __init__(self, database: Database, channel: str, heard: Callable[..., None]) -> None:
+        """Call `heard` for each notification."""
+        self._database = database
+        self._channel = channel
+        self._heard = heard
+        self._connection: asyncpg.Connection | None = None
+        self._not_before = 0.0
+
+    async def open(self) -> None:
+        """Have a connection that hears, if one is to be had; behind PgBouncer there may be none. To be repeated."""
+        now = asyncio.get_running_loop().time()
+        if (self._connection is not None and not self._connection.is_closed()) or now < self._not_before:
+            return
+        self._not_before = now + AGAIN_SECONDS
+        with suppress(DatabaseUnavailable, DatabaseRefused):
+            self._connection = await self._database.connect_listener()
+            async with guarded(self._connection):
+                await self._connection.add_listener(self._channel, self._heard)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        if self._connection is not None:
+            self._connection.terminate()

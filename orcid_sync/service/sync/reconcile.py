@@ -1,0 +1,267 @@
+"""Reconciling one iD: the one place where core, Registry and store meet.
+
+    connection -> [webhook] -> read -> compare -> BEGIN hold, apply, settle, append COMMIT -> one log line
+
+Whatever woke it, it looks at everything about the iD and makes it right: the webhook, the mirror, the change feed, the
+time of the next look. The reads happen outside any transaction; what they found is written in one, under the lease's
+fence, or not at all.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import blake2b
+
+import structlog
+
+from orcid_sync.model.record import diff
+from orcid_sync.model.record.access import PUBLIC
+from orcid_sync.model.record.diff import Held, RecordContent
+from orcid_sync.model.record.extract import moment
+from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.removals import REMOVED, reason_gone
+from orcid_sync.model.record.sections import SECTIONS, ItemKey
+from orcid_sync.model.record.wire import Timestamp
+from orcid_sync.model.sync import schedule
+from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
+from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
+from orcid_sync.model.sync.schedule import Applied, Cause, Policy, Settlement, Turn
+from orcid_sync.registry.client import Registry
+from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
+from orcid_sync.service.consent.disconnect import WebhookLeft, leave, revoke_in_passing
+from orcid_sync.service.record import permission
+from orcid_sync.service.record.changeset import NOTHING, Answer, make_changeset
+from orcid_sync.service.record.finding import Finding, Job, Superseded
+from orcid_sync.service.record.record_reader import Reading, digest_of, read_details, take_apart
+from orcid_sync.service.record.record_states import OUTCOMES, close
+from orcid_sync.service.record.unknown_members import unknown_in
+from orcid_sync.service.sync import journal
+from orcid_sync.service.sync.journal import UNCHANGED
+from orcid_sync.service.webhooks import evidence
+from orcid_sync.service.webhooks.registration import Subscription
+from orcid_sync.store.database.encryption import Vault, VaultError
+from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable, statements, transaction
+from orcid_sync.store.feed import changes
+from orcid_sync.store.mirror import items
+from orcid_sync.store.sync import access, queue
+from orcid_sync.store.sync.access import Known
+from orcid_sync.store.sync.queue import Lease, LeaseLost
+
+log = structlog.get_logger(__name__)
+
+
+class Stale(Exception):
+    """The answer is older than what the mirror holds: one of ORCID's replicas lags behind (contract section 3.9)."""
+
+
+FAILURES: dict[type[Exception], str] = {
+    Stale: "stale",
+    Superseded: "superseded",
+    WebhookLeft: "webhook_left",
+    VaultError: "vault",
+    MalformedRecord: "malformed",
+    DatabaseRefused: "refused",
+    DatabaseUnavailable: "database",
+}
+"""What can go wrong besides the Registry's errors, by the kind that spaces the tries (lifecycle.BACKOFFS)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciler:
+    """What reconciling needs; `await reconcile(lease)` does one iD."""
+
+    database: Database
+    registry: Registry
+    vault: Vault
+    policy: Policy
+    grace: timedelta
+    subscription: Subscription | None
+    """None: webhooks are left alone."""
+    swept: bool
+    """Whether a net finds every change of what is public."""
+    chance: Callable[[], float]
+    on_commit: Callable[[Lease, Turn, Finding], None]
+    """Told of each committed reconciliation, for metrics."""
+
+    async def reconcile(self, lease: Lease) -> str:
+        """Make everything about the leased iD right; returns the outcome as one word.
+
+        Raises LeaseLost, Paused and DatabaseUnavailable: then nothing was written, and the iD is leased again. A
+        database that only could not take the changes (its disk is full, a deadlock) is an outcome: the iD is tried
+        again later.
+        """
+        turn, clock = _turn(lease), asyncio.get_running_loop().time
+        began = clock()
+        try:
+            finding = await self._find(lease, turn)
+            await self._commit(lease, turn, finding)
+        except (LeaseLost, Paused):
+            raise
+        except Exception as error:
+            if not isinstance(error, (RegistryError, *FAILURES)):
+                log.exception("reconciliation failed by a defect", orcid=lease.orcid)
+            finding = self._failure(turn, error)
+            await self._commit(lease, turn, finding)
+        self.on_commit(lease, turn, finding)
+        journal.log_line(lease, turn, finding, clock() - began)
+        return finding.outcome
+
+    async def _find(self, lease: Lease, turn: Turn) -> Finding:
+        pool = self.database.worker
+        async with statements(pool) as connection:
+            known = await access.load(connection, lease.orcid)
+        if known is None or known.state != "connected":
+            return await leave(pool, self.registry, self.vault, self.subscription, lease, turn, known)
+        if known.has_retired:
+            await revoke_in_passing(pool, self.registry, self.vault, lease.orcid)
+        job = self._job(lease, turn, known)
+        return await permission.foresee(pool, job) or await self._look(job)
+
+    def _job(self, lease: Lease, turn: Turn, known: Known) -> Job:
+        """With the token to read with and what it shows (contract section 3.4). Raises VaultError."""
+        token, shows = permission.means(self.vault, lease.orcid, known)
+        return Job(lease=lease, turn=turn, known=known, token=token, access=shows)
+
+    async def _look(self, job: Job) -> Finding:
+        """See to the webhook, then read. One who was merged needs none (contract section 1.9), until they are back."""
+        merged = job.known.record_state is State.DEPRECATED
+        try:
+            if self.subscription and not merged:
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+            finding = await self._read(job)
+            if self.subscription and merged:
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+                finding = await self._read(job)  # what changed before there was a webhook is announced to nobody
+        except tuple(OUTCOMES) as error:
+            return await self._close(job, error, refused=False)
+        except Unauthorized:
+            return await self._refused(job)
+        return finding
+
+    async def _refused(self, job: Job) -> Finding:
+        """What our own token hears where the holder's is refused; raises what says that nothing can be concluded.
+
+        A deactivated record has taken its tokens with it; an outage of ORCID's refuses ours too (contract 2.6).
+        """
+        try:
+            async with self.registry.record(job.orcid):
+                pass
+        except tuple(OUTCOMES) as error:
+            return await self._close(job, error, refused=True)
+        return await permission.refused(self.database.worker, self.policy, self.chance(), job)
+
+    async def _close(self, job: Job, error: RegistryError, *, refused: bool) -> Finding:
+        finding = await close(self.database.worker, self.policy, job, error, refused=refused)
+        if self.subscription and finding.outcome == State.DEPRECATED:
+            await self.subscription.remove(job.orcid, even_if_unknown=False)
+        return finding
+
+    async def _read(self, job: Job) -> Finding:
+        """Read the record and compare it with the mirror."""
+        async with self.registry.record(job.orcid, job.token) as body:
+            digest = await digest_of(body)
+            same = (digest, job.access.text) == (job.lease.body_digest, job.lease.body_access)
+            if same and job.known.withheld is None:
+                applied = Applied(digest, job.access.text, job.lease.registry_modified_ms)
+                effects = permission.effects(job, Heard.ANSWERED)
+                return Finding(outcome=UNCHANGED, settlement=self._settled(job, applied), effects=effects)
+            reading = await take_apart(body)
+            del body
+            return await self._compare(job, reading, digest)
+
+    async def _compare(self, job: Job, reading: Reading, digest: bytes) -> Finding:
+        if _older(reading, job.lease) and job.turn.attempts < schedule.STALE_TRIES:
+            raise Stale
+        async with statements(self.database.worker) as connection:
+            held = await items.load(connection, job.orcid)
+        details, complete = await read_details(self.registry, job.orcid, job.token, reading.items, held.items)
+        comparison = diff.compare(held.items, reading.answered, reading.items, details)
+        before = job.read_with
+        reasons = {key: reason_gone(key, held.items[key], before, job.access) for key in comparison.gone}
+        if unconfirmed := self._to_confirm(job.lease, held, reasons):
+            return unconfirmed
+        fate = TRANSITIONS[job.known.record_state or State.ACTIVE, Outcome.RECORD]
+        content = RecordContent(fate.state, job.access.kind, None, reading.doc, withheld(fate.withholds, before=None))
+        answer = Answer(content, moment(Timestamp(reading.modified_ms)), comparison, details, reasons)
+        changeset = await make_changeset(self.database.worker, job.orcid, held, answer)
+        complete = complete and len(reading.answered) == len(SECTIONS)
+        applied = Applied(digest if complete else None, job.access.text, reading.modified_ms)
+        return Finding(
+            outcome="changed" if changeset.changes else UNCHANGED,
+            settlement=self._settled(job, applied),
+            changeset=changeset,
+            effects=permission.effects_of_reading(job),
+            cause=Cause.FIRST_LOAD if fate.first_load else None,
+            unknown=await unknown_in(reading, comparison, details),
+        )
+
+    def _settled(self, job: Job, applied: Applied) -> Settlement:
+        return schedule.settle_read(job.turn, self.policy, applied, self._routine(job, applied), job.expires_in)
+
+    def _routine(self, job: Job, applied: Applied) -> timedelta:
+        """Time until the record is read next without a reason."""
+        modified = moment(Timestamp(applied.registry_modified_ms))
+        quiet = job.lease.leased_at - modified if modified else timedelta()
+        watch = Watch(announced=job.announced, swept=self.swept and job.access == PUBLIC)
+        return jittered(routine_interval(self.policy.interval, quiet, watch), self.chance())
+
+    def _to_confirm(self, lease: Lease, held: Held, reasons: dict[ItemKey, str]) -> Finding | None:
+        """If so much would go that an independent second read must agree first (design section 8, S8): a pause."""
+        removed = sorted(key for key, reason in reasons.items() if reason == REMOVED)
+        if not diff.shrinks(held.items, removed):
+            return None
+        digest = blake2b(repr(removed).encode(), digest_size=16).digest()
+        waited = lease.held_released or schedule.confirmed(self.policy, lease.held_at, lease.leased_at)
+        if digest == lease.held_digest and waited:
+            return None
+        removals = Counter(section for section, _ in removed)
+        return Finding(outcome="held", settlement=schedule.settle_held(self.policy, digest, removals))
+
+    def _failure(self, turn: Turn, error: Exception) -> Finding:
+        """Nothing was learnt; the mirror stays as it is (S10)."""
+        kind = error.kind if isinstance(error, RegistryError) else FAILURES.get(type(error), "defect")
+        settlement = schedule.settle_failure(turn, kind, self.chance(), _described(kind, error))
+        return Finding(outcome="failed", settlement=settlement)
+
+    async def _commit(self, lease: Lease, turn: Turn, finding: Finding) -> None:
+        if finding.changeset is NOTHING and not finding.effects:
+            async with statements(self.database.worker) as connection:
+                await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+                await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+            await journal.note_apart(self.database.worker, lease, turn, finding)
+            return
+        cause = finding.cause or turn.cause
+        async with transaction(self.database.worker) as connection:
+            await queue.hold(connection, lease, alone=bool(finding.effects))
+            if finding.changeset is not NOTHING:
+                await items.apply(connection, lease.orcid, finding.changeset.writing)
+            for effect in finding.effects:
+                await effect(connection, lease.orcid)
+            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+            await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+            await journal.note(connection, lease, turn, finding)
+            # Last, because it keeps everybody else's commits waiting for this one's.
+            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)
+
+
+def _turn(lease: Lease) -> Turn:
+    return schedule.turn(
+        lease.lane,
+        attempts=lease.attempts,
+        leased_at=lease.leased_at,
+        second_look_at=lease.second_look_at,
+        verified_at=lease.verified_at,
+    )
+
+
+def _described(kind: str, error: Exception) -> str:
+    """What operators read; of errors that are not ours only the class, for their text may quote a record."""
+    ours = isinstance(error, (RegistryError, *FAILURES))
+    return f"{kind}: {error if ours else type(error).__name__}"[:500]
+
+
+def _older(reading: Reading, lease: Lease) -> bool:
+    known, answered = lease.registry_modified_ms, reading.modified_ms
+    return known is not None and answered is not None and answered < known

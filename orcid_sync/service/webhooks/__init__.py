@@ -1,0 +1,1 @@
+"""Receiving ORCID's notifications, registering webhooks, and knowing whether they still live."""

@@ -1,0 +1,31 @@
+"""ORCID's environments, and the hosts at which they answer (contract section 0, hosts)."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+
+class Hosts(msgspec.Struct, frozen=True):
+    """Where one ORCID environment lives (contract section 0, hosts)."""
+
+    api: str = ""
+    """Member API: reads and webhooks."""
+    web: str = ""
+    """Web pages and OAuth."""
+
+
+HOSTS = {
+    "production": Hosts(api="https://api.orcid.org", web="https://orcid.org"),
+    "sandbox": Hosts(api="https://api.sandbox.orcid.org", web="https://sandbox.orcid.org"),
+    "custom": Hosts(),
+}
+
+
+ENVIRONMENTS = {"sandbox.orcid.org": "sandbox", "orcid.org": "production"}
+"""Whose hosts end in this; the longer end counts (contract section 0, hosts)."""
+
+
+def environment_of(address: str) -> str | None:
+    """The ORCID environment that answers there; None for an address that is not ORCID's, such as a proxy's."""
+    host = urlsplit(address).hostname or ""
+    return next((name for end, name in ENVIRONMENTS.items() if host == end or host.endswith(f".{end}")), None)

@@ -1,0 +1,1 @@
+"""The documents with which the Registry answers: JSON, XML and the files of bulk data."""

@@ -1,0 +1,178 @@
+"""The reading part of API v3.0: addresses, and the documents behind them (contract sections 3.1, 3.5, 3.7, 3.8)."""
+
+from typing import Any
+
+import msgspec
+
+from orcid_sync.simulator.answers.http_answer import encode
+from orcid_sync.simulator.answers.rendering import Renderer
+from orcid_sync.simulator.answers.xml import to_xml
+from orcid_sync.simulator.base.errors import Refusal, error_body
+from orcid_sync.simulator.oauth import access as doors
+from orcid_sync.simulator.oauth.access import Access
+from orcid_sync.simulator.records.identifiers import ORCID_SHAPE
+from orcid_sync.simulator.records.profiles import Item, RecordState
+from orcid_sync.simulator.records.shapes import AFFILIATIONS, SECTIONS
+from orcid_sync.simulator.records.visibility import Viewer, sees
+
+Json = dict[str, Any]
+
+BULK_LIMIT = 100
+
+_UNTESTED = frozenset(
+    ("distinction", "invited-position", "membership", "qualification", "service", "research-resource", "works-bulk")
+)
+"""Reads that skip the test of the record's state on the public host (contract section 3.5)."""
+
+_DOCUMENTS = ("record", "person", "personal-details", "activities", "biography")
+_LISTS = {section.list_path: name for name, section in SECTIONS.items() if section.list_path and section.member}
+_ITEMS = {section.item_path: name for name, section in SECTIONS.items() if section.item_path}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What an address points at."""
+
+    orcid: str
+    endpoint: str
+    """The name under which faults and the journal know it."""
+    section: str | None = None
+    codes: str | None = None
+    """Put-codes as they stand in the address."""
+    summary: bool = False
+
+
+def find_target(segments: list[str]) -> Target | None:
+    """The target of the path after `/v3.0`, None if there is no such resource."""
+    if not segments or not ORCID_SHAPE.fullmatch(segments[0]):
+        return None
+    orcid, found = segments[0], None
+    match segments[1:] or ["record"]:
+        case [name] if name in _DOCUMENTS:
+            found = Target(orcid, name)
+        case [name] if name in _LISTS:
+            found = Target(orcid, name, _LISTS[name])
+        case ["works", codes]:
+            found = Target(orcid, "works-bulk", "work", codes)
+        case [name, code] if name in _ITEMS:
+            found = Target(orcid, _ITEMS[name], _ITEMS[name], code)
+        case [name, "summary", code] if name in _ITEMS and not SECTIONS[_ITEMS[name]].personal:
+            found = Target(orcid, f"{name}-summary", name, code, summary=True)
+    return found
+
+
+class Answerer:
+    """Renders targets, and remembers what it rendered until the record or a name in it moves."""
+
+    def __init__(self, renderer: Renderer, *, cache_bytes: int = 256 << 20) -> None:
+        self._renderer = renderer
+        self._room = cache_bytes
+        self._cache: dict[tuple[Target, Access, bool], tuple[int, int, bytes]] = {}
+
+    def answer(self, target: Target, state: RecordState, access: Access, *, as_json: bool, epoch: int | None) -> bytes:
+        """The body for a target. `epoch` None: the state is not the present one, do not remember it. Raises Refusal."""
+        key = (target, access, as_json)
+        if epoch is not None:
+            known = self._cache.get(key)
+            if known is not None and known[:2] == (state.version, epoch):
+                return known[2]
+        document = self.document(target, state, access)
+        body = encode(document) if as_json else to_xml(_root(target), document)
+        if epoch is not None:
+            self._remember(key, (state.version, epoch, body))
+        return body
+
+    def _remember(self, key: tuple[Target, Access, bool], entry: tuple[int, int, bytes]) -> None:
+        if old := self._cache.pop(key, None):
+            self._room += len(old[2])
+        self._cache[key] = entry
+        self._room -= len(entry[2])
+        while self._room < 0:
+            oldest = next(iter(self._cache))
+            self._room += len(self._cache.pop(oldest)[2])
+
+    def document(self, target: Target, state: RecordState, access: Access) -> Json:
+        """The answer as a dictionary. Raises Refusal."""
+        if target.codes is None:
+            return self._whole(target, state, access.viewer)
+        if target.endpoint == "works-bulk":
+            return self._bulk(target.codes, state, access)
+        item = _find(target, state, access)
+        render = self._renderer.summary if target.summary else self._renderer.item
+        return render(state, access.viewer, item)
+
+    def _whole(self, target: Target, state: RecordState, viewer: Viewer) -> Json:
+        if target.section is not None:
+            section = SECTIONS[target.section]
+            render = self._renderer.person_list if section.personal else self._renderer.activity_list
+            return render(state, viewer, section)
+        if target.endpoint == "biography":
+            biography = self._renderer.single(state, viewer, "biography")
+            if biography is None:
+                raise Refusal(9041)
+            return biography
+        documents = {
+            "record": self._renderer.record,
+            "person": self._renderer.person,
+            "personal-details": self._renderer.personal_details,
+            "activities": self._renderer.activities,
+        }
+        return documents[target.endpoint](state, viewer)
+
+    def _bulk(self, codes: str, state: RecordState, access: Access) -> Json:
+        """Bulk works with their quirks: foreign order, errors without put-codes, missing ones at the end."""
+        asked = codes.split(",")
+        if len(asked) > BULK_LIMIT:
+            raise Refusal(9042)
+        if not all(code.strip().isascii() and code.strip().isdigit() for code in asked):
+            raise Refusal(9006, "a put code is not a number")
+        numbers = list(dict.fromkeys(int(code) for code in asked))
+        works = state.of("work")
+        found = [number for number in numbers if number in works]
+        missing = [number for number in numbers if number not in works]
+        answers: list[Json] = []
+        for start in range(0, len(found), 50):
+            for number in sorted(found[start : start + 50], key=_shuffled):
+                item = works[number]
+                if sees(access.viewer, item):
+                    answers.append({"work": self._renderer.item(state, access.viewer, item)})
+                else:
+                    answers.append({"error": error_body(doors.forbidden(item, access))})
+        repeated = [code for code in asked if asked.count(code) > 1]
+        spurious = list(dict.fromkeys(int(code) for code in repeated))
+        answers += [{"error": error_body(9034, str(number))} for number in (*missing, *spurious)]
+        return {"bulk": answers}
+
+
+def skips_state_test(target: Target, access: Access) -> bool:
+    """True for reads that answer from an emptied record instead of saying what state it is in."""
+    return access.on_public_host and target.codes is not None and target.endpoint in _UNTESTED
+
+
+def _shuffled(number: int) -> int:
+    """The order of bulk answers is the database's, not the request's."""
+    return number * 2_654_435_761 % 4_294_967_296
+
+
+def _find(target: Target, state: RecordState, access: Access) -> Item:
+    code, section = target.codes or "", target.section or ""
+    if not (code.isascii() and code.isdigit()):
+        raise Refusal(9001, status=404) if access.on_public_host else Refusal(9034, code)
+    number = int(code)
+    item = state.of(section).get(number)
+    if item is None:
+        elsewhere = section in AFFILIATIONS and any(number in state.of(kind) for kind in AFFILIATIONS)
+        raise Refusal(9006, "affiliation of another kind") if elsewhere else Refusal(9016, code)
+    if not sees(access.viewer, item):
+        raise Refusal(doors.forbidden(item, access))
+    return item
+
+
+def _root(target: Target) -> str:
+    if target.endpoint == "works-bulk":
+        return "bulk"
+    if target.section is None:
+        return target.endpoint
+    section = SECTIONS[target.section]
+    if target.codes is None:
+        return section.key
+    return section.member if target.summary else section.name

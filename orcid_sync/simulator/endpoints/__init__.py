@@ -1,0 +1,1 @@
+"""The addresses of the Registry, and what each of them does."""

@@ -1,0 +1,1 @@
+"""Who asks, and what was granted: access, consent, authorization codes, browsers that are signed in."""

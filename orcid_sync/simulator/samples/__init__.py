@@ -1,0 +1,1 @@
+"""Lifelike records and edits, made by chance and repeatably."""

@@ -1,0 +1,1 @@
+"""ORCID's search: the index, and the part of Solr's query language that is used on it."""

@@ -1,0 +1,1 @@
+"""The HTTP server, its control interface, and the simulation as a process of its own."""

@@ -1,0 +1,1 @@
+"""Registered webhooks, and the jobs that turn a change into an empty POST."""

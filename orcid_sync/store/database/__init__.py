@@ -1,0 +1,1 @@
+"""The database itself: connections, migrations, roles, encryption and the catalogue of what it offers."""

@@ -1,0 +1,1 @@
+"""Subscriptions, and the outbox from which their messages are sent."""

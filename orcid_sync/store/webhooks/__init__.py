@@ -1,0 +1,1 @@
+"""What ORCID has of ours, and the evidence whether it still works."""
