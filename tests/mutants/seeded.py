@@ -27,7 +27,8 @@ PUSHES = "tests/integration/test_push"
 """And the rest of the file's name."""
 
 PUSH_SQL = "orcid_sync/store/pushes/outbox.sql"
-VISIBILITY = "orcid_sync/store/database/migrations/0007_visibility.sql"
+ROW_SECURITY = "orcid_sync/store/migrations/0001_database.sql"
+FEED = "orcid_sync/store/migrations/0008_feed.sql"
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ MUTANTS = [
         "positions come from a sequence: gaps, and readers that page by them miss what is committed late",
         CRASH,
         (
-            "orcid_sync/store/database/migrations/0003_feed.sql",
+            FEED,
             "\ncreate table orcid.changes (",
             _FEED_HEAD_BY_SEQUENCE,
         ),
@@ -423,7 +424,7 @@ MUTANTS = [
         "private-is-limited",
         "who may see limited items sees private ones, too, and those whose visibility nobody knows",
         "tests/integration/test_visibility.py -k exactly",
-        (VISIBILITY, "      or visibility = 'limited' and (select", "      or visibility <> 'public' and (select"),
+        (ROW_SECURITY, "      or visibility = 'limited' and (select", "      or visibility <> 'public' and (select"),
     ),
     mutant(
         "past-stays-public",
@@ -440,7 +441,7 @@ MUTANTS = [
         "what is hidden for the time being is hidden in the mirror, but not in the feed",
         "tests/integration/test_visible_feed.py -k withheld",
         (
-            VISIBILITY,
+            FEED,
             _LINES_OF_PUBLIC_ITEMS,
             "  or 'public' in (visibility, visibility_before)\n",
         ),

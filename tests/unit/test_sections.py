@@ -153,7 +153,7 @@ def test_a_list_of_one_group_may_be_the_group(section: str, member: str, inner: 
 
 
 def test_a_content_is_encoded_as_the_past_tells_it() -> None:
-    """The keys of record_as_of() in migration 0007; tests/integration/test_changes.py compares the values."""
+    """The keys of record_as_of() in 0008_feed.sql; tests/integration/test_changes.py compares the values."""
     content = Content(b'{"a":1}', None, 7, 0)
     assert content.encode() == b'{"group_put_code":7,"group_position":0,"doc":{"a":1},"detail":null}'
     content = Content(b'{"a":1}', b'{"b":"\xc3\xbc"}')
