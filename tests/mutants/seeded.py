@@ -27,8 +27,8 @@ PUSHES = "tests/integration/test_push"
 """And the rest of the file's name."""
 
 PUSH_SQL = "orcid_sync/store/pushes/outbox.sql"
-ROW_SECURITY = "orcid_sync/store/migrations/0001_database.sql"
-FEED = "orcid_sync/store/migrations/0008_feed.sql"
+ROW_SECURITY = "orcid_sync/store/database/migrations/0001_database.sql"
+FEED = "orcid_sync/store/database/migrations/0008_feed.sql"
 
 
 @dataclass(frozen=True)
