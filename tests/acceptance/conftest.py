@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from cluster import Cluster, open_cluster
-from secrecy import read_database
 
+from acceptance.harness.cluster import Cluster, open_cluster
+from acceptance.harness.serving import sim  # noqa: F401 - a fixture
 from orcid_sync.store.database.migrate import migrate
+from rig.secrecy import read_database
 
 NUMBERS = itertools.count(1)
 

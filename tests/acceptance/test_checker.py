@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from checker import Line, horizons
+from acceptance.harness.checker import Line, horizons
 
 ORCID = "0000-0002-1825-0097"
 

@@ -7,7 +7,8 @@ from random import Random, SystemRandom
 
 import aiohttp
 import pytest
-from checker import (
+
+from acceptance.harness.checker import (
     Histories,
     broken_chains,
     differences,
@@ -18,10 +19,10 @@ from checker import (
     torn_snapshots,
     unannounced,
 )
-from cluster import Cluster
-from observers import connected, take
-from registry_view import RegistryView
-from storm import SECOND_LOOK, Storm, caught_up, open_storm
+from acceptance.harness.cluster import Cluster
+from acceptance.harness.observers import connected, take
+from acceptance.harness.registry_view import RegistryView
+from acceptance.harness.storm import SECOND_LOOK, Storm, caught_up, open_storm
 
 SOAK = float(os.environ.get("ORCID_SYNC_SOAK", "0"))
 """Seconds of storm; 0: the short one of the normal run."""

@@ -9,10 +9,10 @@ from random import Random
 
 import aiohttp
 import pytest
-from cluster import Cluster
-from observers import connected
-from replica import Replica, environment
 
+from acceptance.harness.cluster import Cluster
+from acceptance.harness.observers import connected
+from acceptance.harness.replica import Replica, environment
 from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.simulator.records.identifiers import numbered_orcid

@@ -13,11 +13,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from mirroring import apply_record, skeleton
-from observers import connected
-from replica import Replica, environment
-from sample_record import encode, keyword
 
+from acceptance.harness.observers import connected
+from acceptance.harness.replica import Replica, environment
 from orcid_sync.model.feed.cursor import parse_cursor
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.scopes import Scope, View
@@ -28,10 +26,12 @@ from orcid_sync.store.console import api_tokens
 from orcid_sync.store.database.pools import Database, open_database, transaction
 from orcid_sync.store.database.roles import ROLES
 from orcid_sync.store.mirror import hiding
+from rig.records.mirror import apply_record, skeleton
+from rig.records.sample_record import encode, keyword
 
 pytestmark = [pytest.mark.invariant("S6", "S13", "S20")]
 
-FOLLOWER = Path(__file__).with_name("follower.py")
+FOLLOWER = Path(__file__).with_name("harness") / "follower.py"
 ORCIDS = [Orcid(numbered_orcid(610_000_000_000 + number)) for number in range(6)]
 ALWAYS_SHOWN = ORCIDS[:3]
 """Nothing of them is ever withheld: lines about others are hidden meanwhile, and come back too late to be seen."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import structlog
-from checker import EVERY_EMAIL, SPOILT
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,12 +19,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from observers import Key, taken_by
-from ports import free_port
-from registry_view import items_of, own_part
-from stepped import LOCKS, SECOND_LOOK, Installation, Job, open_installation
-from workload import CHANGES_OF_STATE, STRANGER, change_state
 
+from acceptance.harness.checker import EVERY_EMAIL, SPOILT
+from acceptance.harness.observers import Key, taken_by
+from acceptance.harness.registry_view import items_of, own_part
+from acceptance.harness.stepped_installation import LOCKS, SECOND_LOOK, Installation, Job, open_installation
+from acceptance.harness.workload import CHANGES_OF_STATE, STRANGER, change_state
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.simulator.base.errors import Refusal
@@ -33,6 +32,7 @@ from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.store.consent.connections import Entry
 from orcid_sync.store.sync import queue
+from rig.free_ports import free_port
 
 EXAMPLES = int(os.environ.get("ORCID_SYNC_EXAMPLES", "60"))
 """How many interleavings are tried; each has up to STEPS steps."""

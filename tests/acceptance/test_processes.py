@@ -5,59 +5,18 @@ import json
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from observers import connected
-from ports import free_port
-from replica import Replica, environment
 
-from orcid_sync.model.ids import Orcid
-from orcid_sync.registry.callbacks import callback_url
-from orcid_sync.simulator.records.identifiers import numbered_orcid
+from acceptance.harness.replica import Replica, environment
+from acceptance.harness.serving import ORCIDS, SETTLED, callback, count, serving
 from orcid_sync.simulator.registry import SimulatedRegistry
 
-ORCIDS = [Orcid(numbered_orcid(600_000_000_000 + number)) for number in range(8)]
-
-SETTLED = "select count(*) from orcid_sync.queue where gen > done_gen or second_look_at is not null"
 LEASED = "select count(*) from orcid_sync.queue where lease_until > now()"
-
-
-@pytest.fixture
-async def sim() -> AsyncIterator[SimulatedRegistry]:
-    """A Registry with a few records, whose notifications come at once."""
-    registry = SimulatedRegistry(speed=1.0)
-    settings = registry.settings
-    settings.indexing_delay, settings.indexer_period, settings.hook_period = 0, 0.1, 0.1
-    for orcid in ORCIDS:
-        registry.add_record(orcid, works=1, employments=1, fundings=0)
-    await registry.start(deliver=True)
-    yield registry
-    await registry.stop()
-
-
-@asynccontextmanager
-async def serving(sim: SimulatedRegistry, dsn: str, folder: Path, **settings: object) -> AsyncIterator[Replica]:
-    """One replica that is ready."""
-    port = free_port()
-    env = environment(dsn, sim.url, f"http://127.0.0.1:{port}", public_port=port, log_level="info", **settings)
-    replica = Replica(env, folder / f"serve-{port}.log")
-    await replica.start()
-    try:
-        await replica.ready()
-        yield replica
-    finally:
-        await replica.kill()
-
-
-def callback(replica: Replica, orcid: Orcid) -> str:
-    """The address at which this replica is told of the iD."""
-    base = f"http://127.0.0.1:{replica.port}"
-    return callback_url(base, secret=b"w" * 40, key_version=1, environment="custom", orcid=orcid)
 
 
 async def command(replica: Replica, *arguments: str, code: int = 0, given: str | None = None) -> str:
@@ -74,12 +33,6 @@ async def command(replica: Replica, *arguments: str, code: int = 0, given: str |
         out, err = await process.communicate(given.encode() if given else None)
     assert process.returncode == code, err.decode()
     return out.decode()
-
-
-async def count(dsn: str, query: str) -> int:
-    async with connected(dsn) as connection:
-        number: int = await connection.fetchval(query)
-        return number
 
 
 async def test_the_commands_work_beside_the_running_service(

@@ -10,13 +10,13 @@ from typing import Any
 
 import asyncpg
 import pytest
-from editing import Editors, eager, version_of, versions
-from replica import Replica, environment, free_port
 
+from acceptance.harness.replica import Replica, environment, free_port
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.store.consent.connections import Entry, connect_orcids
+from rig.records.editors import Editors, eager, version_of, versions
 
 ORCIDS = [Orcid(numbered_orcid(700_000_000_000 + number)) for number in range(12)]
 OLD, NEW = "w" * 40, "n" * 40

@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import asyncpg
 import pytest
-from cluster import Cluster, open_cluster, pgexec
-from observers import connected
-from test_processes import ORCIDS, SETTLED, callback, count, serving, sim  # noqa: F401 - sim is a fixture
 
+from acceptance.harness.cluster import Cluster, open_cluster, pgexec
+from acceptance.harness.observers import connected
+from acceptance.harness.serving import ORCIDS, SETTLED, callback, count, serving
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 from orcid_sync.store.database.migrate import migrate
@@ -91,7 +91,7 @@ async def post_until_acknowledged(url: str) -> None:
 @pytest.mark.invariant("S1", "L6")
 async def test_the_service_follows_a_fail_over_to_the_new_primary(
     pair: Pair,
-    sim: SimulatedRegistry,  # noqa: F811 - the fixture
+    sim: SimulatedRegistry,
     tmp_path: Path,
     wait_until: Callable[..., Any],
 ) -> None:

@@ -17,7 +17,7 @@ import aiohttp
 import asyncpg
 import msgspec
 import uvloop
-from rig import daemon, follow, fresh_database, memory, orcids, serve_environment, show, simulated, view
+from harness import daemon, follow, fresh_database, memory, orcids, serve_environment, show, simulated, view
 
 from orcid_sync.cli.demo.stage import free_port
 from orcid_sync.registry.callbacks import callback_url

@@ -30,8 +30,8 @@ from pathlib import Path
 from random import Random
 
 import asyncpg
+from harness import follow, fresh_database, memory, orcids, show
 from rich.console import Console
-from rig import follow, fresh_database, memory, orcids, show
 
 from orcid_sync.bulk import workers
 from orcid_sync.bulk.load import Progress, load

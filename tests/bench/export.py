@@ -18,17 +18,16 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from rig import fresh_database, show
+from harness import fresh_database, show
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from mirroring import apply_record
-
 from orcid_sync.export.selection import Selection, choose, select_relation
 from orcid_sync.export.write import Format, write
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
 from orcid_sync.store.database.catalogue import read_catalogue, use_utc
 from orcid_sync.store.database.pools import MAINTENANCE, connect, open_database
+from rig.records.mirror import apply_record
 
 MULTIPLY = """
     insert into {table} ({columns})

@@ -23,7 +23,7 @@ import aiohttp
 import asyncpg
 import msgspec
 import uvloop
-from rig import daemon, fresh_database, memory, orcids, serve_environment, show
+from harness import daemon, fresh_database, memory, orcids, serve_environment, show
 
 from orcid_sync.cli.demo.stage import free_port
 from orcid_sync.model.record.diff import Change

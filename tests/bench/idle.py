@@ -11,7 +11,7 @@ import sys
 
 import asyncpg
 import uvloop
-from rig import daemon, fresh_database, memory, orcids, serve_environment, show
+from harness import daemon, fresh_database, memory, orcids, serve_environment, show
 
 from orcid_sync.cli.demo.stage import free_port
 

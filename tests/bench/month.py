@@ -23,8 +23,8 @@ from random import Random
 
 import asyncpg
 import uvloop
+from harness import daemon, follow, fresh_database, orcids, serve_environment, show
 from msgspec import Struct
-from rig import daemon, follow, fresh_database, orcids, serve_environment, show
 
 from orcid_sync.cli.demo.stage import free_port
 from orcid_sync.model.analysis.plan import Means, Population, make_plan

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import uvloop
-from rig import fresh_database, show
+from harness import fresh_database, show
 
 from orcid_sync.model.sync.lane_shares import SHARES
 from orcid_sync.model.sync.schedule import Lane

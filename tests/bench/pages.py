@@ -18,7 +18,7 @@ from datetime import timedelta
 import aiohttp
 import asyncpg
 import uvloop
-from rig import fresh_database, orcids, show
+from harness import fresh_database, orcids, show
 
 from orcid_sync.model.webhooks.health import Rules
 from orcid_sync.service.console.listener import Console, make_console

@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 import uvloop
-from rig import Stopwatch, control, follow, fresh_database, lease_all, orcids, reconciling, show, simulated, view
+from harness import Stopwatch, control, follow, fresh_database, lease_all, orcids, reconciling, show, simulated, view
 
 from orcid_sync.registry.client import Registry
 from orcid_sync.service.record import changeset, record_reader

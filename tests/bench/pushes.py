@@ -24,7 +24,7 @@ import asyncpg
 import structlog
 import uvloop
 from aiohttp import web
-from rig import KEY, fresh_database, orcids, show
+from harness import KEY, fresh_database, orcids, show
 
 from orcid_sync.service.pushes.delivery import Delivery
 from orcid_sync.service.pushes.guarded_client import Rules, open_courier

@@ -22,7 +22,7 @@ from random import Random
 
 import asyncpg
 import uvloop
-from rig import Stopwatch, fresh_database, orcids, show
+from harness import Stopwatch, fresh_database, orcids, show
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane, Settlement

@@ -13,7 +13,7 @@ from random import Random
 
 import asyncpg
 import uvloop
-from rig import fresh_database, orcids, reconciling, show
+from harness import fresh_database, orcids, reconciling, show
 
 from orcid_sync.service.sync.nets import sweep_search
 from orcid_sync.simulator.registry import SimulatedRegistry

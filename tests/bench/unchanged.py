@@ -13,7 +13,7 @@ import sys
 import time
 
 import asyncpg
-from rig import follow, fresh_database, lease_all, orcids, reconciling, show, simulated
+from harness import follow, fresh_database, lease_all, orcids, reconciling, show, simulated
 
 from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.store.database.pools import Database

@@ -10,11 +10,9 @@ INTERLEAVINGS = "tests/acceptance/test_interleavings.py"
 CRASH = "tests/acceptance/test_crash.py"
 DURABILITY = "tests/acceptance/test_durability.py"
 PROCESSES = "tests/acceptance/test_processes.py"
-RECONCILE = "tests/integration/test_reconcile"
-"""And the rest of the file's name."""
-
-BOOTSTRAP = "tests/integration/test_bootstrap"
-ATTACKS = "tests/integration/test_connect_attacks.py"
+RECONCILE = "tests/integration/reconcile"
+BULK = "tests/integration/bulk"
+OAUTH_CALLBACK = "tests/integration/consent/test_oauth_callback.py"
 INVITATIONS = "orcid_sync/store/consent/invitations.sql"
 QUEUE = "orcid_sync/store/sync/queue.sql"
 RECONCILER = "orcid_sync/service/sync/reconcile.py"
@@ -23,9 +21,7 @@ CLOSING = "orcid_sync/service/record/record_states.py"
 PERMISSION = "orcid_sync/service/record/permission.py"
 LIFECYCLE = "orcid_sync/model/sync/schedule.py"
 PACE = "orcid_sync/store/sync/pace.sql"
-PUSHES = "tests/integration/test_push"
-"""And the rest of the file's name."""
-
+PUSHES = "tests/integration/pushes"
 PUSH_SQL = "orcid_sync/store/pushes/outbox.sql"
 ROW_SECURITY = "orcid_sync/store/database/migrations/0001_database.sql"
 FEED = "orcid_sync/store/database/migrations/0008_feed.sql"
@@ -181,13 +177,13 @@ MUTANTS = [
     mutant(
         "no-order-guard",
         "one lease may write twice",
-        "tests/integration/test_queue.py",
+        "tests/integration/sync/test_queue.py",
         (QUEUE, _FENCE_IN_HOLD, _FENCE_IN_HOLD.replace(" and applied_lease_no < :lease_no", "")),
     ),
     mutant(
         "hold-without-lock",
         "the fence is looked at, but not held until the commit",
-        "tests/integration/test_queue.py tests/integration/test_queue_model.py",
+        "tests/integration/sync/test_queue.py tests/integration/sync/test_queue_model.py",
         (QUEUE, "   for key share;", ";"),
     ),
     mutant(
@@ -253,19 +249,19 @@ MUTANTS = [
     mutant(
         "wrong-record-filed",
         "another person's record is stored under the iD that was asked for",
-        f"{RECONCILE}_faults.py -k filed",
+        f"{RECONCILE}/test_faults.py -k filed",
         ("orcid_sync/registry/answers.py", "if decode(body, _Record).orcid_identifier.path != orcid:", "if False:"),
     ),
     mutant(
         "redirect-followed",
         "the redirect of a merged record is followed to another person's",
-        "tests/integration/test_registry_exchange.py -k redirect",
+        "tests/integration/registry/test_exchange.py -k redirect",
         ("orcid_sync/registry/exchange.py", "allow_redirects=False", "allow_redirects=True"),
     ),
     mutant(
         "404-believed-at-once",
         "one 404 is taken for the record's end",
-        f"{RECONCILE}_states.py -k 404",
+        f"{RECONCILE}/test_record_states.py -k 404",
         (
             CLOSING,
             "if fate.confirm and not _is_confirmed(policy, job, fate):",
@@ -275,55 +271,55 @@ MUTANTS = [
     mutant(
         "end-not-forgotten",
         "the history still says what a deactivated record said",
-        f"{RECONCILE}_states.py -k ends",
+        f"{RECONCILE}/test_record_states.py -k ends",
         (CLOSING, "[_forget] if changeset.changes else []", "[]"),
     ),
     mutant(
         "lost-sight-is-deletion",
         "what a narrower grant does not show is taken for deleted",
-        f"{RECONCILE}_removals.py {RECONCILE}_access.py",
+        f"{RECONCILE}/test_removals.py {RECONCILE}/test_access.py",
         ("orcid_sync/model/record/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
     ),
     mutant(
         "frozen-items-read-again",
         "items that stayed while a record was locked are taken for read with the access of that day",
-        f"{RECONCILE}_refused.py -k locked",
+        f"{RECONCILE}/test_refused_tokens.py -k locked",
         (CLOSING, "job.lease.body_access or job.access.text", "job.access.text"),
     ),
     mutant(
         "outage-revokes-everybody",
         "tokens that are refused all at once count as revoked",
-        f"{RECONCILE}_refused.py -k numbers",
+        f"{RECONCILE}/test_refused_tokens.py -k numbers",
         (PERMISSION, "if not schedule.outage(", "if True or not schedule.outage("),
     ),
     mutant(
         "verdict-on-another-token",
         "what was heard of a token is written down for the one that has replaced it",
-        f"{RECONCILE}_refused.py -k void",
+        f"{RECONCILE}/test_refused_tokens.py -k void",
         (PERMISSION, "    return (demand(job), _following(fate))\n", "    return (_following(fate),)\n"),
     ),
     mutant(
         "hidden-for-ever",
         "an equal body is skipped although readers are shown nothing of the record",
-        f"{RECONCILE}_refused.py {RECONCILE}_states.py",
+        f"{RECONCILE}/test_refused_tokens.py {RECONCILE}/test_record_states.py",
         (RECONCILER, "if same and job.known.withheld is None:", "if same:"),
     ),
     mutant(
         "shrink-guard-off",
         "a read that lost most of a section is believed at once",
-        f"{RECONCILE}_holds.py -k section",
+        f"{RECONCILE}/test_holds.py -k section",
         (RECONCILER, "if not diff.shrinks(held.items, removed):", "if True:"),
     ),
     mutant(
         "missing-section-is-empty",
         "a section that the answer leaves out is taken for an empty one",
-        f"{RECONCILE}_holds.py -k section",
+        f"{RECONCILE}/test_holds.py -k section",
         ("orcid_sync/model/record/diff.py", "if key[0] in spoken_of and key not in seen", "if key not in seen"),
     ),
     mutant(
         "missing-work-is-deleted",
         "a work that a bulk answer leaves out is taken for deleted",
-        f"{RECONCILE}.py -k bulk",
+        f"{RECONCILE}/test_reconcile.py -k bulk",
         (
             RECONCILER,
             "        comparison = diff.compare(held.items, reading.answered, reading.items, details)\n",
@@ -333,13 +329,13 @@ MUTANTS = [
     mutant(
         "missing-work-is-known",
         "a record of which a full work is missing is taken for completely read, and never asked again",
-        f"{RECONCILE}.py -k bulk",
+        f"{RECONCILE}/test_reconcile.py -k bulk",
         ("orcid_sync/service/record/record_reader.py", "return details, complete", "return details, True"),
     ),
     mutant(
         "old-full-form-is-known",
         "a full form that is older than its summary is taken for the right one, and never asked again",
-        f"{RECONCILE}_faults.py -k old_full_form",
+        f"{RECONCILE}/test_faults.py -k old_full_form",
         (
             "orcid_sync/service/record/record_reader.py",
             "complete and item.id in details and belongs_to(details[item.id], item)",
@@ -349,7 +345,7 @@ MUTANTS = [
     mutant(
         "body-gate-ignores-access",
         "an equal body is skipped although it was read with another access",
-        f"{RECONCILE}_access.py",
+        f"{RECONCILE}/test_access.py",
         (
             RECONCILER,
             "same = (digest, job.access.text) == (job.lease.body_digest, job.lease.body_access)",
@@ -369,7 +365,7 @@ MUTANTS = [
     mutant(
         "webhook-after-the-read",
         "a change between the first read and the registration is never announced",
-        f"{RECONCILE}_webhooks.py",
+        "tests/integration/webhooks/test_registration.py",
         (
             RECONCILER,
             _SUBSCRIBE_AND_READ,
@@ -385,13 +381,13 @@ MUTANTS = [
     mutant(
         "ciphertext-without-place",
         "a token that was moved to another person's row opens there",
-        "tests/unit/test_vault.py -k elsewhere",
+        "tests/unit/settings/test_vault.py -k elsewhere",
         ("orcid_sync/store/database/encryption.py", "{key_id}|{orcid}|{column}", "{key_id}|{column}"),
     ),
     mutant(
         "rotation-without-lock",
         "a token that is stored while the keys are replaced is overwritten by the one before",
-        "tests/integration/test_keys.py -k somebody_else_writes",
+        "tests/integration/database/test_keys.py -k somebody_else_writes",
         (
             "orcid_sync/store/database/encryption_keys.sql",
             " order by orcid\n limit :limit::bigint\n   for no key update skip locked;",
@@ -401,19 +397,19 @@ MUTANTS = [
     mutant(
         "any-key-serves",
         "with a wrong key the service starts, and seals with it what nobody can tell apart later",
-        "tests/integration/test_keys.py -k wrong_key",
+        "tests/integration/database/test_keys.py -k wrong_key",
         ("orcid_sync/store/database/encryption_keys.py", "    if present in wrong:", "    if present in wrong[:0]:"),
     ),
     mutant(
         "tokens-in-the-clear",
         "our own tokens stand in the database as ORCID gave them",
-        "tests/integration/test_canaries.py -k dump",
+        "tests/integration/daemon/test_canaries.py -k dump",
         ("orcid_sync/store/sync/client_tokens.py", "access_token=sealed, lasts", "access_token=access_token, lasts"),
     ),
     mutant(
         "answers-words-are-kept",
         "an error repeats a word of the Registry's answer, which may be the token",
-        "tests/integration/test_canaries.py -k answer_of_the_registry",
+        "tests/integration/daemon/test_canaries.py -k answer_of_the_registry",
         (
             "orcid_sync/registry/protocol.py",
             "isinstance(word, str) and word in OAUTH_ERRORS",
@@ -423,13 +419,13 @@ MUTANTS = [
     mutant(
         "private-is-limited",
         "who may see limited items sees private ones, too, and those whose visibility nobody knows",
-        "tests/integration/test_visibility.py -k exactly",
+        "tests/integration/mirror/test_visibility.py -k exactly",
         (ROW_SECURITY, "      or visibility = 'limited' and (select", "      or visibility <> 'public' and (select"),
     ),
     mutant(
         "past-stays-public",
         "what an item said while it was public stays readable for all after its holder restricted it",
-        "tests/integration/test_visible_feed.py -k feed",
+        "tests/integration/feed/test_visibility.py -k feed",
         (
             "orcid_sync/store/feed/changes.py",
             "    await forgetting.restrict(connection, orcid, restrictions(changes))\n",
@@ -439,7 +435,7 @@ MUTANTS = [
     mutant(
         "withheld-in-history",
         "what is hidden for the time being is hidden in the mirror, but not in the feed",
-        "tests/integration/test_visible_feed.py -k withheld",
+        "tests/integration/feed/test_visibility.py -k withheld",
         (
             FEED,
             _LINES_OF_PUBLIC_ITEMS,
@@ -449,7 +445,7 @@ MUTANTS = [
     mutant(
         "erase-without-fence",
         "a worker that had read before an erasure writes the person down again after it",
-        "tests/integration/test_erasure.py -k has_read",
+        "tests/integration/consent/test_erasure.py -k has_read",
         ("orcid_sync/store/consent/erasure.sql", "set lease_no = lease_no + 1, lease_until", "set lease_until"),
         (
             "orcid_sync/service/sync/reconcile.py",
@@ -460,13 +456,13 @@ MUTANTS = [
     mutant(
         "erase-without-waiting",
         "an erasure does not wait for a worker that is writing, and misses what that writes",
-        "tests/integration/test_erasure.py -k is_writing",
+        "tests/integration/consent/test_erasure.py -k is_writing",
         ("orcid_sync/store/consent/erasure.sql", "where orcid = :orcid for update;", "where orcid = :orcid;"),
     ),
     mutant(
         "erased-but-in-history",
         "an erasure takes the record, but not what the feed says of its past",
-        "tests/integration/test_erasure.py -k left_in_any_table",
+        "tests/integration/consent/test_erasure.py -k left_in_any_table",
         (
             "orcid_sync/store/consent/erasure.py",
             'deleted["orcid.change_contents"] = await forgetting.forget_all(connection, orcid)',
@@ -476,13 +472,13 @@ MUTANTS = [
     mutant(
         "erased-come-back",
         "who was never erased in the restored backup is not erased again",
-        "tests/integration/test_erasure_log.py -k nobody_back",
+        "tests/integration/consent/test_erasure_log.py -k nobody_back",
         ("orcid_sync/store/consent/erasure.sql", "coalesce(erased_at < :at, true)", "erased_at < :at"),
     ),
     mutant(
         "chain-without-links",
         "an entry's hash does not cover the one before it, so that the past can be rewritten entry by entry",
-        "tests/unit/test_chain.py",
+        "tests/unit/consent/test_hash_chain.py",
         (
             "orcid_sync/model/consent/hash_chain.py",
             "sha256(previous + canonical(content))",
@@ -492,13 +488,13 @@ MUTANTS = [
     mutant(
         "pace-without-shares",
         "a storm in a better lane starves the others",
-        "tests/integration/test_pace.py -k TestLanes",
+        "tests/integration/sync/test_pace.py -k TestLanes",
         (PACE, "floor(extract(epoch from at - lane_from) * lane_speed)::bigint as shared", "0::bigint as shared"),
     ),
     mutant(
         "pace-of-ones-own",
         "each replica keeps to the rate by itself: three send three times as much",
-        "tests/integration/test_pace_replicas.py -k together",
+        "tests/integration/sync/test_pace_replicas.py -k together",
         (
             "orcid_sync/service/sync/shared_pace.py",
             "        self._client_id = client_id\n        self._terms",
@@ -508,19 +504,19 @@ MUTANTS = [
     mutant(
         "herd-after-a-pause",
         "when the circuit's pause is over, all try at once",
-        "tests/integration/test_pace_circuit.py",
+        "tests/integration/sync/test_pace_circuit.py",
         (PACE, "failures >= 5 and free_at = at as probing", "false as probing"),
     ),
     mutant(
         "lanes-in-their-order",
         "places always go to the best lane that has work",
-        "tests/integration/test_worker_lanes.py -k storm",
+        "tests/integration/sync/test_worker_lanes.py -k storm",
         ("orcid_sync/model/sync/lane_shares.py", "key=lambda lane: (self._start(lane), lane)", "key=lambda lane: lane"),
     ),
     mutant(
         "state-of-any-browser",
         "whoever knows a state can come back with it: login CSRF",
-        f"{ATTACKS} -k belongs_to_the_browser",
+        f"{OAUTH_CALLBACK} -k belongs_to_the_browser",
         (
             "orcid_sync/service/consent/oauth_callback.py",
             "or not hmac.compare_digest(flow.browser_hash, hashed(browser))",
@@ -530,13 +526,13 @@ MUTANTS = [
     mutant(
         "state-without-an-end",
         "a state is good for ever",
-        f"{ATTACKS} -k ten_minutes",
+        f"{OAUTH_CALLBACK} -k ten_minutes",
         ("orcid_sync/service/consent/oauth_callback.py", "flow is None or not flow.in_time or", "flow is None or"),
     ),
     mutant(
         "state-used-twice",
         "a state stays when it was used: a reload sends the code again, which costs the holder the token",
-        f"{ATTACKS} -k two_returns",
+        f"{OAUTH_CALLBACK} -k two_returns",
         (
             INVITATIONS,
             "delete from orcid_sync.consent_flows\n where state_hash = :state_hash\nreturning",
@@ -546,7 +542,7 @@ MUTANTS = [
     mutant(
         "code-sent-again",
         "a code whose answer was lost is sent once more",
-        "tests/unit/test_registry_consent.py -k once",
+        "tests/unit/registry/test_consent.py -k once",
         (
             "orcid_sync/registry/client.py",
             "            return await self._try(request, None, held)\n\n    async def revoke_token",
@@ -556,7 +552,7 @@ MUTANTS = [
     mutant(
         "grants-at-once",
         "grants of one iD do not wait for each other: two people are its holder, or one of them an error",
-        f"{ATTACKS} -k two_grants",
+        f"{OAUTH_CALLBACK} -k two_grants",
         (
             INVITATIONS,
             "select pg_advisory_xact_lock(hashtextextended('orcid_sync|' || :orcid::text, 0))",
@@ -566,7 +562,7 @@ MUTANTS = [
     mutant(
         "invitation-of-two",
         "two grants by one invitation do not wait for each other: the second takes the first one's place",
-        f"{ATTACKS} -k two_ids",
+        f"{OAUTH_CALLBACK} -k two_ids",
         (
             INVITATIONS,
             "select from orcid_sync.invitations where number = :number for no key update",
@@ -576,13 +572,13 @@ MUTANTS = [
     mutant(
         "anybodys-id",
         "the iD that the institution expects is not compared with the one that came",
-        "tests/integration/test_connect_pages.py -k another_id",
+        "tests/integration/consent/test_connect_pages.py -k another_id",
         ("orcid_sync/model/consent/invitation.py", "        return Outcome.DIFFERENT\n", "        pass\n"),
     ),
     mutant(
         "unwanted-token-kept",
         "the token of who was not meant is not revoked",
-        "tests/integration/test_connect_pages.py -k another_id",
+        "tests/integration/consent/test_connect_pages.py -k another_id",
         (
             "orcid_sync/service/consent/token_exchange.py",
             "            await connections.retire_unwanted(connection, orcid, sealed)\n",
@@ -592,7 +588,7 @@ MUTANTS = [
     mutant(
         "form-of-any-page",
         "a form of another site can end the connection",
-        f"{ATTACKS} -k only_the_page",
+        "tests/integration/consent/test_signed_tokens.py -k only_the_page",
         (
             "orcid_sync/service/consent/disconnect_page.py",
             'if not self._desk.tickets.guards(cookie, form.get("guard", "")):',
@@ -602,13 +598,13 @@ MUTANTS = [
     mutant(
         "names-as-markup",
         "what is in a name is HTML",
-        f"{ATTACKS} -k stay_text",
+        "tests/integration/consent/test_page_requests.py -k stay_text",
         ("orcid_sync/service/consent/html_pages.py", "autoescape=True", "autoescape=False"),
     ),
     mutant(
         "signature-of-any-purpose",
         "links, sessions and guards are signed with one key: one can be passed off as another",
-        "tests/unit/test_tickets.py",
+        "tests/unit/consent/test_signed_tokens.py",
         (
             "orcid_sync/service/consent/signed_tokens.py",
             'derive(f"connect pages: {purpose}")',
@@ -618,7 +614,7 @@ MUTANTS = [
     mutant(
         "host-of-the-request",
         "where we lead is decided by what a request says",
-        f"{ATTACKS} -k decides_where",
+        "tests/integration/consent/test_page_requests.py -k decides_where",
         (
             "orcid_sync/service/consent/oauth_callback.py",
             'response = desk.lead(desk.at("/connected"))',
@@ -628,7 +624,7 @@ MUTANTS = [
     mutant(
         "file-over-verified",
         "a record from a file overwrites what was compared with ORCID since",
-        "tests/unit/test_bulk_deciding.py",
+        "tests/unit/bulk/test_decisions.py",
         (
             "orcid_sync/bulk/precedence.py",
             "(standing.registry_modified_at, standing.verified_at)",
@@ -638,7 +634,7 @@ MUTANTS = [
     mutant(
         "file-covers-reads",
         "a lease for loading a file covers what asked for a read",
-        f"{BOOTSTRAP}.py -k last_of_all",
+        f"{BULK}/test_bootstrap.py -k last_of_all",
         (
             "orcid_sync/store/mirror/bulk_load.sql",
             "set lease_no = q.lease_no + 1,",
@@ -648,26 +644,26 @@ MUTANTS = [
     mutant(
         "file-without-fence",
         "a paused worker's older read is applied over a newer file",
-        f"{BOOTSTRAP}.py -k paused_past",
+        f"{BULK}/test_bootstrap.py -k paused_past",
         ("orcid_sync/store/mirror/bulk_load.sql", "set lease_no = q.lease_no + 1,", "set"),
         ("orcid_sync/store/mirror/bulk_load.sql", "       applied_lease_no = q.lease_no,\n", ""),
     ),
     mutant(
         "file-postpones-notifications",
         "a read that somebody asked for is put off because a file was loaded",
-        f"{BOOTSTRAP}.py -k put_off",
+        f"{BULK}/test_bootstrap.py -k put_off",
         ("orcid_sync/store/mirror/bulk_load.sql", "q.lane = 2 and q.verified_at", "q.verified_at"),
     ),
     mutant(
         "file-for-strangers",
         "who is connected while a file is loaded is taken for somebody whom nobody follows",
-        f"{BOOTSTRAP}_faults.py -k same_second",
+        f"{BULK}/test_faults.py -k same_second",
         ("orcid_sync/bulk/write.py", "if strangers and await", "if not strangers and await"),
     ),
     mutant(
         "withdrawn-for-good",
         "who connects again before ORCID has confirmed the disconnection never gets back what was withdrawn",
-        f"{RECONCILE}_leaving.py -k before_all_was_revoked",
+        "tests/integration/consent/test_disconnection.py -k before_all_was_revoked",
         (
             "orcid_sync/service/consent/disconnect.py",
             "        await queue.disregard(connection, lease, PUBLIC.text)\n",
@@ -677,37 +673,37 @@ MUTANTS = [
     mutant(
         "file-with-limited-items",
         "what is not public comes in by a file",
-        "tests/unit/test_bulk_documents.py -k only_what_is_public",
+        "tests/unit/bulk/test_documents.py -k only_what_is_public",
         ("orcid_sync/bulk/parse.py", 'if item.visibility == "public"],', "],"),
     ),
     mutant(
         "file-removes-own-items",
         "a file of public data removes what only we may see",
-        f"{BOOTSTRAP}.py -k not_public",
+        f"{BULK}/test_bootstrap.py -k not_public",
         ("orcid_sync/bulk/records.py", 'if known.visibility == "public"}', "}"),
     ),
     mutant(
         "file-other-digest",
         "adding a full form changes the digest of the summary: the next read takes it for another one",
-        f"{BOOTSTRAP}_service.py -k finds_nothing",
+        f"{BULK}/test_later_reads.py -k finds_nothing",
         ("orcid_sync/bulk/details.py", "held.items[key].digest", "old.digest()"),
     ),
     mutant(
         "file-another-selection",
         "a load goes on where one of other people was interrupted",
-        f"{BOOTSTRAP}_faults.py -k since_the_interruption",
+        f"{BULK}/test_faults.py -k since_the_interruption",
         ("orcid_sync/bulk/load.py", 'wanted = "".join(sorted(ours)).encode()', 'wanted = b"ours"'),
     ),
     mutant(
         "file-table-entry",
         "one entry of the table of XML is wrong",
-        "tests/unit/test_bulk_documents.py",
+        "tests/unit/bulk/test_documents.py",
         ("orcid_sync/bulk/summaries.py", '"journal-title": WRAPPED,', '"journal-title": TEXT,'),
     ),
     mutant(
         "outage-survived",
         "webhooks that died while nobody could answer ORCID stay dead until a change of each is missed",
-        "tests/integration/test_silent_webhooks.py -k three_days",
+        "tests/integration/webhooks/test_silent_webhooks.py -k three_days",
         (
             "orcid_sync/service/webhooks/health.py",
             "    if hearing.alive_since and hearing.outage is None",
@@ -717,7 +713,7 @@ MUTANTS = [
     mutant(
         "gap-bridged",
         "a process that was away for hours says afterwards that it was there",
-        "tests/integration/test_evidence.py -k goes_on",
+        "tests/integration/webhooks/test_evidence.py -k goes_on",
         (
             "orcid_sync/store/webhooks/evidence.sql",
             "select last.* from last where last.alive_until >= now() - :tolerance::interval",
@@ -727,7 +723,7 @@ MUTANTS = [
     mutant(
         "found-early-forgotten",
         "what a net finds before its notification is never missed: nets hide dead webhooks",
-        "tests/integration/test_evidence.py -k decided_later",
+        "tests/integration/webhooks/test_evidence.py -k decided_later",
         (
             "orcid_sync/store/webhooks/evidence.py",
             "        await queries.await_notification(connection, orcid=orcid, changed_at=changed_at)\n",
@@ -737,19 +733,19 @@ MUTANTS = [
     mutant(
         "push-other-eyes",
         "what is pushed to everybody is read with the eyes of those who may see limited items",
-        f"{PUSHES}_privacy.py -k each_view",
+        f"{PUSHES}/test_privacy.py -k each_view",
         ("orcid_sync/service/pushes/compose.py", "viewing(pool, view)", "viewing(pool, View.LIMITED)"),
     ),
     mutant(
         "push-redirect-delivered",
         "a receiver that has moved is taken for one that took the message",
-        "tests/unit/test_push_plan.py",
+        "tests/unit/pushes/test_attempts.py",
         ("orcid_sync/model/pushes/delivery.py", "200 <= status < 300", "200 <= status < 400"),
     ),
     mutant(
         "push-socket-unlocked",
         "only names are judged, not what is connected to",
-        f"{PUSHES}_egress.py",
+        f"{PUSHES}/test_egress.py",
         (
             "orcid_sync/service/pushes/guarded_client.py",
             "        self.check_address(address[0])\n        return socket",
@@ -759,19 +755,19 @@ MUTANTS = [
     mutant(
         "push-redirect-followed",
         "a receiver sends us wherever it likes",
-        f"{PUSHES}_egress.py -k redirect",
+        f"{PUSHES}/test_egress.py -k redirect",
         ("orcid_sync/service/pushes/guarded_client.py", "allow_redirects=False", "allow_redirects=True"),
     ),
     mutant(
         "push-metadata",
         "a network that is allowed holds a cloud's credentials",
-        "tests/unit/test_egress_addresses.py",
+        "tests/unit/pushes/test_addresses.py",
         ("orcid_sync/model/pushes/allowed_addresses.py", "if address in _METADATA:", "if False:"),
     ),
     mutant(
         "push-grows",
         "a message that is tried again says more than before, under another id",
-        f"{PUSHES}es.py -k begun_is_sent_again",
+        f"{PUSHES}/test_delivery.py -k begun_is_sent_again",
         (
             PUSH_SQL,
             "set sending_to = case when begun.range_number is null then begun.sending_to else p.sending_to end",
@@ -781,7 +777,7 @@ MUTANTS = [
     mutant(
         "push-unfenced",
         "whoever lost the lease moves the position all the same",
-        f"{PUSHES}es.py -k begun_is_sent_again",
+        f"{PUSHES}/test_delivery.py -k begun_is_sent_again",
         (
             PUSH_SQL,
             "due_at = now(), lease_until = '-infinity'\n where subscription_id = :id and lease_no = :lease_no",
@@ -791,13 +787,13 @@ MUTANTS = [
     mutant(
         "push-dead-everywhere",
         "receivers that are down take all places",
-        "tests/integration/test_pusher.py -k slow_down_nobody",
+        "tests/integration/pushes/test_pusher.py -k slow_down_nobody",
         ("orcid_sync/service/pushes/push_loop.py", "DOUBTFUL_SHARE = 4", "DOUBTFUL_SHARE = 1"),
     ),
     mutant(
         "push-no-circuit",
         "an endpoint that is down is tried by all its subscriptions",
-        f"{PUSHES}es.py -k endpoint_is_down",
+        f"{PUSHES}/test_delivery.py -k endpoint_is_down",
         (
             PUSH_SQL,
             "where e.origin = due.origin and e.failures >= :circuit)",
@@ -807,7 +803,7 @@ MUTANTS = [
     mutant(
         "push-no-resync",
         "a feed that lost its history goes on as if nothing had happened",
-        f"{PUSHES}es.py -k lost_its_history",
+        f"{PUSHES}/test_delivery.py -k lost_its_history",
         (
             "orcid_sync/store/pushes/outbox.py",
             "return self.epoch != self.feed_epoch or self.caught_up > self.feed_last",
@@ -817,13 +813,13 @@ MUTANTS = [
     mutant(
         "push-one-signature",
         "while a secret is replaced only the new one signs",
-        f"{PUSHES}es.py -k both_sign",
+        f"{PUSHES}/test_delivery.py -k both_sign",
         ("orcid_sync/service/pushes/messages.py", "for secret in secrets]", "for secret in secrets[:1]]"),
     ),
     mutant(
         "push-overtaken",
         "what comes after a dead message is sent before it",
-        f"{PUSHES}es.py -k fails_for_days",
+        f"{PUSHES}/test_delivery.py -k fails_for_days",
         (
             "orcid_sync/store/pushes/subscriptions.sql",
             "resumed.when_dead = 'pause' and r.state = 'dead'",
@@ -833,19 +829,19 @@ MUTANTS = [
     mutant(
         "push-removal-filtered",
         "whoever filters by content never hears that an item is gone",
-        "tests/unit/test_wanted.py",
+        "tests/unit/pushes/test_filters.py",
         ("orcid_sync/model/pushes/filters.py", "        if not seen or (", "        if seen and ("),
     ),
     mutant(
         "explained-to-everybody",
         "whoever may see what is public is told what is limited, in the answer to why it is so",
-        "tests/integration/test_explaining.py -k no_view",
+        "tests/integration/console/test_explanation.py -k no_view",
         ("orcid_sync/service/explain/explain.py", "            await become(connection, question.view)\n", ""),
     ),
     mutant(
         "journal-of-nothing",
         "reads that find nothing new are written down, too",
-        "tests/integration/test_explaining.py -k nothing_new",
+        "tests/integration/console/test_explanation.py -k nothing_new",
         (
             TELLING,
             "    if finding.outcome != UNCHANGED:\n        with suppress",
@@ -860,7 +856,7 @@ MUTANTS = [
     mutant(
         "forgotten-is-absent",
         "what was forgotten looks as if it had never been",
-        "tests/integration/test_time_travel.py -k forgotten",
+        "tests/integration/mirror/test_history.py -k forgotten",
         (
             "orcid_sync/store/mirror/history.sql",
             " where c.op <> 'added' or c.content is not null",
@@ -870,7 +866,7 @@ MUTANTS = [
     mutant(
         "old-webhooks-too-early",
         "while a secret is replaced, older webhooks go before a new one was seen working",
-        "tests/integration/test_cli_rotating.py -k old_ones",
+        "tests/integration/webhooks/test_rotation.py -k old_ones",
         (
             "orcid_sync/model/webhooks/registration.py",
             "    return stands and (present.generation.works or old.generation.given_up_at is not None)",
@@ -880,7 +876,7 @@ MUTANTS = [
     mutant(
         "backup-reconnects",
         "whoever disconnected goes on being shown after a backup was restored",
-        "tests/integration/test_erasure_log.py -k has_ended",
+        "tests/integration/consent/test_erasure_log.py -k has_ended",
         (
             "orcid_sync/service/consent/erasure_log.py",
             "    return [one for one in named if await _is_back(connection, one)]",
@@ -890,7 +886,7 @@ MUTANTS = [
     mutant(
         "shared-question-forgotten",
         "a search that was cut short goes on behind iDs that it has not asked about again",
-        "tests/integration/test_nets.py -k share_a_question",
+        "tests/integration/sync/test_nets.py -k share_a_question",
         ("orcid_sync/service/sync/nets.py", "reached=done if waiting else looked)", "reached=looked)"),
     ),
 ]

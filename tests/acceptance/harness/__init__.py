@@ -1,0 +1,1 @@
+"""What the acceptance tests start, do to it, and judge it by."""

@@ -1,0 +1,151 @@
+"""An audit tells what of the mirror is right and why the rest is not; it trusts nothing that the mirror says itself."""
+
+import asyncpg
+import msgspec
+import pytest
+
+from orcid_sync.model.analysis.audit import Finding, Verdict
+from orcid_sync.service.analysis.audit import Auditor
+from orcid_sync.simulator.registry import SimulatedRegistry
+from rig.service.command_line import Cli
+from rig.service.reconciler import LIMITED, OTHER, Bench, O
+from rig.service.settings import settings_for
+
+
+@pytest.fixture
+async def mirrored(bench: Bench) -> Bench:
+    """Two records, mirrored; nothing is due."""
+    await bench.connect(scopes=LIMITED)
+    await bench.connect(OTHER)
+    await bench.turn(O)
+    await bench.turn(OTHER)
+    return bench
+
+
+async def audited(bench: Bench, orcid: str = O) -> Finding:
+    auditor = Auditor(database=bench.database, registry=bench.reconciler.registry, vault=bench.vault)
+    return await auditor.audit(orcid)
+
+
+async def test_what_was_just_mirrored_is_identical(mirrored: Bench) -> None:
+    head, requests = await mirrored.head(), len(mirrored.requests())
+
+    findings = [await audited(mirrored, orcid) for orcid in (O, OTHER)]
+
+    assert [one.verdict for one in findings] == [Verdict.IDENTICAL] * 2
+    assert [one.differences for one in findings] == [{}, {}]
+    assert len(mirrored.requests()) == requests + 2, "one request a record"
+    assert await mirrored.head() == head, "nothing is written"
+
+
+@pytest.mark.parametrize(
+    ("damage", "difference"),
+    [
+        pytest.param(
+            'update orcid.works set doc = doc || \'{"type": "x"}\' where put_code = $1', "differs", id="changed"
+        ),
+        pytest.param("delete from orcid.works where put_code = $1", "missing", id="lost"),
+        pytest.param("update orcid.works set group_position = 7 where put_code = $1", "differs", id="misplaced"),
+        pytest.param("update orcid.works set put_code = -put_code where put_code = $1", "extra", id="invented"),
+    ],
+)
+async def test_damage_is_found_under_an_unchanged_digest(mirrored: Bench, damage: str, difference: str) -> None:
+    code = await mirrored.connection.fetchval("select min(put_code) from orcid.works where orcid = $1", OTHER)
+    await mirrored.connection.execute(damage, code)
+
+    found = await audited(mirrored, OTHER)
+
+    assert found.verdict is Verdict.DRIFTED
+    assert found.differences[f"work {difference}"] == 1
+
+
+async def test_what_nothing_has_told_of_is_newer(mirrored: Bench) -> None:
+    mirrored.registry.clock.advance(60)
+    mirrored.registry.edit.add_item(OTHER, "keyword", {"content": "tides"})
+
+    found = await audited(mirrored, OTHER)
+
+    assert (found.verdict, found.differences) == (Verdict.NEWER, {"keyword missing": 1})
+    assert found.changed_at is not None
+    assert found.verified_at is not None
+    assert found.changed_at > found.verified_at
+
+
+async def test_what_is_due_is_only_pending(mirrored: Bench) -> None:
+    mirrored.registry.edit.add_item(OTHER, "keyword", {"content": "tides"})
+    await mirrored.notify(OTHER)
+
+    assert (await audited(mirrored, OTHER)).verdict is Verdict.PENDING
+
+
+async def test_a_drift_without_a_date_is_named(mirrored: Bench) -> None:
+    code = await mirrored.connection.fetchval("select min(put_code) from orcid.works where orcid = $1", OTHER)
+    mirrored.registry.edit.recurate_item(OTHER, "work", code, {"title": {"title": {"value": "Another"}}})
+
+    assert (await audited(mirrored, OTHER)).verdict is Verdict.DRIFTED
+
+
+async def test_a_locked_record_is_right_once_the_mirror_knows(mirrored: Bench) -> None:
+    mirrored.registry.edit.lock(OTHER)
+    before = await audited(mirrored, OTHER)
+    await mirrored.notified(OTHER)
+    await mirrored.when_due(OTHER)
+
+    assert (before.verdict, before.differences) == (Verdict.NEWER, {"record locked": 1})
+    assert (await audited(mirrored, OTHER)).verdict is Verdict.IDENTICAL
+
+
+async def test_a_registry_that_is_away_says_nothing_about_the_mirror(mirrored: Bench) -> None:
+    mirrored.registry.faults.add("error", endpoint="record", status=500)
+
+    found = await audited(mirrored, OTHER)
+
+    assert (found.verdict, found.reason) == (Verdict.UNREADABLE, "unavailable")
+
+
+async def test_the_command_keeps_a_series_and_ends_with_1_below_the_mark(
+    mirrored: Bench,
+    registry: SimulatedRegistry,
+    cli: Cli,
+    connection: asyncpg.Connection,
+) -> None:
+    known = settings_for(registry)
+    env = {
+        "ORCID_SYNC_ENVIRONMENT": "custom",
+        "ORCID_SYNC_API_URL": registry.api_url,
+        "ORCID_SYNC_WEB_URL": registry.web_url,
+        "ORCID_SYNC_CLIENT_ID": known.client_id,
+        "ORCID_SYNC_CLIENT_SECRET": known.client_secret and known.client_secret.get_secret_value(),
+        "ORCID_SYNC_ENCRYPTION_KEY": known.encryption_key and known.encryption_key.get_secret_value(),
+    }
+    good = await cli.apart("audit", env=env)
+    registry.edit.add_item(OTHER, "keyword", {"content": "a word that is nobody's business"})
+    bad = await cli.apart("audit", "--sample", "10", env=env)
+    machine = await cli.apart("audit", "--json", env=env)
+
+    assert good.exit_code == 0, good.output
+    assert "identical: 100.0% (95 % sure: between 34.2% and 100.0%)" in good.stdout
+    assert bad.exit_code == 1
+    assert "1 keyword missing" in bad.stdout
+    assert "Earlier audits" in bad.stdout
+    assert machine.exit_code == 1
+    document = msgspec.json.decode(machine.stdout)
+    assert document["audit"]["verdicts"] == {"identical": 1, "newer": 1}
+    assert [one["orcid"] for one in document["findings"]] == [OTHER]
+    kept = await connection.fetch("select findings::text from orcid_sync.audits")
+    assert len(kept) == 3
+    assert not any("business" in row["findings"] for row in kept), "counts are kept, never a content"
+
+
+def test_nothing_to_audit_is_said(cli: Cli) -> None:
+    result = cli(
+        "audit",
+        env={
+            "ORCID_SYNC_CLIENT_ID": "APP-X",
+            "ORCID_SYNC_CLIENT_SECRET": "x",
+            "ORCID_SYNC_ENCRYPTION_KEY": "A" * 43 + "=",
+        },
+    )
+
+    assert result.exit_code == 1
+    assert "nothing to audit" in result.output

@@ -1,0 +1,1 @@
+"""Loading records from files, and reading them from the Registry later."""

@@ -1,0 +1,1 @@
+"""Asking, granting, the ledger, disconnecting, erasing, and the pages for people."""

@@ -1,0 +1,104 @@
+"""What is left of a person in PostgreSQL's own files: statistics, dead rows; and what the runbook adds to it."""
+
+import asyncio
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from orcid_sync.daemon.jobs import make_jobs
+from orcid_sync.model.ids import Orcid
+from orcid_sync.service.runtime.health import Heartbeats
+from orcid_sync.service.runtime.job import Job
+from orcid_sync.service.runtime.scheduler import Sweeper
+from orcid_sync.store.consent import residue
+from orcid_sync.store.consent.connections import Entry, connect_orcids
+from orcid_sync.store.consent.erasure import erase
+from orcid_sync.store.database.pools import Database
+from orcid_sync.store.sync import job_runs
+from rig.records.marked_record import MARKER, marked_forms, marked_record, places
+from rig.records.mirror import apply_record
+from rig.records.sample_record import ORCID, encode, full_forms, rich_record
+
+HERE, OTHER = Orcid(ORCID), Orcid("0000-0002-1825-0097")
+RUNBOOK = (Path(__file__).parents[3] / "deploy" / "runbook.md").read_text("utf-8")
+STATISTICS = ["pg_statistic"]
+
+
+@pytest.fixture
+async def sweeper(database: Database, connection: asyncpg.Connection) -> Sweeper:
+    """Two people with records in every table, one of them erased, and the planner's statistics from before."""
+    await connect_orcids(connection, [Entry(orcid=HERE), Entry(orcid=OTHER)])
+    await apply_record(database.worker, encode(marked_record()), marked_forms())
+    other = encode(rich_record()).replace(HERE.encode(), OTHER.encode())
+    await apply_record(database.worker, other, full_forms())
+    await connection.execute("analyze")
+    await erase(connection, HERE, by="operator", learnt="command")
+    return Sweeper(database, Heartbeats(asyncio.get_running_loop().time))
+
+
+def job() -> Job:
+    """As the service has it."""
+    return next(job for job in make_jobs(check_interval=timedelta(days=7)) if job.name == residue.JOB)
+
+
+@pytest.mark.fault("F67")
+@pytest.mark.invariant("S11")
+async def test_the_planners_statistics_forget_too(sweeper: Sweeper, connection: asyncpg.Connection) -> None:
+    assert await places(connection) == STATISTICS, "names and addresses are quoted there"
+
+    assert (await sweeper.run(job()))["rows"] == len(list(residue.tables()))
+
+    assert await places(connection) == []
+    missed = (
+        "select relname from pg_stat_user_tables join pg_attribute on attrelid = relid and attname = 'orcid'"
+        " where schemaname = 'orcid' and last_vacuum is null"
+    )
+    assert await connection.fetch(missed) == []
+
+
+async def test_it_is_done_once_after_each_forgetting(sweeper: Sweeper, connection: asyncpg.Connection) -> None:
+    assert (await sweeper.run(job()))["rows"] > 0
+    assert (await sweeper.run(job()))["rows"] == 0
+    await erase(connection, OTHER, by="operator", learnt="command")
+    assert (await sweeper.run(job()))["rows"] > 0
+
+
+async def test_a_run_that_failed_is_made_up_for(
+    sweeper: Sweeper, connection: asyncpg.Connection, database: Database
+) -> None:
+    number = await job_runs.begin(connection, residue.JOB)
+    await job_runs.finish(connection, number, error="DatabaseUnavailable")
+    assert (await sweeper.run(job()))["rows"] > 0
+
+
+async def test_where_nothing_was_forgotten_nothing_is_done(database: Database, connection: asyncpg.Connection) -> None:
+    sweeper = Sweeper(database, Heartbeats(asyncio.get_running_loop().time))
+    await connect_orcids(connection, [Entry(orcid=HERE, access_token="sealed")])
+    await apply_record(database.worker, encode(rich_record()))
+    assert (await sweeper.run(job()))["rows"] == 0
+
+
+@pytest.mark.fault("F67")
+async def test_the_runbook_takes_it_out_of_the_files(sweeper: Sweeper, connection: asyncpg.Connection) -> None:
+    """Rows that VACUUM took out may still lie in the file, unreachable, until they are written over."""
+    [section] = re.findall(r"## Somebody was erased: what is left\n(.*?)\n## ", RUNBOOK, re.DOTALL)
+    [rewriting] = re.findall(r'"(select format.*?)" \| psql', section)
+    folder = Path(await connection.fetchval("show data_directory"), "base")
+    folder /= str(await connection.fetchval("select oid from pg_database where datname = current_database()"))
+    await connection.execute("checkpoint")
+    assert files_with(folder, MARKER)
+
+    for (statement,) in await connection.fetch(rewriting):
+        await connection.execute(statement)
+    for statement in re.findall(r'-c "([^"]*)"', section):
+        await connection.execute(statement)
+
+    assert files_with(folder, MARKER) == []
+
+
+def files_with(folder: Path, text: str) -> list[str]:
+    """The files that contain the text."""
+    return [path.name for path in folder.iterdir() if path.is_file() and text.encode() in path.read_bytes()]

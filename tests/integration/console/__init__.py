@@ -1,0 +1,1 @@
+"""The status pages, and the answers to why something is so."""

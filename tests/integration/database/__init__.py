@@ -1,0 +1,1 @@
+"""PostgreSQL itself: pools, migrations, roles, keys, and servers in trouble."""

@@ -1,0 +1,1 @@
+"""What the README, the runbook and the data dictionary say is true."""

@@ -1,0 +1,1 @@
+"""The change feed: its lines, their order, and what each reader sees of them."""

@@ -1,0 +1,1 @@
+"""Telling others of changes: subscriptions, delivery, where pushes may go, what they may say."""

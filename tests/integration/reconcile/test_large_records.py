@@ -1,0 +1,85 @@
+"""A large record must not make others wait, notifications least of all."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record import diff
+from orcid_sync.model.record.sections import Section
+from orcid_sync.service.record import record_reader
+from orcid_sync.simulator.records.identifiers import numbered_orcid
+from orcid_sync.simulator.samples.record_builder import big_record
+from rig.service.reconciler import Bench
+
+EXTENSIVE = Orcid(numbered_orcid(5_000_004))
+
+
+class Turns:
+    """How much of something happens between two turns of the event loop."""
+
+    def __init__(self) -> None:
+        self.most: dict[str, int] = {}
+        self._turn = 0
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    async def spin(self) -> None:
+        while True:
+            self._turn += 1
+            await asyncio.sleep(0)
+
+    def counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*arguments: Any, **options: Any) -> Any:
+            turn, number = self._seen.get(name, (self._turn, 0))
+            self._seen[name] = (self._turn, number + 1 if turn == self._turn else 1)
+            self.most[name] = max(self.most.get(name, 0), self._seen[name][1])
+            return function(*arguments, **options)
+
+        return count
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.invariant("S1")
+async def test_a_record_of_3000_works_is_dealt_with_in_small_bites(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted rather than timed: what is done to items between two turns of the event loop."""
+    big_record(bench.registry.profiles, EXTENSIVE, works=3000)
+    await bench.connect(EXTENSIVE)
+    turns = Turns()
+    monkeypatch.setattr(record_reader, "wants_detail", turns.counted("wants_detail", record_reader.wants_detail))
+    monkeypatch.setattr(diff, "addition", turns.counted("addition", diff.addition))
+    monkeypatch.setattr(Section, "entry", turns.counted("entry", Section.entry))
+    spinning = asyncio.create_task(turns.spin())
+
+    assert await bench.turn(EXTENSIVE) == "changed"
+
+    spinning.cancel()
+    assert turns.most.keys() == {"wants_detail", "addition", "entry"}
+    assert max(turns.most.values()) <= 100, turns.most
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.invariant("S1")
+async def test_the_event_loop_stays_responsive_during_a_record_of_3000_works(bench: Bench) -> None:
+    big_record(bench.registry.profiles, EXTENSIVE, works=3000)
+    await bench.connect(EXTENSIVE)
+    await bench.turn(EXTENSIVE)  # from now on the simulated Registry answers from memory
+    for table in await bench.mirror(EXTENSIVE):
+        await bench.connection.execute(f"truncate orcid.{table} cascade")
+    await bench.connection.execute("update orcid_sync.queue set body_digest = null")
+    loop, lags = asyncio.get_running_loop(), [0.0]
+
+    def measure(expected: float) -> None:
+        lags.append(loop.time() - expected)
+        loop.call_later(0.005, measure, loop.time() + 0.005)
+
+    measure(loop.time())
+
+    assert await bench.check(EXTENSIVE) == "changed"
+
+    assert len(lags) > 50
+    assert max(lags) < 0.25, sorted(lags)[-5:]
+    await bench.assert_mirrored(EXTENSIVE)

@@ -1,0 +1,1 @@
+"""The Registry client against real sockets and against the simulated Registry."""

@@ -1,0 +1,1 @@
+"""The simulated Registry along the contract."""

@@ -1,0 +1,1 @@
+"""The loop around reconciliations: queue, worker, lanes, pace, and the nets."""

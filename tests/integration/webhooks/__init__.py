@@ -1,0 +1,1 @@
+"""Webhooks: registered, received, watched, rotated, removed."""

@@ -1,0 +1,1 @@
+"""What tests start and hold: servers, clients, and the watch over secrets."""

@@ -1,0 +1,1 @@
+"""Records for tests: made up, mirrored, marked, edited."""

@@ -1,0 +1,1 @@
+"""The service for tests: its settings, its parts, its commands, its whole."""

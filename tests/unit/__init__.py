@@ -1,0 +1,1 @@
+"""What needs neither PostgreSQL nor a Registry."""

@@ -1,0 +1,1 @@
+"""What people ask of the mirror as a whole: audits, plans, reports, discovery."""

@@ -1,0 +1,1 @@
+"""Records from files: their names, their documents, and whether they may be written."""

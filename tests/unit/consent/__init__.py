@@ -1,0 +1,1 @@
+"""Invitations, grants, the chain of the ledger, and the pages for people."""

@@ -1,0 +1,1 @@
+"""Listeners, health and metrics."""

@@ -1,0 +1,1 @@
+"""What subscriptions get, where pushes may go, and when they are tried again."""

@@ -1,0 +1,1 @@
+"""ORCID over HTTP: requests, answers, errors, and our callback addresses."""

@@ -1,0 +1,319 @@
+"""Odd answers and failures of the transport: what is repeated, what the pace hears, which token is used."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from orcid_sync.registry.errors import (
+    BadRequest,
+    Busy,
+    ClientDisabled,
+    Forbidden,
+    Locked,
+    Malformed,
+    NotFound,
+    RegistryError,
+    ScopeNotGranted,
+    Unauthorized,
+    Unavailable,
+    UsedUp,
+)
+from rig.registry_client import Journal, chain, registry_at
+from unit.registry.registry_answers import (
+    API,
+    HTML,
+    ORCID,
+    RECORD,
+    RECORD_URL,
+    TEXT,
+    TOKEN_URL,
+    USER_TOKEN,
+    Answers,
+)
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal(stored={"/read-public": "own-token", "/webhook": "hook-token"})
+
+
+@pytest.fixture
+def answers() -> Iterator[Answers]:
+    with Answers() as answers:
+        yield answers
+
+
+def refusal(status: int, code: int, headers: dict[str, str] | None = None) -> tuple[Any, ...]:
+    return status, json.dumps({"response-code": status, "error-code": code}), headers or {}
+
+
+INVALID = (401, json.dumps({"error": "invalid_token", "error_description": f"Invalid access token: {USER_TOKEN}"}))
+OK = (200, RECORD)
+
+SEQUENCES = [
+    # answers, error, what the pace hears, what the metrics hear
+    ([OK], None, ["slot", "succeeded"], ["200"]),
+    ([refusal(404, 9016)], NotFound, ["slot", "succeeded"], ["404"]),
+    ([refusal(409, 9018)], Locked, ["slot", "succeeded"], ["409"]),
+    ([INVALID], Unauthorized, ["slot"], ["401"]),
+    ([(302, "", {"Location": "/x"})], BadRequest, ["slot", "succeeded"], ["302"]),
+    ([(200, "[]")], Malformed, ["slot", "succeeded"], ["malformed"]),
+    ([(503, "<h1>", HTML), OK], None, ["slot", ("busy", None), "slot", "succeeded"], ["503", "200"]),
+    ([(429, "slow down", TEXT)] * 2, Busy, ["slot", ("busy", None)] * 2, ["429", "429"]),
+    ([(429, "You have exceeded the Daily Quota of …", TEXT)], UsedUp, ["slot", "used up"], ["429"]),
+    (
+        [(503, "You have exceeded the daily quota of …", TEXT), OK],
+        None,
+        ["slot", ("busy", None), "slot", "succeeded"],
+        ["503", "200"],
+    ),
+    ([(429, "", {"Retry-After": "3"}), OK], None, ["slot", ("busy", 3.0), "slot", "succeeded"], ["429", "200"]),
+    ([(503, "", {"Retry-After": "120"})], Busy, ["slot", ("busy", 120.0)], ["503"]),
+    ([refusal(500, 9008), OK], None, ["slot", "failed", "slot", "succeeded"], ["500", "200"]),
+    ([(502, "<h1>", HTML)] * 2, Unavailable, ["slot", "failed"] * 2, ["502", "502"]),
+    ([(200, "<h1>Oops</h1>", HTML)] * 2, Unavailable, ["slot", "failed"] * 2, ["unavailable"] * 2),
+    ([(200, RECORD[:-1])] * 2, Unavailable, ["slot", "failed"] * 2, ["unavailable"] * 2),
+    ([TimeoutError(), refusal(404, 9016)], NotFound, ["slot", "failed", "slot", "succeeded"], ["unavailable", "404"]),
+]
+
+
+@pytest.mark.fault("F31", "F32", "F41")
+@pytest.mark.invariant("S14")
+@pytest.mark.parametrize(("sequence", "error", "pace", "observed"), SEQUENCES)
+async def test_what_is_repeated_and_reported(
+    answers: Answers,
+    journal: Journal,
+    sequence: list[Any],
+    error: type[RegistryError] | None,
+    pace: list[Any],
+    observed: list[str],
+) -> None:
+    for answer in sequence:
+        answers.will("GET", RECORD_URL, answer)
+
+    async with registry_at(API, journal) as registry:
+        if error is None:
+            async with registry.record(ORCID, USER_TOKEN) as body:
+                assert body == RECORD.encode()
+        else:
+            with pytest.raises(error) as caught:
+                async with registry.record(ORCID, USER_TOKEN):
+                    pass
+            assert type(caught.value) is error
+
+    assert journal.pace == pace
+    assert journal.observed == [("record", status) for status in observed]
+    assert answers.sent() == [("GET", f"/v3.0/{ORCID}/record", f"Bearer {USER_TOKEN}")] * len(sequence)
+
+
+def request_info() -> aiohttp.RequestInfo:
+    headers = CIMultiDictProxy(CIMultiDict({"Authorization": f"Bearer {USER_TOKEN}"}))
+    return aiohttp.RequestInfo(URL(RECORD_URL), "GET", headers, URL(RECORD_URL))
+
+
+FAILURES = [
+    TimeoutError(USER_TOKEN),
+    ConnectionResetError(USER_TOKEN),
+    OSError(5, USER_TOKEN),
+    aiohttp.ServerTimeoutError(USER_TOKEN),
+    aiohttp.ServerDisconnectedError(USER_TOKEN),
+    aiohttp.ClientPayloadError(USER_TOKEN),
+    aiohttp.ClientConnectionError(USER_TOKEN),
+    aiohttp.ClientOSError(5, USER_TOKEN),
+    aiohttp.ClientError(USER_TOKEN),
+    aiohttp.InvalidURL(f"https://x/{USER_TOKEN}"),
+    aiohttp.TooManyRedirects(request_info(), ()),
+    aiohttp.ClientResponseError(request_info(), (), status=400, message=USER_TOKEN),
+    aiohttp.ContentTypeError(request_info(), ()),
+    aiohttp.http_exceptions.HttpProcessingError(message=USER_TOKEN),
+]
+
+
+@pytest.mark.fault("F33", "F87")
+@pytest.mark.invariant("S12")
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+async def test_failures_of_the_transport_show_no_secret(answers: Answers, journal: Journal, failure: Exception) -> None:
+    answers.will("GET", RECORD_URL, failure, repeat=True)
+
+    async with registry_at(API, journal) as registry:
+        with pytest.raises(Unavailable) as caught:
+            async with registry.record(ORCID, USER_TOKEN):
+                pass
+
+    assert USER_TOKEN not in chain(caught.value)
+    assert journal.pace == ["slot", "failed"] * 2
+
+
+def grant(token: str, scope: str = "/read-public") -> tuple[int, str]:
+    return 200, json.dumps({"access_token": token, "token_type": "bearer", "expires_in": 631138518, "scope": scope})
+
+
+async def read(registry: Any) -> None:
+    async with registry.record(ORCID):
+        pass
+
+
+async def test_our_own_token_is_fetched_once_and_kept(answers: Answers) -> None:
+    journal = Journal()
+    answers.will("POST", TOKEN_URL, grant("first"))
+    answers.will("GET", RECORD_URL, OK, repeat=True)
+
+    async with registry_at(API, journal) as registry:
+        await asyncio.gather(*(read(registry) for _ in range(5)))
+    async with registry_at(API, journal) as registry:
+        await read(registry)
+
+    assert journal.stored == {"/read-public": "first"}
+    assert journal.expiry == {"/read-public": 631138518}
+    assert Counter(answers.sent()) == {
+        ("POST", "/oauth/token", None): 1,
+        ("GET", f"/v3.0/{ORCID}/record", "Bearer first"): 6,
+    }
+
+
+async def test_a_refused_token_of_ours_is_replaced_once(answers: Answers, journal: Journal) -> None:
+    answers.will("GET", RECORD_URL, INVALID)
+    answers.will("POST", TOKEN_URL, grant("second"))
+    answers.will("GET", RECORD_URL, OK)
+
+    async with registry_at(API, journal) as registry:
+        await read(registry)
+
+    assert journal.stored["/read-public"] == "second"
+    assert [token for _, _, token in answers.sent() if token] == ["Bearer own-token", "Bearer second"]
+
+
+async def test_an_outage_of_the_token_check_costs_one_token_and_concludes_nothing(
+    answers: Answers, journal: Journal
+) -> None:
+    """Contract section 2.6: introspection is down, so every token is refused."""
+    for _ in range(4):
+        answers.will("GET", RECORD_URL, INVALID)
+    answers.will("POST", TOKEN_URL, grant("second"), repeat=True)
+
+    async with registry_at(API, journal) as registry:
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await read(registry)
+        answers.will("GET", RECORD_URL, OK)
+        await read(registry)
+        answers.will("GET", RECORD_URL, INVALID)  # and much later it is really revoked
+        answers.will("GET", RECORD_URL, OK)
+        await read(registry)
+
+    assert len([call for call in answers.sent() if call[0] == "POST"]) == 2
+
+
+async def test_a_token_that_a_replica_replaced_is_taken_from_the_store(answers: Answers, journal: Journal) -> None:
+    answers.will("GET", RECORD_URL, OK)
+    answers.will("GET", RECORD_URL, INVALID)
+    answers.will("GET", RECORD_URL, OK)
+
+    async with registry_at(API, journal) as registry:
+        await read(registry)
+        journal.stored["/read-public"] = "of-a-replica"
+        await read(registry)
+
+    assert [token for _, _, token in answers.sent()] == ["Bearer own-token"] * 2 + ["Bearer of-a-replica"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (grant("t", "/read-public /other"), ScopeNotGranted),
+        ((400, '{"error":"invalid_scope"}'), ScopeNotGranted),
+        ((401, '{"error":"invalid_client"}'), ClientDisabled),
+        ((401, '{"error":"unauthorized"}'), ClientDisabled),
+        ((302, ""), BadRequest),
+        ((200, '{"scope":"/webhook"}'), Malformed),
+        ((503, "", HTML), Busy),
+        ((500, "", HTML), Unavailable),
+    ],
+)
+async def test_without_a_token_nothing_is_asked(answers: Answers, answer: Any, error: type[RegistryError]) -> None:
+    journal = Journal()
+    answers.will("POST", TOKEN_URL, answer, repeat=True)
+
+    async with registry_at(API, journal) as registry:
+        with pytest.raises(error) as caught:
+            await registry.register_webhook(ORCID, "https://hub.example.org/1")
+
+    assert not journal.stored
+    assert {method for method, _, _ in answers.sent()} == {"POST"}
+    assert "client-s3cr3t" not in chain(caught.value)
+
+
+async def test_a_users_token_is_never_replaced_by_ours(answers: Answers, journal: Journal) -> None:
+    answers.will("GET", RECORD_URL, INVALID, repeat=True)
+
+    async with registry_at(API, journal) as registry:
+        with pytest.raises(Unauthorized):
+            async with registry.record(ORCID, USER_TOKEN):
+                pass
+        with pytest.raises(Unauthorized):
+            async with registry.record(ORCID, "no\r\ntoken"):
+                pass
+
+    assert len(answers.sent()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal(404, 9016), None),
+        (refusal(400, 9034), None),
+        (refusal(403, 9013), None),
+        (refusal(403, 9038), None),
+        (refusal(403, 9039), None),
+        (refusal(403, 9004), Forbidden),
+        (refusal(400, 9006), BadRequest),
+        (refusal(409, 9018), Locked),
+        ((404, "<h1>", HTML), Unavailable),
+    ],
+)
+@pytest.mark.fault("F38")
+async def test_an_item_that_is_not_shown_is_none(
+    answers: Answers, journal: Journal, answer: Any, error: type[RegistryError] | None
+) -> None:
+    answers.will("GET", f"{API}/v3.0/{ORCID}/funding/7", answer, repeat=True)
+
+    async with registry_at(API, journal) as registry:
+        if error is None:
+            assert await registry.fetch_item(ORCID, "funding", 7) is None
+        else:
+            with pytest.raises(error):
+                await registry.fetch_item(ORCID, "funding", 7)
+
+
+@pytest.mark.fault("F40")
+async def test_works_come_in_pages_of_100_distinct_codes(answers: Answers, journal: Journal) -> None:
+    codes = list(range(1, 206))
+    for page in (codes[:100], codes[100:200], codes[200:]):
+        bulk = {
+            "bulk": [*({"work": {"put-code": code}} for code in page if code % 50), {"error": {"error-code": 9034}}]
+        }
+        answers.will("GET", f"{API}/v3.0/{ORCID}/works/{','.join(map(str, page))}", (200, json.dumps(bulk)))
+
+    async with registry_at(API, journal) as registry:
+        pages = [page async for page in registry.works(ORCID, codes[::-1] + codes)]
+        assert [page async for page in registry.works(ORCID, [])] == []
+
+    assert [len(page) for page in pages] == [98, 98, 5]
+    assert set().union(*pages) == {code for code in codes if code % 50}
+    assert pages[0][7] == b'{"put-code": 7}'
+    assert {endpoint for endpoint, _ in journal.observed} == {"works"}
+
+
+async def test_an_error_of_the_whole_page_is_raised(answers: Answers, journal: Journal) -> None:
+    answers.will("GET", f"{API}/v3.0/{ORCID}/works/1", refusal(409, 9018))
+
+    async with registry_at(API, journal) as registry:
+        with pytest.raises(Locked):
+            [page async for page in registry.works(ORCID, [1])]

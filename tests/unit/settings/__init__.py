@@ -1,0 +1,1 @@
+"""Settings and where they come from, logs, and secrets that stay secret."""

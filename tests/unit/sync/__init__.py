@@ -1,0 +1,1 @@
+"""When a record is read, in which lane, and what becomes of it then."""

@@ -1,0 +1,1 @@
+"""What ORCID has of our webhooks, and whether they still live."""
