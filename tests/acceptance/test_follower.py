@@ -1,4 +1,4 @@
-"""A system that was written from deploy/consumers.md alone ends equal, whatever is killed meanwhile."""
+"""A system that was written from deploy/docs/consumers.md alone ends equal, whatever is killed meanwhile."""
 
 import asyncio
 import json

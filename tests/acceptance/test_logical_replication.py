@@ -18,7 +18,7 @@ from orcid_sync.store.database.pools import open_database
 from rig.records.mirror import apply_record, fetch, skeleton
 from rig.records.sample_record import ORCID, encode, keyword, with_keywords
 
-RUNBOOK = (Path(__file__).parents[2] / "deploy" / "runbook.md").read_text("utf-8")
+RUNBOOK = (Path(__file__).parents[2] / "deploy" / "docs" / "runbook.md").read_text("utf-8")
 [PUBLICATION] = re.findall(r"create publication .*;", RUNBOOK)
 
 

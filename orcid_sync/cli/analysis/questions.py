@@ -25,7 +25,7 @@ Which = Annotated[str, typer.Argument(metavar="N|NAME", show_default=False, help
 @questions.command("list")
 def list_(
     *,
-    markdown: Annotated[bool, typer.Option("--markdown", help="With the SQL, as in deploy/questions.md.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="With the SQL, as in deploy/docs/questions.md.")] = False,
     json: Json = False,
 ) -> None:
     """List the questions."""
@@ -81,7 +81,7 @@ questions.command("run")(run)
 
 
 def render_markdown() -> str:
-    """All questions with their SQL; deploy/questions.md is this."""
+    """All questions with their SQL; deploy/docs/questions.md is this."""
     from orcid_sync.store.analysis.questions import load_questions  # noqa: PLC0415 - heavy
 
     lines = [

@@ -119,7 +119,7 @@ def failing(facts: Facts) -> Diagnosis | None:
         Complaint.FAILING,
         f"{number(queue.attempts, 'read')} in a row failed{since}; the last said: {queue.last_error}. "
         f"The mirror stays as it is, and the next try is {until(queue.due_at, facts.at)}.",
-        f"To try at once: orcid-sync sync {facts.orcid} --wait. What the words mean: deploy/runbook.md",
+        f"To try at once: orcid-sync sync {facts.orcid} --wait. What the words mean: deploy/docs/runbook.md",
     )
 
 
@@ -237,5 +237,5 @@ def deaf(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.DEAF,
         f"{said}; changes are found by regular reads only.",
-        'See orcid-sync status, and "Webhooks fall silent" in deploy/runbook.md',
+        'See orcid-sync status, and "Webhooks fall silent" in deploy/docs/runbook.md',
     )

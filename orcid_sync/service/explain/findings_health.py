@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from orcid_sync.model.analysis.audit import Share
     from orcid_sync.model.webhooks.health import Hearing
 
-RUNBOOK = 'See "Webhooks fall silent" in deploy/runbook.md.'
+RUNBOOK = 'See "Webhooks fall silent" in deploy/docs/runbook.md.'
 
 
 def troubles(hearing: "Hearing") -> list[Finding]:

@@ -1,4 +1,4 @@
-"""A research information system that follows the feed over HTTP, written from deploy/consumers.md alone.
+"""A research information system that follows the feed over HTTP, written from deploy/docs/consumers.md alone.
 
     python follower.py URL FILE [TOKEN]
 

@@ -22,7 +22,7 @@ from orcid_sync.store.database.pools import connect
 from orcid_sync.store.database.roles import become
 from rig.service.command_line import Cli
 
-PAGE = Path(__file__).parents[3] / "deploy" / "questions.md"
+PAGE = Path(__file__).parents[3] / "deploy" / "docs" / "questions.md"
 QUESTIONS = load_questions()
 
 UNIVERSITY = ("https://ror.org/00sim0001", "University of Nowhere")
@@ -149,7 +149,7 @@ def test_there_are_thirty_in_order_and_none_digs_in_json() -> None:
 
 
 def test_the_page_has_them_all() -> None:
-    """After a change of a question: orcid-sync questions list --markdown > deploy/questions.md."""
+    """After a change of a question: orcid-sync questions list --markdown > deploy/docs/questions.md."""
     assert render_markdown() == PAGE.read_text("utf-8")
 
 

@@ -23,7 +23,7 @@ from rig.records.mirror import apply_record
 from rig.records.sample_record import ORCID, encode, full_forms, rich_record
 
 HERE, OTHER = Orcid(ORCID), Orcid("0000-0002-1825-0097")
-RUNBOOK = (Path(__file__).parents[3] / "deploy" / "runbook.md").read_text("utf-8")
+RUNBOOK = (Path(__file__).parents[3] / "deploy" / "docs" / "runbook.md").read_text("utf-8")
 STATISTICS = ["pg_statistic"]
 
 

@@ -39,7 +39,7 @@ Sample = Callable[[int], list[Orcid]]
 
 pytestmark = pytest.mark.fault("F81")
 
-RUNBOOK = (Path(__file__).parents[3] / "deploy" / "runbook.md").read_text("utf-8")
+RUNBOOK = (Path(__file__).parents[3] / "deploy" / "docs" / "runbook.md").read_text("utf-8")
 [SETTINGS] = re.findall(r"```ini\n(.*?)```", RUNBOOK, re.DOTALL)
 OLDEST = (1, 21)
 SHARED = 2

@@ -14,7 +14,7 @@ from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.settings.settings import Settings
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 
-RUNBOOK = (Path(__file__).parents[3] / "deploy" / "runbook.md").read_text("utf-8")
+RUNBOOK = (Path(__file__).parents[3] / "deploy" / "docs" / "runbook.md").read_text("utf-8")
 STATEMENTS = re.findall(r"```sql\n(.*?)```", RUNBOOK, re.DOTALL)
 CODE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL))
 ORCID = Orcid("0000-0002-1825-0097")

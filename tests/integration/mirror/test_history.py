@@ -22,7 +22,7 @@ from rig.records.mirror import apply_record, skeleton
 from rig.records.sample_record import encode
 from rig.service.command_line import Cli
 
-ANALYSTS = (Path(__file__).parents[3] / "deploy" / "analysts.md").read_text("utf-8")
+ANALYSTS = (Path(__file__).parents[3] / "deploy" / "docs" / "analysts.md").read_text("utf-8")
 A = Orcid("0000-0002-1825-0097")
 B = Orcid("0000-0002-1694-233X")
 DAYS = {"first": 20, "second": 10, "third": 2}

@@ -128,8 +128,8 @@ def test_an_alarm_says_what_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
 @each_rule
 def test_an_alarm_names_a_section_of_the_runbook(rule: dict[str, Any]) -> None:
     page, anchor = rule["annotations"]["runbook"].split("#")
-    assert page == "deploy/runbook.md"
-    assert anchor in headings(DEPLOY / "runbook.md")
+    assert page == "deploy/docs/runbook.md"
+    assert anchor in headings(DEPLOY / "docs" / "runbook.md")
 
 
 @each_rule

@@ -17,7 +17,7 @@ from unit.docs.anchors import headings
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "deploy").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "deploy" / "docs").glob("*.md"))]
 EXAMPLE = (ROOT / "config.example.toml").read_text("utf-8")
 
 # The examples of these say how to make one: whoever forgets to replace them is told so.
