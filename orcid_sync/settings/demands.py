@@ -2,20 +2,20 @@
 
 from urllib.parse import urlsplit
 
+from orcid_sync.settings.definitions_tuning import Definitions
 from orcid_sync.settings.environments import environment_of
-from orcid_sync.settings.fields import Fields
 from orcid_sync.settings.values import is_loopback
 
 CONNECT_PAGES = ("institution", "purpose", "privacy_url", "contact", "public_url")
 """What must be known before researchers are asked."""
 
 
-def broken_demands(settings: Fields) -> list[str]:
+def broken_demands(settings: Definitions) -> list[str]:
     """One sentence for each demand that is not met."""
     return [sentence for broken, sentence in _demands(settings) if broken]
 
 
-def _demands(settings: Fields) -> list[tuple[bool, str]]:
+def _demands(settings: Definitions) -> list[tuple[bool, str]]:
     """Pairs (is it broken?, what to do)."""
     public = urlsplit(settings.public_url or "")
     plain = public.scheme == "http" and settings.environment != "custom" and not is_loopback(public.hostname or "")
@@ -54,7 +54,7 @@ def _demands(settings: Fields) -> list[tuple[bool, str]]:
     ]
 
 
-def _mixed(settings: Fields) -> list[tuple[bool, str]]:
+def _mixed(settings: Definitions) -> list[tuple[bool, str]]:
     """iDs, clients and tokens of one environment mean other people, or nothing, in another (fault F45)."""
     api, web = environment_of(settings.api_url), environment_of(settings.web_url)
     named = None if settings.environment == "custom" else settings.environment

@@ -1,12 +1,12 @@
-"""The settings of one process: `fields` lists them, this module holds them together and says what is missing."""
+"""The settings of one process: the definitions list them, this module holds them together and says what is missing."""
 
 from typing import Any, Self
 
 from pydantic import SecretStr, model_validator
 
+from orcid_sync.settings.definitions_tuning import Definitions
 from orcid_sync.settings.demands import broken_demands
 from orcid_sync.settings.environments import HOSTS, Hosts
-from orcid_sync.settings.fields import Fields
 from orcid_sync.settings.values import decode_key
 
 
@@ -18,7 +18,7 @@ class ConfigurationError(Exception):
         self.problems = problems
 
 
-class Settings(Fields):
+class Settings(Definitions):
     """All settings of one process; unchangeable. `load_settings` gathers them, `Settings(…)` takes what it is given."""
 
     @model_validator(mode="before")

@@ -1,4 +1,4 @@
-"""A copy by logical replication, as the runbook describes it: what arrives there, and who may see it."""
+"""A copy by logical replication, as operations.md describes it: what arrives there, and who may see it."""
 
 import asyncio
 import re
@@ -18,8 +18,8 @@ from orcid_sync.store.database.pools import open_database
 from rig.records.mirror import apply_record, fetch, skeleton
 from rig.records.sample_record import ORCID, encode, keyword, with_keywords
 
-RUNBOOK = (Path(__file__).parents[2] / "deploy" / "docs" / "runbook.md").read_text("utf-8")
-[PUBLICATION] = re.findall(r"create publication .*;", RUNBOOK)
+OPERATIONS = (Path(__file__).parents[2] / "deploy" / "docs" / "operations.md").read_text("utf-8")
+[PUBLICATION] = re.findall(r"create publication .*;", OPERATIONS)
 
 
 @pytest.fixture

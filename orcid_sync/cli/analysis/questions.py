@@ -86,9 +86,10 @@ def render_markdown() -> str:
 
     lines = [
         *("# Thirty questions", ""),
-        "What institutions ask of the mirror, and the SQL that answers it: `orcid-sync questions run 7`. Readers",
-        "get the answer that follows from what they may see. This page is written by",
-        "`orcid-sync questions list --markdown`.",
+        "This document has thirty questions that institutions ask of the mirror, and the SQL that answers them.",
+        "",
+        "`orcid-sync questions run 7` answers one. Readers get the answer that follows from what they may see.",
+        "`orcid-sync questions list --markdown` writes this document.",
     ]
     for question in load_questions():
         lines += ["", f"## {question.number}. {question.title}", ""]

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _HEAD = """\
-Settings of orcid-sync, all of them. Copy this file to config.toml or /etc/orcid-sync/config.toml and take away
-the # before what you set; the values shown are the defaults, or examples where there is none. Each setting is also an
-environment variable, ORCID_SYNC_ and its name in capitals, and secrets can stay in files of their own:
-ORCID_SYNC_CLIENT_SECRET_FILE=/run/secrets/client_secret. What counts, in this order: flags, environment, files of
-secrets, this file, defaults."""
+All settings of orcid-sync. Copy this file to config.toml or /etc/orcid-sync/config.toml and take away the # before each
+setting that you change. The values shown are the defaults, or examples where there is no default. You can also give
+each setting as an environment variable: ORCID_SYNC_ and its name in capitals. Secrets can stay in files of their own:
+ORCID_SYNC_CLIENT_SECRET_FILE=/run/secrets/client_secret. The first of these that has a setting decides: flags,
+environment, files of secrets, this file, defaults."""
 
 config = typer.Typer(no_args_is_help=True, help="Show the settings.")
 

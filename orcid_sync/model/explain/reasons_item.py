@@ -93,7 +93,7 @@ def restricted(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.ITEM_RESTRICTED,
         f"{_name(item)} is in the mirror, but not for everybody: {who}.",
-        'README, "Who sees what"',
+        '"Who sees what" in deploy/docs/privacy.md',
     )
 
 

@@ -1,4 +1,4 @@
-"""The life of a record, and of our access to it: two tables, and the pictures of them that the README shows.
+"""The life of a record, and of our access to it: two tables, and the pictures of them that deploy/docs/states.md shows.
 
 Each table has a line for every state and everything that can be heard in it. What is said once may be a mistake of the
 Registry's or of something in between; so what would take something away only hides it at first, and counts when it is

@@ -7,7 +7,7 @@ listener's (LISTEN belongs to a session).
 No statement relies on session state (no SET, no session locks, no temporary tables), so that everything but LISTEN
 works behind PgBouncer in transaction mode. There, two things belong in its configuration: `max_prepared_statements`
 above 0 (PgBouncer >= 1.21; without prepared statements each query would cost a second round trip and a new plan), and
-`ignore_startup_parameters` for the settings below, which are then given by ALTER ROLE … SET (deploy/docs/runbook.md).
+`ignore_startup_parameters` for the settings below, then given by ALTER ROLE … SET (deploy/docs/operations.md).
 """
 
 import asyncio

@@ -36,7 +36,7 @@ from rig.service.reconciler import Bench, O
 Wait = Callable[..., Any]
 Sample = Callable[[int], list[Orcid]]
 
-README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+OPERATIONS = (Path(__file__).parents[3] / "deploy" / "docs" / "operations.md").read_text("utf-8")
 TAKE = load_queries(changes.__file__).take_positions
 
 
@@ -173,7 +173,7 @@ async def test_the_connections_of_a_process_are_as_many_as_the_readme_says(
         for each in own:
             each.terminate()
     assert count == workers + 18
-    assert "`workers` + 18 connections" in README
+    assert "`workers` + 18 connections" in OPERATIONS
 
 
 @pytest.mark.fault("F84")

@@ -1,4 +1,4 @@
-"""Everything but LISTEN works through PgBouncer in transaction mode, set up as the runbook says (fault F81).
+"""Everything but LISTEN works through PgBouncer in transaction mode, set up as operations.md says (fault F81).
 
 It has two connections to the server for all of ours, so that consecutive statements of one of our connections meet
 different sessions all the time.
@@ -39,8 +39,8 @@ Sample = Callable[[int], list[Orcid]]
 
 pytestmark = pytest.mark.fault("F81")
 
-RUNBOOK = (Path(__file__).parents[3] / "deploy" / "docs" / "runbook.md").read_text("utf-8")
-[SETTINGS] = re.findall(r"```ini\n(.*?)```", RUNBOOK, re.DOTALL)
+OPERATIONS = (Path(__file__).parents[3] / "deploy" / "docs" / "operations.md").read_text("utf-8")
+[SETTINGS] = re.findall(r"```ini\n(.*?)```", OPERATIONS, re.DOTALL)
 OLDEST = (1, 21)
 SHARED = 2
 """Connections to the server for all of ours."""

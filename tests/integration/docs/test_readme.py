@@ -1,8 +1,9 @@
-"""The README's SQL examples run, and find something, on a mirror of lifelike records."""
+"""The SQL examples of the documents run, and find something, on a mirror of lifelike records."""
 
 import re
 from pathlib import Path
 
+import asyncpg
 import msgspec
 
 from orcid_sync.simulator.registry import SimulatedRegistry
@@ -12,8 +13,9 @@ from orcid_sync.store.consent.connections import Entry
 from orcid_sync.store.database.pools import Database
 from rig.records.mirror import apply_record
 
-README = Path(__file__).parents[3] / "README.md"
-EXAMPLES = re.findall(r"```sql\n-- (\d+)\. ([^\n]+)\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "deploy" / "docs"
+EXAMPLES = re.findall(r"```sql\n-- (\d+)\. ([^\n]+)\n(.*?)```", (DOCS / "tables.md").read_text("utf-8"), re.DOTALL)
 KNOWN = "0000-0002-1825-0097"
 
 
@@ -35,7 +37,7 @@ async def mirror_samples(database: Database) -> str:
     return orcids[0]
 
 
-def test_the_readme_has_ten_examples() -> None:
+def test_there_are_ten_examples() -> None:
     assert [int(number) for number, _, _ in EXAMPLES] == list(range(1, 11))
 
 
@@ -46,3 +48,45 @@ async def test_each_example_finds_something(database: Database) -> None:
         found = {title: len(await connection.fetch(sql.replace(KNOWN, orcid))) for _, title, sql in EXAMPLES}
 
     assert [title for title, rows in found.items() if rows == 0] == []
+
+
+async def test_the_examples_to_begin_with_find_something(database: Database) -> None:
+    """Of the README's quick start, and of how the feed is followed."""
+    pages = [path.read_text("utf-8") for path in (ROOT / "README.md", DOCS / "consumers.md")]
+    await mirror_samples(database)
+
+    async with database.reader.acquire() as connection:
+        found = [
+            len(await connection.fetch(sql))
+            for page in pages
+            for sql in re.findall(r"^ *```sql\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+        ]
+
+    assert len(found) == 2
+    assert all(found)
+
+
+async def test_every_table_view_and_function_is_described(connection: asyncpg.Connection) -> None:
+    """And what is described exists."""
+    text = (DOCS / "tables.md").read_text("utf-8")
+    cells = [row.partition(" | ")[0] + row.partition("also as the views")[2] for row in text.splitlines()]
+    named = {name for cell in cells if cell.startswith("| `") for name in re.findall(r"`(\w+)[`(]", cell)}
+    inside = "(select oid from pg_namespace where nspname = 'orcid')"
+    relations = f"select relname from pg_class where relnamespace = {inside} and relkind in ('r', 'v', 'p')"
+    functions = f"select proname from pg_proc where pronamespace = {inside}"
+    tables = {name for (name,) in await connection.fetch(relations)}
+    everything = tables | {name for (name,) in await connection.fetch(functions)}
+    assert named - everything == set()
+    assert tables - set(re.findall(r"`(\w+)`", text)) == set()
+
+
+async def test_the_roles_are_made_as_described(connection: asyncpg.Connection) -> None:
+    text = (DOCS / "privacy.md").read_text("utf-8")
+    statements = [sql for block in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) for sql in block.splitlines()]
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        found = [await connection.fetchval(sql) for sql in statements]
+    finally:
+        await transaction.rollback()
+    assert found == [None, None, True]

@@ -1,4 +1,4 @@
-"""The runbook is true: its SQL runs and does what it says, its commands, settings and metrics exist."""
+"""The runbook and operations.md are true: the SQL runs and does what it says; commands, settings and metrics exist."""
 
 import re
 from pathlib import Path
@@ -14,9 +14,10 @@ from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.settings.settings import Settings
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 
-RUNBOOK = (Path(__file__).parents[3] / "deploy" / "docs" / "runbook.md").read_text("utf-8")
-STATEMENTS = re.findall(r"```sql\n(.*?)```", RUNBOOK, re.DOTALL)
-CODE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL))
+DOCS = Path(__file__).parents[3] / "deploy" / "docs"
+TEXT = "\n".join((DOCS / name).read_text("utf-8") for name in ("runbook.md", "operations.md"))
+STATEMENTS = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
+CODE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
 ORCID = Orcid("0000-0002-1825-0097")
 
 

@@ -1,23 +1,30 @@
-"""What is written for people is complete: the configuration example and the README follow the code."""
+"""What is written for people is complete and true: the documents and the configuration example follow the code."""
 
 import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import typer
 from pydantic import ValidationError
+from typer.main import get_command
 
 from orcid_sync.cli.main import make_app
 from orcid_sync.cli.operations.config import render_example
 from orcid_sync.settings.secrets import secret_settings
 from orcid_sync.settings.settings import Settings
-from unit.docs.anchors import headings
+from unit.docs.anchors import headings, titles
 
 ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "deploy" / "docs"
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "deploy" / "docs").glob("*.md"))]
+COMMANDS = (DOCS / "commands.md").read_text("utf-8")
+SETTINGS = (DOCS / "settings.md").read_text("utf-8")
+DOCUMENTS = sorted(DOCS.glob("*.md"))
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "deploy").rglob("*.md"))]
+APP = get_command(make_app())
 EXAMPLE = (ROOT / "config.example.toml").read_text("utf-8")
 
 # The examples of these say how to make one: whoever forgets to replace them is told so.
@@ -38,6 +45,21 @@ def commands(typers: typer.Typer, prefix: str = "") -> Iterator[str]:
     for group in typers.registered_groups:
         assert group.typer_instance is not None
         yield from commands(group.typer_instance, f"{prefix}{group.name} ")
+
+
+def name_of(path: Path) -> str:
+    """A page as the parameter of a test."""
+    return str(path.relative_to(ROOT))
+
+
+def named_commands(page: Path) -> list[str]:
+    """What follows orcid-sync wherever the page has it as code."""
+    text = page.read_text("utf-8")
+    fences = re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    blocks = [block for language, block in fences if language in {"", "sh", "console"}]
+    lines = [re.split(r" [#>] |[;|] ", line)[0] for line in re.sub(r"\\\n", " ", "\n".join(blocks)).splitlines()]
+    code = [*re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)), *lines]
+    return [named for one in code for named in re.findall(r"^\s*(?:\$ )?orcid-sync (.+)", one)]
 
 
 def uncommented(text: str) -> dict[str, object]:
@@ -82,26 +104,72 @@ def test_defaults_are_shown_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("command", list(commands(make_app())))
-def test_the_readme_shows_every_command(command: str) -> None:
-    assert re.search(rf"orcid-sync {command}\b", README), f"orcid-sync {command} is missing from README.md"
+def test_the_reference_shows_every_command(command: str) -> None:
+    assert re.search(rf"orcid-sync {command}\b", COMMANDS), f"orcid-sync {command} is missing from commands.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_and_option_that_is_named_exists(page: Path) -> None:
+    for typed in named_commands(page):
+        known, rest = APP, re.split(r"[\s|\\]+", typed)
+        while isinstance(known, click.Group) and rest and re.fullmatch(r"[a-z]+", rest[0]):
+            assert rest[0] in known.commands, f"orcid-sync {typed}"
+            known, rest = known.commands[rest[0]], rest[1:]
+        if isinstance(known, click.Command) and not isinstance(known, click.Group):
+            options = {name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            named = set(re.findall(r"--[a-z][a-z-]*", " ".join(rest)))
+            assert named - options - {"--help"} == set(), f"orcid-sync {typed}"
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_the_readme_has_every_setting_in_its_table(name: str) -> None:
-    assert re.search(rf"^\| *`{name}` *\|", README, re.MULTILINE), f"`{name}` is missing from the configuration table"
+def test_the_reference_has_every_setting_as_the_code_has_it(name: str) -> None:
+    """After a change of a setting: copy what this says is missing into settings.md."""
+    field = Settings.model_fields[name]
+    default = "" if field.default in (None, "", ()) else f"`{field.default}`"
+    default = default.lower() if isinstance(field.default, bool) else default
+    secret = "*Secret.* " if name in secret_settings() else ""
+    assert f"\n| `{name}` | {default} | {secret}{field.description} |\n" in SETTINGS
 
 
 @pytest.mark.parametrize("alias", ["DATABASE_URL", "PORT", "LOG_LEVEL", "ORCID_SYNC_CONFIG", "_FILE"])
-def test_the_readme_names_the_variables_that_follow_no_rule(alias: str) -> None:
-    assert alias in README
+def test_the_reference_names_the_variables_that_follow_no_rule(alias: str) -> None:
+    assert alias in SETTINGS
 
 
 @pytest.mark.parametrize(("code", "meaning"), [(0, "ok"), (1, "failure"), (2, "usage")])
-def test_the_readme_explains_the_exit_codes(code: int, meaning: str) -> None:
-    assert re.search(rf"\b{code}\b[^.|\n]{{0,20}}{meaning}", README)
+def test_the_reference_explains_the_exit_codes(code: int, meaning: str) -> None:
+    assert re.search(rf"\b{code}\b[^.|\n]{{0,20}}{meaning}", COMMANDS)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_the_readme_takes_ten_minutes() -> None:
+    assert len(README.splitlines()) <= 220
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_a_document_is_found_and_begins_with_what_it_answers(document: Path) -> None:
+    index = (DOCS / "README.md").read_text("utf-8")
+    assert f"(deploy/docs/{document.name})" in README or f"({document.name})" in index
+    assert re.match(r"# .+\n\n[A-Z][^|#`]{30}", document.read_text("utf-8"))
+
+
+def test_every_benchmark_that_is_named_exists() -> None:
+    named = set(re.findall(r"`(\w+\.py)", (DOCS / "speed.md").read_text("utf-8")))
+    assert len(named) > 10
+    assert named - {path.name for path in (ROOT / "tests" / "bench").rglob("*.py")} == set()
+
+
+@pytest.mark.parametrize("folder", ["orcid_sync", "deploy", "tests"])
+def test_every_document_that_is_named_exists(folder: str) -> None:
+    """In messages, comments and alarms; and its section, if one is named."""
+    for path in (ROOT / folder).rglob("*"):
+        if path.suffix not in {".py", ".sql", ".html", ".yaml", ".json", ".sh", ".toml", ".md", ".service"}:
+            continue
+        for section, name in re.findall(r'(?:"([^"\n]+)" in )?(deploy/(?:\w+/)*\w+\.md)', path.read_text("utf-8")):
+            assert (ROOT / name).exists(), f"{path}: {name}"
+            assert not section or section in titles(ROOT / name), f"{path}: {section}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page: Path) -> None:
     """To a file of the project, and to a heading if one is named."""
     for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text("utf-8")):

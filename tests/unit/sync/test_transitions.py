@@ -1,4 +1,4 @@
-"""What becomes of a record and of our access: every pair of both tables, and that the README draws them."""
+"""What becomes of a record and of our access: every pair of both tables, and that states.md draws them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from orcid_sync.model.sync.record_states import (
 from orcid_sync.registry.errors import RegistryError
 from orcid_sync.service.record.record_states import OUTCOMES
 
-README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+STATES = (Path(__file__).parents[3] / "deploy" / "docs" / "states.md").read_text("utf-8")
 DAY = timedelta(days=1)
 
 TARGETS: dict[Outcome, tuple[State, Withhold, str | None, timedelta | None]] = {
@@ -140,9 +140,9 @@ def test_the_access_table_has_every_pair() -> None:
 
 
 @pytest.mark.parametrize("drawing", [record_drawing(), access_drawing()], ids=["records", "access"])
-def test_the_readme_draws_the_tables(drawing: str) -> None:
+def test_the_document_draws_the_tables(drawing: str) -> None:
     """After a change of the tables: print(record_drawing()), print(access_drawing())."""
-    assert f"```mermaid\n{drawing}\n```\n" in README
+    assert f"```mermaid\n{drawing}\n```\n" in STATES
 
 
 def test_the_drawing_of_records_shows_every_state() -> None:
