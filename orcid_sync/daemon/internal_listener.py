@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 
 from orcid_sync.daemon.public_listener import desired_of, rules_of
 from orcid_sync.service.api.application import add_api
-from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.console.health_and_metrics import Console, make_console
 from orcid_sync.service.console.routes import add_pages
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import internal_listener

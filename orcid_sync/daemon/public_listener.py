@@ -19,16 +19,16 @@ from orcid_sync.model.webhooks.health import Rules
 from orcid_sync.registry.callbacks import Callbacks
 from orcid_sync.registry.client import Registry
 from orcid_sync.service.consent.html_pages import Facts, Pages
-from orcid_sync.service.consent.page_context import Desk
+from orcid_sync.service.consent.page_context import PageContext
 from orcid_sync.service.consent.routes import page_routes
-from orcid_sync.service.consent.signed_tokens import Tickets
-from orcid_sync.service.consent.token_exchange import Granting
+from orcid_sync.service.consent.signed_links import LinkSigner
+from orcid_sync.service.consent.token_exchange import TokenExchange
 from orcid_sync.service.http.browser_requests import Cookies
 from orcid_sync.service.http.listeners import public_listener
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.runtime.health import Draining
 from orcid_sync.service.runtime.wakeup import WakeUp
-from orcid_sync.service.webhooks.called_addresses import Callers
+from orcid_sync.service.webhooks.called_addresses import CalledAddresses
 from orcid_sync.service.webhooks.group_commit import GroupCommit
 from orcid_sync.service.webhooks.heartbeat import present
 from orcid_sync.service.webhooks.intake import Intake, Route
@@ -60,7 +60,7 @@ async def public_side(
         pages = {}
         if settings.institution:
             pages = _pages(settings, database, metrics, await stack.enter_async_context(registry))
-        callers = Callers(database.intake)
+        callers = CalledAddresses(database.intake)
         stack.push_async_callback(callers.aclose)
         intake = Intake(
             mark,
@@ -109,14 +109,14 @@ def _pages(settings: Settings, database: Database, metrics: Metrics, registry: R
     """The connect pages. They use the readers' connections: neither notifications nor workers wait for people."""
     vault, now = Vault(settings.key_ring), partial(datetime.now, UTC)
     public_url = settings.public_url or ""
-    desk = Desk(
+    context = PageContext(
         pool=database.reader,
         client_id=settings.client_id or "",
         web_url=settings.web_url,
         public_url=public_url,
         pages=Pages(facts_of(settings), public_url=public_url),
         cookies=Cookies(secure=public_url.startswith("https://")),
-        tickets=Tickets(vault.derive, settings.environment),
+        tickets=LinkSigner(vault.derive, settings.environment),
         now=now,
         new_secret=partial(secrets.token_urlsafe, 32),
     )
@@ -124,7 +124,7 @@ def _pages(settings: Settings, database: Database, metrics: Metrics, registry: R
     def count(outcome: Outcome) -> None:
         metrics.consents.labels(outcome).inc()
 
-    return page_routes(desk, Granting(database.reader, registry, vault, now=now), count)
+    return page_routes(context, TokenExchange(database.reader, registry, vault, now=now), count)
 
 
 def facts_of(settings: Settings) -> Facts:

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.pushes.delivery import Delivery
 from orcid_sync.service.pushes.guarded_client import Rules, open_courier
-from orcid_sync.service.pushes.push_loop import Pusher
+from orcid_sync.service.pushes.push_loop import PushLoop
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.settings.settings import Settings
 from orcid_sync.store.database.encryption import Vault
@@ -29,7 +29,7 @@ def egress_rules(settings: Settings) -> Rules:
 @asynccontextmanager
 async def pushing(
     settings: Settings, database: Database, metrics: Metrics, heartbeats: Heartbeats
-) -> AsyncIterator[Pusher]:
+) -> AsyncIterator[PushLoop]:
     """What sends, running; it should have been stopped when the context ends."""
     async with (
         open_pool(database.dsn, PUSHER, size=CONNECTIONS) as pool,
@@ -45,7 +45,7 @@ async def pushing(
             clock=lambda: datetime.now(UTC),
             counted=metrics.count_push,
         )
-        pusher = Pusher(
+        pusher = PushLoop(
             database,
             delivery,
             capacity=settings.push_workers,

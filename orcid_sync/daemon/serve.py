@@ -31,16 +31,16 @@ from orcid_sync.registry.exchange import Limits
 from orcid_sync.service.http.listeners import allow_connections
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.pushes.announce import FeedNews
-from orcid_sync.service.pushes.push_loop import Pusher
+from orcid_sync.service.pushes.push_loop import PushLoop
 from orcid_sync.service.record.finding import Finding
 from orcid_sync.service.record.unknown_members import DriftWatch
 from orcid_sync.service.runtime.health import Draining, Heartbeats, measured_loop_lag
-from orcid_sync.service.runtime.scheduler import Sweeper, schedule
+from orcid_sync.service.runtime.scheduler import JobRunner, schedule
 from orcid_sync.service.sync.nets import make_net_jobs
 from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace
 from orcid_sync.service.sync.worker import Worker
-from orcid_sync.service.webhooks.health import make_hearing_job
+from orcid_sync.service.webhooks.health import make_health_job
 from orcid_sync.service.webhooks.registration import Subscription
 from orcid_sync.settings.settings import Settings
 from orcid_sync.store.database.encryption import Vault
@@ -92,7 +92,7 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-async def _drain(settings: Settings, draining: Draining, *loops: Worker | Pusher | None) -> None:
+async def _drain(settings: Settings, draining: Draining, *loops: Worker | PushLoop | None) -> None:
     """Leave no notification unanswered and no lease hanging."""
     log.info("stopping", answering_seconds=settings.drain_seconds)
     draining.begin()
@@ -156,14 +156,14 @@ async def _working(
             overlap=desired_of(settings).overlap,
             log_of_erasures=settings.erasure_log,
         )
-        jobs += [make_hearing_job(rules_of(settings)), drift.job()]
+        jobs += [make_health_job(rules_of(settings)), drift.job()]
         jobs += make_net_jobs(
             registry,
             search_every=timedelta(hours=settings.search_interval_hours),
             file=settings.modified_file,
             file_every=timedelta(hours=settings.modified_file_interval_hours),
         )
-        scheduler = schedule(jobs, Sweeper(database, heartbeats))
+        scheduler = schedule(jobs, JobRunner(database, heartbeats))
         scheduler.start()
         working = asyncio.create_task(worker.run(), name="worker")
         try:

@@ -34,7 +34,7 @@ class SimulatedRegistry(Simulation):
         redirect_uris: Sequence[str] = (),
     ) -> None:
         super().__init__(seed=seed, speed=speed, start_ms=start_ms, keep_history=keep_history, id_host=id_host)
-        self.desk.clients[CLIENT_ID].redirect_uris = tuple(redirect_uris)
+        self.token_service.clients[CLIENT_ID].redirect_uris = tuple(redirect_uris)
         if limited:
             self.world.rate_limit, self.world.quota = RateLimit(), DailyQuota()
         app = web.Application(client_max_size=64 << 20)

@@ -7,9 +7,9 @@ from typing import Any
 from orcid_sync.simulator.answers import data_file
 from orcid_sync.simulator.answers.bulk_documents import BulkDocuments
 from orcid_sync.simulator.api.data_sync import DataSync
-from orcid_sync.simulator.base.clients import TokenDesk
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.journal import Journal
+from orcid_sync.simulator.base.tokens import TokenService
 from orcid_sync.simulator.faults.faults import Faults
 from orcid_sync.simulator.oauth.access import check_record, reader
 from orcid_sync.simulator.oauth.browsers import Browsers
@@ -66,9 +66,9 @@ class Simulation:
         return self.world.editor
 
     @property
-    def desk(self) -> TokenDesk:
+    def token_service(self) -> TokenService:
         """Clients and tokens."""
-        return self.world.desk
+        return self.world.token_service
 
     @property
     def grants(self) -> Grants:
@@ -82,8 +82,8 @@ class Simulation:
 
     def secrets(self) -> list[str]:
         """Every token, refresh token and code that was given out, and the clients' secrets."""
-        tokens = [text for token in self.desk.tokens.values() for text in (token.text, token.refresh)]
-        return [*tokens, *self.grants.codes, *(client.secret for client in self.desk.clients.values())]
+        tokens = [text for token in self.token_service.tokens.values() for text in (token.text, token.refresh)]
+        return [*tokens, *self.grants.codes, *(client.secret for client in self.token_service.clients.values())]
 
     @property
     def webhooks(self) -> Webhooks:
@@ -151,7 +151,7 @@ class Simulation:
         answer, UnknownRecord, KeyError for no such version.
         """
         world = self.world
-        access = reader(world.desk, token, on_public_host=token is None)
+        access = reader(world.token_service, token, on_public_host=token is None)
         state = world.profiles.state(orcid)
         if at_ms is not None:
             return world.renderer.record(world.profiles[orcid].as_of(at_ms), access.viewer)

@@ -6,9 +6,9 @@ from orcid_sync.simulator.answers.bulk_documents import BulkDocuments
 from orcid_sync.simulator.answers.rendering import Renderer
 from orcid_sync.simulator.api.data_sync import DataSync
 from orcid_sync.simulator.api.read_record import Answerer
-from orcid_sync.simulator.base.clients import Client, TokenDesk
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.journal import Journal
+from orcid_sync.simulator.base.tokens import Client, TokenService
 from orcid_sync.simulator.faults.faults import Faults
 from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.faults.stale_caches import StaleCaches
@@ -37,7 +37,7 @@ class World:
         self.clock = clock
         self.rng = Random(seed)
         self.profiles = Profiles(clock, keep_history=keep_history)
-        self.desk = TokenDesk(clock, Random(seed + 1))
+        self.token_service = TokenService(clock, Random(seed + 1))
         self.webhooks = Webhooks(self.profiles, clock)
         self.journal = Journal()
         self.faults = Faults(Random(seed + 2))
@@ -45,11 +45,11 @@ class World:
         self.profiles.created = self.index.add
         self.pipeline = DeliverySettings()
         self.indexer = Indexer(self.pipeline, self.profiles, self.webhooks, self.index, clock)
-        self.delivery = Delivery(self.pipeline, self.webhooks, self.desk, clock, self.faults, self.journal)
-        self.editor = Editor(self.profiles, self.desk, clock)
-        self.grants = Grants(self.profiles, self.desk, clock, Random(seed + 3))
+        self.delivery = Delivery(self.pipeline, self.webhooks, self.token_service, clock, self.faults, self.journal)
+        self.editor = Editor(self.profiles, self.token_service, clock)
+        self.grants = Grants(self.profiles, self.token_service, clock, Random(seed + 3))
         self.browsers = Browsers(Random(seed + 4))
-        self.renderer = Renderer(host, client_name=self.desk.client_name, person_state=self.find_state)
+        self.renderer = Renderer(host, client_name=self.token_service.client_name, person_state=self.find_state)
         self.answerer = Answerer(self.renderer)
         self.stale = StaleCaches()
         self.data_sync = DataSync(self.profiles, BulkDocuments(self.renderer))
@@ -69,4 +69,4 @@ class World:
             Client(OTHER_CLIENT_ID, OTHER_CLIENT_SECRET, "Another Simulated Member", local_callbacks=True),
             Client(PUBLIC_CLIENT_ID, PUBLIC_CLIENT_SECRET, "Simulated Public Client", True, ("/read-public",)),
         ):
-            self.desk.clients[client.client_id] = client
+            self.token_service.clients[client.client_id] = client

@@ -83,7 +83,7 @@ class Interleavings(RuleBasedStateMachine):
         for orcid in ORCIDS:
             self.sim.add_record(orcid, works=2, employments=1, fundings=0)
         self.sim.add_record(STRANGER, works=7)
-        self.own = self.sim.desk.issue("APP-SIMULATED0CLIENT", ["/read-public"]).text
+        self.own = self.sim.token_service.issue("APP-SIMULATED0CLIENT", ["/read-public"]).text
         self.step = 0
         self.head, self.told = 0, dict[Key, str]()
         """The feed so far, and what it tells of each item."""

@@ -121,7 +121,7 @@ class Lives(RuleBasedStateMachine):
         for reconciler in self.installation.reconcilers:
             _lessen(reconciler)
         self.vault = Vault(self.installation.settings.key_ring)
-        self.own = self.sim.desk.issue(CLIENT_ID, ["/read-public"]).text
+        self.own = self.sim.token_service.issue(CLIENT_ID, ["/read-public"]).text
         for orcid, scopes in zip(ORCIDS, grants, strict=True):
             self.sim.edit.create_record(orcid, given_names=self.plantation.new())
             for section in SECTIONS:
@@ -192,7 +192,7 @@ class Lives(RuleBasedStateMachine):
         if orcid in self.vanished or not self.may_sign_in(orcid):
             return
         lasts = {"seconds": hours * 3600} if hours else {}
-        token = self.sim.desk.issue(CLIENT_ID, SCOPES[scopes], orcid=orcid, **lasts).text
+        token = self.sim.token_service.issue(CLIENT_ID, SCOPES[scopes], orcid=orcid, **lasts).text
         sealed = self.vault.seal(token, orcid=orcid, column="access_token")
         expires = datetime.now(UTC) + timedelta(hours=hours) if hours else None
         self.connect(orcid, access_token=sealed, scopes=SCOPES[scopes], expires_at=expires)
@@ -200,7 +200,7 @@ class Lives(RuleBasedStateMachine):
     @rule(orcid=some)
     def revoke(self, orcid: Orcid) -> None:
         """In the list of trusted organisations; nobody is told."""
-        self.sim.desk.disable(orcid, "USER_REVOKED")
+        self.sim.token_service.disable(orcid, "USER_REVOKED")
 
     @rule(orcid=some, deed=st.sampled_from(["lock", "deactivate", "deactivate", "merge", "unclaim", "vanish"]))
     def close(self, orcid: Orcid, deed: str) -> None:
@@ -240,7 +240,7 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def break_down(self) -> None:
         """Every token is refused, or answered again."""
-        self.sim.desk.introspection_down = not self.sim.desk.introspection_down
+        self.sim.token_service.introspection_down = not self.sim.token_service.introspection_down
 
     @rule(trouble=st.sampled_from(TROUBLES), count=st.integers(1, 2))
     def trouble(self, trouble: tuple[str, dict[str, Any]], count: int) -> None:
@@ -384,7 +384,7 @@ class Lives(RuleBasedStateMachine):
     def calm_down(self) -> None:
         """All troubles end, everything is reconciled."""
         self.sim.faults.clear()
-        self.sim.desk.introspection_down = False
+        self.sim.token_service.introspection_down = False
         self.pass_time(70)  # every lease has lapsed
         self.work_off()
         self.check([orcid for orcid in ORCIDS if self.standing()[orcid]["state"] == "connected"])
@@ -409,7 +409,7 @@ class Lives(RuleBasedStateMachine):
     def _judge_tokens(self, orcid: Orcid, stands: Any) -> None:
         """Every token but the one in use is revoked at the Registry; who left has none, and no webhook."""
         used = self.token_in_use(orcid, stands)
-        left = [token for token in self.sim.desk.active(orcid, CLIENT_ID) if token.text != used]
+        left = [token for token in self.sim.token_service.active(orcid, CLIENT_ID) if token.text != used]
         assert left == [], f"{orcid}: tokens work on that nobody uses"
         if stands["state"] != "connected":
             assert stands["state"] == "disconnected"
@@ -477,14 +477,14 @@ class Lives(RuleBasedStateMachine):
 
     def _viewed(self, orcid: Orcid, token: str) -> set[ItemKey]:
         """The items that this token is shown, whatever the token service does. Raises Refusal, Unauthenticated."""
-        world, down = self.sim.world, self.sim.desk.introspection_down
-        self.sim.desk.introspection_down = False
+        world, down = self.sim.world, self.sim.token_service.introspection_down
+        self.sim.token_service.introspection_down = False
         try:
-            viewer = admission.reader(world.desk, token, on_public_host=False)
+            viewer = admission.reader(world.token_service, token, on_public_host=False)
             state = world.profiles.state(orcid) if orcid in world.profiles else None
             checked = admission.check_record(state, orcid, viewer, now_ms=world.clock.now_ms(), address="")
         finally:
-            self.sim.desk.introspection_down = down
+            self.sim.token_service.introspection_down = down
         return _items(world.renderer.record(checked, viewer.viewer))
 
     def shown(self, orcid: Orcid) -> tuple[set[ItemKey], set[ItemKey]]:

@@ -39,7 +39,7 @@ async def seed(dsn: str, records: int) -> None:
     """One record of 450 works, and its works again and again under other put-codes."""
     sim = SimulatedRegistry()
     orcid = sim.add_samples(2)[1]
-    token = sim.desk.issue(CLIENT_ID, ["/read-public"]).text
+    token = sim.token_service.issue(CLIENT_ID, ["/read-public"]).text
     async with open_database(dsn, workers=1) as database:
         await apply_record(database.worker, msgspec.json.encode(sim.view(orcid, token)))
     async with connect(dsn, MAINTENANCE) as connection:

@@ -21,7 +21,7 @@ import uvloop
 from harness import fresh_database, orcids, show
 
 from orcid_sync.model.webhooks.health import Rules
-from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.console.health_and_metrics import Console, make_console
 from orcid_sync.service.console.routes import add_pages
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import internal_listener

@@ -28,7 +28,7 @@ from harness import KEY, fresh_database, orcids, show
 
 from orcid_sync.service.pushes.delivery import Delivery
 from orcid_sync.service.pushes.guarded_client import Rules, open_courier
-from orcid_sync.service.pushes.push_loop import Pusher
+from orcid_sync.service.pushes.push_loop import PushLoop
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.store.database.encryption import Vault
 from orcid_sync.store.database.pools import Database, connect, open_database
@@ -109,7 +109,7 @@ async def subscribe(connection: asyncpg.Connection, kind: str, number: int, port
         await subscriptions.add(connection, VAULT, f"{kind}-{one}", wish, after=None)
 
 
-async def one_round(connection: asyncpg.Connection, pusher: Pusher, *, dead: bool) -> float:
+async def one_round(connection: asyncpg.Connection, pusher: PushLoop, *, dead: bool) -> float:
     """Seconds from a commit until all that are alive have it, with the dead ones or without."""
     await connection.execute(PAUSE, None if dead else "by hand")
     await connection.execute(APPEND, orcids(1)[0], 1)
@@ -120,7 +120,7 @@ async def one_round(connection: asyncpg.Connection, pusher: Pusher, *, dead: boo
     return time.perf_counter() - began
 
 
-async def catch_up(connection: asyncpg.Connection, pusher: Pusher, changes: int) -> float:
+async def catch_up(connection: asyncpg.Connection, pusher: PushLoop, changes: int) -> float:
     """Changes per second to one subscription that has fallen behind."""
     await connection.execute("delete from orcid_sync.subscriptions where name not in ('alive-0')")
     await connection.execute(APPEND, orcids(1)[0], changes)
@@ -160,7 +160,7 @@ async def measure(
     changes: int,
 ) -> bool:
     heartbeats = Heartbeats(asyncio.get_running_loop().time)
-    pusher = Pusher(database, delivery, capacity=64, poll_seconds=5, heartbeats=heartbeats)
+    pusher = PushLoop(database, delivery, capacity=64, poll_seconds=5, heartbeats=heartbeats)
     running = asyncio.create_task(pusher.run())
     await one_round(connection, pusher, dead=False)  # from now on they are known to be alive
     await subscribe(connection, "dead", number // 2, ports[1])

@@ -16,7 +16,7 @@ OAUTH_CALLBACK = "tests/integration/consent/test_oauth_callback.py"
 INVITATIONS = "orcid_sync/store/consent/invitations.sql"
 QUEUE = "orcid_sync/store/sync/queue.sql"
 RECONCILER = "orcid_sync/service/sync/reconcile.py"
-TELLING = "orcid_sync/service/sync/journal.py"
+TELLING = "orcid_sync/service/sync/reconciliation_log.py"
 CLOSING = "orcid_sync/service/record/record_states.py"
 PERMISSION = "orcid_sync/service/record/permission.py"
 LIFECYCLE = "orcid_sync/model/sync/schedule.py"
@@ -63,7 +63,7 @@ _APPLY = """            if finding.changeset is not NOTHING:
 """
 _SETTLE = """            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
             await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            await journal.note(connection, lease, turn, finding)
+            await reconciliation_log.note(connection, lease, turn, finding)
 """
 _WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
 _APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
@@ -588,10 +588,10 @@ MUTANTS = [
     mutant(
         "form-of-any-page",
         "a form of another site can end the connection",
-        "tests/integration/consent/test_signed_tokens.py -k only_the_page",
+        "tests/integration/consent/test_signed_links.py -k only_the_page",
         (
             "orcid_sync/service/consent/disconnect_page.py",
-            'if not self._desk.tickets.guards(cookie, form.get("guard", "")):',
+            'if not self._context.tickets.guards(cookie, form.get("guard", "")):',
             "if not cookie:",
         ),
     ),
@@ -604,9 +604,9 @@ MUTANTS = [
     mutant(
         "signature-of-any-purpose",
         "links, sessions and guards are signed with one key: one can be passed off as another",
-        "tests/unit/consent/test_signed_tokens.py",
+        "tests/unit/consent/test_signed_links.py",
         (
-            "orcid_sync/service/consent/signed_tokens.py",
+            "orcid_sync/service/consent/signed_links.py",
             'derive(f"connect pages: {purpose}")',
             'derive("connect pages")',
         ),
@@ -617,8 +617,8 @@ MUTANTS = [
         "tests/integration/consent/test_page_requests.py -k decides_where",
         (
             "orcid_sync/service/consent/oauth_callback.py",
-            'response = desk.lead(desk.at("/connected"))',
-            'response = desk.lead("https://evil.example/connected")',
+            'response = context.lead(context.at("/connected"))',
+            'response = context.lead("https://evil.example/connected")',
         ),
     ),
     mutant(
@@ -706,7 +706,7 @@ MUTANTS = [
         "tests/integration/webhooks/test_silent_webhooks.py -k three_days",
         (
             "orcid_sync/service/webhooks/health.py",
-            "    if hearing.alive_since and hearing.outage is None",
+            "    if health.alive_since and health.outage is None",
             "    if False",
         ),
     ),

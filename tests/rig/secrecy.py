@@ -34,7 +34,7 @@ from orcid_sync.service.http import listeners
 from orcid_sync.settings.secrets import secret_settings, secret_values
 from orcid_sync.settings.settings import Settings
 from orcid_sync.settings.values import decode_key
-from orcid_sync.simulator.base.clients import TokenDesk
+from orcid_sync.simulator.base.tokens import TokenService
 from orcid_sync.simulator.oauth.grants import Grants
 from orcid_sync.simulator.webhooks.registrations import Webhooks
 from orcid_sync.store.console import api_tokens
@@ -200,7 +200,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _listen_where_secrets_are_made(patch: pytest.MonkeyPatch) -> None:
     _after(patch, Settings, "__init__", lambda _result, settings, **_values: learn_settings(settings))
-    _after(patch, TokenDesk, "issue", lambda token, *_a, **_k: _learn_token(token))
+    _after(patch, TokenService, "issue", lambda token, *_a, **_k: _learn_token(token))
     _after(patch, Grants, "offer", lambda code, *_a, **_k: secrets.add_code(code.text))
     _after(patch, callbacks, "_token", lambda token, *_a: secrets.add("callback token", token))
     _after(patch, Webhooks, "put", lambda _new, _self, _orcid, segment, *_a: _learn_callback(segment))

@@ -65,7 +65,7 @@ class Asking:
 
     def __init__(self, sim: SimulatedRegistry, http: aiohttp.ClientSession) -> None:
         self.sim, self.http = sim, http
-        self.token: str | None = sim.desk.issue(CLIENT_ID, ["/read-public", "/webhook"]).text
+        self.token: str | None = sim.token_service.issue(CLIENT_ID, ["/read-public", "/webhook"]).text
 
     async def __call__(
         self, method: str, path: str, *, token: str | None = "", accept: str | None = JSON, **headers: str
@@ -89,7 +89,7 @@ class Asking:
         return await self(method, f"/{orcid}/webhook/{quote(uri, safe='')}", **options)
 
     def user_token(self, *scopes: str, orcid: str = O) -> str:
-        return self.sim.desk.issue(CLIENT_ID, scopes or ("/read-limited",), orcid=orcid).text
+        return self.sim.token_service.issue(CLIENT_ID, scopes or ("/read-limited",), orcid=orcid).text
 
 
 @pytest.fixture

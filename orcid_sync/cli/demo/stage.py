@@ -51,8 +51,8 @@ class Stage:
 
     def view_token(self, orcid: Orcid) -> str:
         """The token that the daemon reads this iD with: the holder's, else one of its own kind."""
-        own = self.sim.desk.clients[CLIENT_ID]
-        return self.tokens.get(orcid) or self.sim.desk.client_credentials(own, "/read-public").text
+        own = self.sim.token_service.clients[CLIENT_ID]
+        return self.tokens.get(orcid) or self.sim.token_service.client_credentials(own, "/read-public").text
 
 
 @asynccontextmanager
@@ -166,7 +166,7 @@ async def _connect(dsn: str, sim: SimulatedRegistry, vault: Vault) -> dict[Orcid
     """Connect every iD; every second researcher has granted us a token that also reads limited items."""
     orcids = [Orcid(orcid) for orcid in sim.profiles]
     scopes = ("/read-limited",)
-    tokens = {orcid: sim.desk.issue(CLIENT_ID, scopes, orcid=orcid).text for orcid in orcids[::2]}
+    tokens = {orcid: sim.token_service.issue(CLIENT_ID, scopes, orcid=orcid).text for orcid in orcids[::2]}
     entries = [
         Entry(orcid=orcid, access_token=vault.seal(tokens[orcid], orcid=orcid, column="access_token"), scopes=scopes)
         if orcid in tokens

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection
     from rich.table import Table
 
-    from orcid_sync.model.webhooks.health import Hearing
+    from orcid_sync.model.webhooks.health import WebhookHealth
     from orcid_sync.store.console.overview import Overview
     from orcid_sync.store.sync.job_runs import Run
     from orcid_sync.store.sync.pace import Pace
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 def status(session: Session, *, json: Json = False) -> None:
     """Show how the mirror stands: what needs attention, then the queue, freshness, webhooks, jobs and the feed."""
 
-    async def work(connection: "Connection") -> "tuple[Overview, Hearing]":
+    async def work(connection: "Connection") -> "tuple[Overview, WebhookHealth]":
         from orcid_sync.daemon.public_listener import rules_of  # noqa: PLC0415 - heavy
-        from orcid_sync.service.webhooks.health import listen  # noqa: PLC0415 - heavy
+        from orcid_sync.service.webhooks.health import assess  # noqa: PLC0415 - heavy
         from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
 
-        return await overview.overview(connection), await listen(connection, rules_of(session.settings))
+        return await overview.overview(connection), await assess(connection, rules_of(session.settings))
 
-    seen, hearing = session.run(work)
-    found = attention(seen, hearing)
+    seen, health = session.run(work)
+    found = attention(seen, health)
     if json:
-        print_json({"attention": found, "overview": seen, "hearing": hearing})
+        print_json({"attention": found, "overview": seen, "hearing": health})
         return
     page = console()
     for finding in found:
         page.print(text(f"{finding.severity.upper()}  {finding.sentence}", finding.severity))
     if not found:
         page.print(text("All is well.", "ok"))
-    for part in _tables(seen, hearing):
+    for part in _tables(seen, health):
         page.print()
         page.print(part)
 
 
-def _tables(seen: "Overview", hearing: "Hearing") -> Iterable["Table"]:
-    yield table("", "", rows=[*_facts(seen), *facts(hearing)])
+def _tables(seen: "Overview", health: "WebhookHealth") -> Iterable["Table"]:
+    yield table("", "", rows=[*_facts(seen), *facts(health)])
     yield table("lane", "due", "leased", "failing", "oldest", title="Queue", rows=_lanes(seen))
     if seen.freshness:
         yield table("last verified", "iDs", title="Freshness", rows=seen.freshness.items())

@@ -92,11 +92,11 @@ def _people(file: Path) -> "Iterator[Iterator[Invitee | Rejected]]":
 
 def _link_maker(session: Session) -> Callable[[int, datetime], str]:
     """Makes the link of an invitation, by its number and its end."""
-    from orcid_sync.service.consent.signed_tokens import Link, Tickets  # noqa: PLC0415 - heavy
+    from orcid_sync.service.consent.signed_links import Link, LinkSigner  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.encryption import Vault  # noqa: PLC0415 - heavy
 
     settings = session.settings
-    tickets = Tickets(Vault(settings.key_ring).derive, settings.environment)
+    tickets = LinkSigner(Vault(settings.key_ring).derive, settings.environment)
 
     def link_to(number: int, expires_at: datetime) -> str:
         return f"{settings.public_url}/connect/{tickets.invitation(Link(number, int(expires_at.timestamp())))}"

@@ -95,7 +95,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
         return max(filter(None, (self.registered_at, self.last_called_at)), default=None)
 
 
-class Hearing(Struct, frozen=True, kw_only=True):
+class WebhookHealth(Struct, frozen=True, kw_only=True):
     """Whether notifications can come at all."""
 
     wanted: bool
@@ -216,7 +216,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """None: never read."""
     queue: Queue | None
     webhooks: list[Webhook]
-    hearing: Hearing
+    hearing: WebhookHealth
     limits: Limits
     reads: list[Read]
     """The latest first."""

@@ -56,7 +56,7 @@ class Webhooks(Struct, frozen=True, kw_only=True):
     """A change was found whose notification may still come."""
 
 
-class Hearing(Struct, frozen=True, kw_only=True):
+class WebhookHealth(Struct, frozen=True, kw_only=True):
     """How well we hear, as of one moment."""
 
     at: datetime

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from orcid_sync.model.feed.cursor import Place
-from orcid_sync.service.runtime.listen import Ear
+from orcid_sync.service.runtime.listen import ChannelListener
 from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable, statements
 from orcid_sync.store.feed.changes import CHANNEL
 from orcid_sync.store.feed.pages import read_head
@@ -29,7 +29,7 @@ class Tail:
     def __init__(self, database: Database) -> None:
         """Hear announcements, and look through the pool of readers."""
         self._pool = database.reader
-        self._ear = Ear(database, CHANNEL, self._hear)
+        self._ear = ChannelListener(database, CHANNEL, self._hear)
         self._seen: Place | None = None
         self._ticket = 0
         self._waiting = 0

@@ -13,8 +13,8 @@ import structlog
 from aiohttp import web
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.consent.page_context import Desk
-from orcid_sync.service.consent.signed_tokens import Session
+from orcid_sync.service.consent.page_context import PageContext
+from orcid_sync.service.consent.signed_links import Session
 from orcid_sync.service.http.browser_requests import path_of, read_form
 from orcid_sync.store.consent import connections, invitations
 from orcid_sync.store.consent.erasure import erase
@@ -44,30 +44,30 @@ _CHOICES: Final[Mapping[str, tuple[str, Act]]] = {"freeze": ("frozen", _freeze),
 """What the holder may choose: the page that follows, and what is done."""
 
 
-class Leaving:
+class DisconnectPage:
     """Handlers of the connection's page. They return None for an address of no page; raise DatabaseUnavailable."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: PageContext) -> None:
+        self._context = context
 
     async def connected(self, request: web.BaseRequest) -> web.Response | None:
         """Show the connection to whoever has just signed in."""
         if path_of(request) != "/connected":
             return None
         if (session := self._session(request)) is None:
-            return self._desk.show(request, "session")
-        async with transaction(self._desk.pool) as connection:
+            return self._context.show(request, "session")
+        async with transaction(self._context.pool) as connection:
             invitation = await invitations.load(connection, session.number)
         if invitation is None or not _holds(invitation, session):
-            return self._desk.show(request, "ended", invitation)
-        return self._desk.show(
+            return self._context.show(request, "ended", invitation)
+        return self._context.show(
             request,
             "connected",
             invitation,
             name=invitation.name,
             orcid=session.orcid,
-            action=self._desk.at("/connected"),
-            guard=self._desk.tickets.guard(request.cookies[self._desk.cookies.session]),
+            action=self._context.at("/connected"),
+            guard=self._context.tickets.guard(request.cookies[self._context.cookies.session]),
         )
 
     async def disconnect(self, request: web.BaseRequest) -> web.Response | None:
@@ -76,23 +76,23 @@ class Leaving:
             return None
         form, session = await read_form(request), self._session(request)
         if form is None or session is None:
-            return self._desk.show(request, "session")
-        cookie = request.cookies[self._desk.cookies.session]
-        if not self._desk.tickets.guards(cookie, form.get("guard", "")):
-            return self._desk.show(request, "session")
+            return self._context.show(request, "session")
+        cookie = request.cookies[self._context.cookies.session]
+        if not self._context.tickets.guards(cookie, form.get("guard", "")):
+            return self._context.show(request, "session")
         if (choice := _CHOICES.get(form.get("choice", ""))) is None:
-            return self._desk.lead(self._desk.at("/connected"))
+            return self._context.lead(self._context.at("/connected"))
         return await self._end(request, session, *choice)
 
     async def disconnected(self, request: web.BaseRequest) -> web.Response | None:
         """Show what was done."""
         if (address := _ENDED.fullmatch(path_of(request))) is None:
             return None
-        return self._desk.pages.show(address[1], wished=address[2])
+        return self._context.pages.show(address[1], wished=address[2])
 
     def _session(self, request: web.BaseRequest) -> Session | None:
-        session = self._desk.tickets.read_session(request.cookies.get(self._desk.cookies.session, ""))
-        return session if session is not None and session.ends > self._desk.seconds() else None
+        session = self._context.tickets.read_session(request.cookies.get(self._context.cookies.session, ""))
+        return session if session is not None and session.ends > self._context.seconds() else None
 
     async def _end(
         self,
@@ -101,16 +101,16 @@ class Leaving:
         page: str,
         act: Callable[[AnyConnection, Orcid], Awaitable[None]],
     ) -> web.Response:
-        async with transaction(self._desk.pool) as connection:
+        async with transaction(self._context.pool) as connection:
             invitation = await invitations.load(connection, session.number)
             if invitation is None or not _holds(invitation, session):
-                return self._desk.lead(self._desk.at("/connected"))
+                return self._context.lead(self._context.at("/connected"))
             await act(connection, session.orcid)
             await queue.wake(connection)
         log.info("disconnected by its holder", orcid=session.orcid, page=page)
-        language = self._desk.language(request, invitation)  # of which an erasure leaves no trace
-        response = self._desk.lead(self._desk.at(f"/disconnected/{page}/{language}"))
-        self._desk.cookies.drop(response, self._desk.cookies.session)
+        language = self._context.language(request, invitation)  # of which an erasure leaves no trace
+        response = self._context.lead(self._context.at(f"/disconnected/{page}/{language}"))
+        self._context.cookies.drop(response, self._context.cookies.session)
         return response
 
 

@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import hdrs, web
 from markupsafe import Markup
 
-from orcid_sync.service.consent.translations import Texts, choose, load_texts
+from orcid_sync.service.consent.translations import Translations, choose, load_texts
 from orcid_sync.service.http.headers import page_headers
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -102,7 +102,7 @@ class Pages:
         return web.Response(status=303, headers={**self._headers, hdrs.LOCATION: address})
 
 
-def _title(texts: Texts, page: str, words: Mapping[str, Any]) -> str:
+def _title(texts: Translations, page: str, words: Mapping[str, Any]) -> str:
     return texts.say(f"{page}.returning_title" if words.get("returning") else f"{page}.title")
 
 

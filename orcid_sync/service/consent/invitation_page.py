@@ -18,8 +18,8 @@ from aiohttp import web
 
 from orcid_sync.model.consent.invitation import Outcome
 from orcid_sync.registry.requests import authorize_url
-from orcid_sync.service.consent.page_context import Desk
-from orcid_sync.service.consent.signed_tokens import Link
+from orcid_sync.service.consent.page_context import PageContext
+from orcid_sync.service.consent.signed_links import Link
 from orcid_sync.service.http.browser_requests import (
     BROWSER_SECONDS,
     from_elsewhere,
@@ -47,22 +47,22 @@ _OTHER: Final = frozenset({Outcome.DIFFERENT, Outcome.USED, Outcome.TAKEN})
 _SHOWN: Final = frozenset(Outcome) - {Outcome.GRANTED}
 
 
-class Connecting:
+class InvitationPage:
     """Handlers of invitations. One returns None for an address of no page; they raise DatabaseUnavailable."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: PageContext) -> None:
+        self._context = context
 
     async def invitation(self, request: web.BaseRequest) -> web.Response | None:
         """Show the invitation, or how the last attempt ended."""
         address = _ADDRESS.fullmatch(path_of(request))
         if address is None or address[2] not in {None, *_SHOWN}:
             return None
-        if (link := self._desk.tickets.read_invitation(address[1])) is None:
-            return self._desk.show(request, "incomplete_link")
+        if (link := self._context.tickets.read_invitation(address[1])) is None:
+            return self._context.show(request, "incomplete_link")
         if address[2] is not None:
             return await self._outcome(request, link, Outcome(address[2]))
-        async with transaction(self._desk.pool) as connection:
+        async with transaction(self._context.pool) as connection:
             invitation = await invitations.load(connection, link.number)
             if invitation is not None and invitation.opened_at is None and request.method == "GET":
                 await invitations.note_opened(connection, link.number)
@@ -73,12 +73,12 @@ class Connecting:
         address = _ADDRESS.fullmatch(path_of(request))
         if address is None or address[2] is not None:
             return None
-        if (link := self._desk.tickets.read_invitation(address[1])) is None:
-            return self._desk.show(request, "incomplete_link")
+        if (link := self._context.tickets.read_invitation(address[1])) is None:
+            return self._context.show(request, "incomplete_link")
         form = await read_form(request)
         if form is None or from_elsewhere(request):  # another site must not set out in somebody's place
-            return self._desk.lead(self._desk.link(link))
-        async with transaction(self._desk.pool) as connection:
+            return self._context.lead(self._context.link(link))
+        async with transaction(self._context.pool) as connection:
             invitation = await invitations.load(connection, link.number)
         if invitation is None or self._is_over(link, invitation):
             return self._welcome(request, link, invitation)
@@ -86,38 +86,38 @@ class Connecting:
 
     async def _outcome(self, request: web.BaseRequest, link: Link, outcome: Outcome) -> web.Response:
         """The page of an outcome: fixed words, whoever asks for it; also while the database is away."""
-        invitation, address = None, self._desk.link(link)
+        invitation, address = None, self._context.link(link)
         with suppress(DatabaseUnavailable):
-            async with transaction(self._desk.pool) as connection:
+            async with transaction(self._context.pool) as connection:
                 invitation = await invitations.load(connection, link.number)
         other = address if outcome in _OTHER else None
-        return self._desk.show(request, outcome, invitation, retry=address, other=other)
+        return self._context.show(request, outcome, invitation, retry=address, other=other)
 
     def _welcome(self, request: web.BaseRequest, link: Link, invitation: Invitation | None) -> web.Response:
         """The invitation, or why it cannot be followed."""
         if invitation is None:
-            return self._desk.show(request, "incomplete_link")
+            return self._context.show(request, "incomplete_link")
         if self._is_over(link, invitation):
-            return self._desk.show(request, "expired", invitation)
-        return self._desk.show(
+            return self._context.show(request, "expired", invitation)
+        return self._context.show(
             request,
             "invitation",
             invitation,
-            action=self._desk.link(link),
+            action=self._context.link(link),
             name=" ".join(filter(None, (invitation.given_names, invitation.family_names))),
             returning=_is_used(invitation),
         )
 
     def _is_over(self, link: Link, invitation: Invitation) -> bool:
         """Whether it has expired. Who is connected can come back as long as they like, to end it."""
-        return link.expires <= self._desk.seconds() and not _is_used(invitation)
+        return link.expires <= self._context.seconds() and not _is_used(invitation)
 
     async def _send_off(
         self, request: web.BaseRequest, link: Link, invitation: Invitation, way: dict[str, str]
     ) -> web.Response:
-        desk, state = self._desk, self._desk.new_secret()
-        browser = secret_of(request.cookies.get(desk.cookies.browser)) or desk.new_secret()
-        async with transaction(desk.pool) as connection:
+        context, state = self._context, self._context.new_secret()
+        browser = secret_of(request.cookies.get(context.cookies.browser)) or context.new_secret()
+        async with transaction(context.pool) as connection:
             await invitations.begin_flow(
                 connection,
                 state_hash=hashed(state),
@@ -126,16 +126,16 @@ class Connecting:
                 expires_at=datetime.fromtimestamp(link.expires, UTC),
                 lasts=timedelta(seconds=BROWSER_SECONDS),
             )
-        response = desk.lead(
+        response = context.lead(
             authorize_url(
-                desk.web_url,
-                client_id=desk.client_id,
-                redirect_uri=desk.redirect_uri,
+                context.web_url,
+                client_id=context.client_id,
+                redirect_uri=context.redirect_uri,
                 state=state,
                 **(_wishes(invitation) | way),
             )
         )
-        desk.cookies.keep(response, desk.cookies.browser, browser, BROWSER_SECONDS)
+        context.cookies.keep(response, context.cookies.browser, browser, BROWSER_SECONDS)
         return response
 
 

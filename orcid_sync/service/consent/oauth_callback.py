@@ -14,9 +14,9 @@ from aiohttp import web
 
 from orcid_sync.model.consent.invitation import Outcome
 from orcid_sync.registry.errors import OAUTH_ERRORS
-from orcid_sync.service.consent.page_context import Desk
-from orcid_sync.service.consent.signed_tokens import Link, Session
-from orcid_sync.service.consent.token_exchange import Ending, Granting
+from orcid_sync.service.consent.page_context import PageContext
+from orcid_sync.service.consent.signed_links import Link, Session
+from orcid_sync.service.consent.token_exchange import Ending, TokenExchange
 from orcid_sync.service.http.browser_requests import (
     BROWSER_SECONDS,
     SESSION_SECONDS,
@@ -33,12 +33,12 @@ _PAGES: Final[Mapping[str, str]] = {"/oauth/over": "over", "/oauth/away": "away"
 _CODE: Final = re.compile(r"[\x21-\x7e]{1,512}")
 
 
-class Returning:
+class OAuthCallback:
     """The handler of ORCID's answers."""
 
-    def __init__(self, desk: Desk, granting: Granting, count: Callable[[Outcome], None]) -> None:
+    def __init__(self, context: PageContext, granting: TokenExchange, count: Callable[[Outcome], None]) -> None:
         """`count` is told of each outcome."""
-        self._desk = desk
+        self._context = context
         self._granting = granting
         self._count = count
 
@@ -51,18 +51,18 @@ class Returning:
 
     def _page(self, request: web.BaseRequest, page: str) -> web.Response:
         """Who has connected before and goes back in the history is shown the way out."""
-        known = self._desk.tickets.read_session(request.cookies.get(self._desk.cookies.session, ""))
-        return self._desk.show(request, page, connected=known and self._desk.at("/connected"))
+        known = self._context.tickets.read_session(request.cookies.get(self._context.cookies.session, ""))
+        return self._context.show(request, page, connected=known and self._context.at("/connected"))
 
     async def _receive(self, request: web.BaseRequest) -> web.Response:
         query = query_of(request)
         try:
-            flow = await self._take(query.get("state"), request.cookies.get(self._desk.cookies.browser))
+            flow = await self._take(query.get("state"), request.cookies.get(self._context.cookies.browser))
             ending = await self._conclude(flow.invitation, query) if flow else None
         except DatabaseUnavailable:
-            return self._desk.lead(self._desk.at("/oauth/away"))
+            return self._context.lead(self._context.at("/oauth/away"))
         if flow is None or ending is None:
-            return self._desk.lead(self._desk.at("/oauth/over"))
+            return self._context.lead(self._context.at("/oauth/over"))
         self._count(ending.outcome)
         return self._lead_on(flow, ending)
 
@@ -70,7 +70,7 @@ class Returning:
         """The flow that this browser was sent off with; None if there is none, or no more."""
         if (state := secret_of(state)) is None or (browser := secret_of(browser)) is None:
             return None
-        async with transaction(self._desk.pool) as connection:
+        async with transaction(self._context.pool) as connection:
             flow = await invitations.take_flow(connection, hashed(state), lasts=timedelta(seconds=BROWSER_SECONDS))
         if flow is None or not flow.in_time or not hmac.compare_digest(flow.browser_hash, hashed(browser)):
             return None
@@ -84,14 +84,14 @@ class Returning:
         code = query.get("code", "")
         if not _CODE.fullmatch(code):
             return await self._granting.refuse(number, "no code")
-        return await self._granting.accept(number, code, self._desk.redirect_uri)
+        return await self._granting.accept(number, code, self._context.redirect_uri)
 
     def _lead_on(self, flow: Flow, ending: Ending) -> web.Response:
-        desk = self._desk
+        context = self._context
         if ending.orcid is None:
-            address = desk.link(Link(flow.invitation, int(flow.expires_at.timestamp())))
-            return desk.lead(f"{address}/{ending.outcome}")
-        session = Session(flow.invitation, ending.orcid, desk.seconds() + SESSION_SECONDS)
-        response = desk.lead(desk.at("/connected"))
-        desk.cookies.keep(response, desk.cookies.session, desk.tickets.session(session), SESSION_SECONDS)
+            address = context.link(Link(flow.invitation, int(flow.expires_at.timestamp())))
+            return context.lead(f"{address}/{ending.outcome}")
+        session = Session(flow.invitation, ending.orcid, context.seconds() + SESSION_SECONDS)
+        response = context.lead(context.at("/connected"))
+        context.cookies.keep(response, context.cookies.session, context.tickets.session(session), SESSION_SECONDS)
         return response

@@ -9,12 +9,12 @@ import msgspec
 from aiohttp import web
 
 from orcid_sync.service.consent.html_pages import Pages
-from orcid_sync.service.consent.signed_tokens import Link, Tickets
+from orcid_sync.service.consent.signed_links import Link, LinkSigner
 from orcid_sync.service.http.browser_requests import Cookies, languages_of
 from orcid_sync.store.consent.invitations import Invitation
 
 
-class Desk(msgspec.Struct, frozen=True, kw_only=True):
+class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     """The common ground of the handlers."""
 
     pool: asyncpg.Pool
@@ -25,7 +25,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Where they meet us."""
     pages: Pages
     cookies: Cookies
-    tickets: Tickets
+    tickets: LinkSigner
     now: Callable[[], datetime]
     new_secret: Callable[[], str]
     """Makes 256 random bits in base64url."""

@@ -44,7 +44,7 @@ class Ending(msgspec.Struct, frozen=True):
     """Whose iD is connected now."""
 
 
-class Granting:
+class TokenExchange:
     """Turns codes into connections."""
 
     def __init__(self, pool: asyncpg.Pool, registry: Registry, vault: Vault, *, now: Callable[[], datetime]) -> None:

@@ -19,7 +19,7 @@ _ACCEPTED = 20
 """Languages of a browser that are looked at."""
 
 
-class Texts(msgspec.Struct, frozen=True):
+class Translations(msgspec.Struct, frozen=True):
     """The texts of one language; keys are written with dots: invitation.title."""
 
     language: str
@@ -43,12 +43,12 @@ class Texts(msgspec.Struct, frozen=True):
         return found
 
 
-def load_texts(facts: Mapping[str, str]) -> dict[str, Texts]:
+def load_texts(facts: Mapping[str, str]) -> dict[str, Translations]:
     """The texts of every language by its tag."""
-    return {language: Texts(language, entries, facts) for language, entries in _files()}
+    return {language: Translations(language, entries, facts) for language, entries in _files()}
 
 
-def choose(texts: Mapping[str, Texts], wished: str | None, accepted: str) -> Texts:
+def choose(texts: Mapping[str, Translations], wished: str | None, accepted: str) -> Translations:
     """The texts in the language wished for, else in what the browser accepts (Accept-Language), else in English."""
     for tag in (*filter(None, [wished]), *_preferred(accepted), DEFAULT):
         if (language := re.split("[-_]", tag)[0].lower()) in texts:

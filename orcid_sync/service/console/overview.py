@@ -6,7 +6,7 @@ from typing import Any
 from orcid_sync.service.explain.attention import attention
 from orcid_sync.service.rendering.charts import bars, parts
 from orcid_sync.service.rendering.page import Site
-from orcid_sync.service.webhooks.health import listen
+from orcid_sync.service.webhooks.health import assess
 from orcid_sync.store.console import hourly_activity, overview
 from orcid_sync.store.console.overview import Overview
 
@@ -46,13 +46,13 @@ async def ask(site: Site) -> Mapping[str, Any]:
     """Everything on the page. Raises Problem."""
     async with site.working() as connection:
         seen = await overview.overview(connection)
-        hearing = await listen(connection, site.rules)
+        health = await assess(connection, site.rules)
         hours = await hourly_activity.pulse(connection, hours=HOURS)
     return {
         "seen": seen,
         "now": seen.at,
-        "hearing": hearing,
-        "findings": attention(seen, hearing),
+        "hearing": health,
+        "findings": attention(seen, health),
         "recent": recent(seen),
         "lists": LISTS,
         "changes": bars([(hour.began, hour.changes) for hour in hours]),

@@ -22,7 +22,7 @@ from orcid_sync.service.console.timeline import Timeline
 from orcid_sync.service.http.authentication import Admission, open_to
 from orcid_sync.service.http.problems import Problem
 from orcid_sync.service.rendering.error_page import problems_as_pages
-from orcid_sync.service.rendering.live_page import Board
+from orcid_sync.service.rendering.live_page import LivePage
 from orcid_sync.service.rendering.page import Handler, Site
 
 
@@ -30,12 +30,12 @@ def add_pages(app: web.Application, site: Site) -> None:
     """Have the listener's application show the pages, too."""
     app.middlewares.insert(0, problems_as_pages(site.renderer))
     boards = {
-        "/": Board(site, name="overview", title="Overview", ask=partial(overview.ask, site)),
-        "/webhooks": Board(site, name="webhooks", title="Webhooks", ask=partial(webhooks.ask, site)),
-        "/subscriptions": Board(
+        "/": LivePage(site, name="overview", title="Overview", ask=partial(overview.ask, site)),
+        "/webhooks": LivePage(site, name="webhooks", title="Webhooks", ask=partial(webhooks.ask, site)),
+        "/subscriptions": LivePage(
             site, name="subscriptions", title="Subscriptions", ask=partial(subscriptions.ask, site), scope=Scope.ADMIN
         ),
-        "/runs": Board(site, name="runs", title="Runs", ask=partial(runs.ask, site)),
+        "/runs": LivePage(site, name="runs", title="Runs", ask=partial(runs.ask, site)),
     }
     for address, board in boards.items():
         app.router.add_get(address, board.page)

@@ -9,7 +9,7 @@ from orcid_sync.service.explain.findings_health import facts, troubles
 from orcid_sync.service.explain.findings_webhooks import role, webhook_findings
 from orcid_sync.service.rendering.charts import bars, parts
 from orcid_sync.service.rendering.page import Site
-from orcid_sync.service.webhooks.health import listen
+from orcid_sync.service.webhooks.health import assess
 from orcid_sync.store.console import hourly_activity
 from orcid_sync.store.webhooks import convergence, evidence
 
@@ -24,11 +24,11 @@ async def ask(site: Site) -> Mapping[str, Any]:
     """Everything on the page. Raises Problem."""
     async with site.working() as connection:
         seen = await convergence.inventory(connection, overlap=site.overlap)
-        hearing = await listen(connection, site.rules)
+        health = await assess(connection, site.rules)
         hours = await hourly_activity.pulse(connection, hours=HOURS)
         days = await evidence.days(connection, limit=DAYS)
         alarms = await evidence.alarms(connection, limit=ALARMS)
-    found = [*troubles(hearing), *webhook_findings(seen, overlap_seconds=site.overlap.total_seconds())]
+    found = [*troubles(health), *webhook_findings(seen, overlap_seconds=site.overlap.total_seconds())]
     states: dict[str, int] = {}
     for counts in seen.states.values():
         for state, number in counts.items():
@@ -36,7 +36,7 @@ async def ask(site: Site) -> Mapping[str, Any]:
     return {
         "seen": seen,
         "now": seen.at,
-        "facts": facts(hearing),
+        "facts": facts(health),
         "findings": urgent_first(found),
         "webhooks": parts(states, WEBHOOKS),
         "generations": [(one, seen.states.get(one.number, {}), role(one, seen)) for one in seen.generations],

@@ -6,10 +6,10 @@ from orcid_sync.service.explain.findings import Finding, findings, urgent_first
 from orcid_sync.service.explain.findings_health import troubles
 
 if TYPE_CHECKING:
-    from orcid_sync.model.webhooks.health import Hearing
+    from orcid_sync.model.webhooks.health import WebhookHealth
     from orcid_sync.store.console.overview import Overview
 
 
-def attention(seen: "Overview", hearing: "Hearing") -> list[Finding]:
+def attention(seen: "Overview", health: "WebhookHealth") -> list[Finding]:
     """Everything that needs somebody, the most urgent first; empty if all is well."""
-    return urgent_first([*findings(seen), *troubles(hearing)])
+    return urgent_first([*findings(seen), *troubles(health)])

@@ -10,12 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orcid_sync.model.explain.explanation import Explanation, explain
-from orcid_sync.model.explain.facts import Asked, Facts, Hearing, Limits, Queue, Read
+from orcid_sync.model.explain.facts import Asked, Facts, Limits, Queue, Read, WebhookHealth
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.scopes import View
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.webhooks.health import Rules
-from orcid_sync.service.webhooks.health import listen
+from orcid_sync.service.webhooks.health import assess
 from orcid_sync.store.console import explain_facts, overview
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.roles import become
@@ -81,9 +81,9 @@ def _without_numbers(facts: Facts) -> Facts:
     return replace(facts, queue=queue, reads=[blank(read) for read in facts.reads])
 
 
-async def _hearing(connection: AnyConnection, rules: Rules) -> Hearing:
-    heard = await listen(connection, rules)
-    return Hearing(
+async def _hearing(connection: AnyConnection, rules: Rules) -> WebhookHealth:
+    heard = await assess(connection, rules)
+    return WebhookHealth(
         wanted=heard.switched_on,
         lost_before=heard.alive_since,
         outage_since=heard.outage.began if heard.outage else None,

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from orcid_sync import __version__
 from orcid_sync.model.pushes.delivery import Result
 from orcid_sync.model.sync.schedule import Lane
-from orcid_sync.model.webhooks.health import AlarmKind, Hearing
+from orcid_sync.model.webhooks.health import AlarmKind, WebhookHealth
 from orcid_sync.store.feed.consumers import Consumer
 from orcid_sync.store.pushes.outbox import Pushes
 from orcid_sync.store.sync.pace import Pace
@@ -239,7 +239,7 @@ class Metrics:
                 if (value := getattr(pace, member)) is not None:
                     gauge.labels(pace.client_id).set(value)
 
-    def show_hearing(self, hearing: Hearing) -> None:
+    def show_webhook_health(self, hearing: WebhookHealth) -> None:
         """Show how well we hear of changes."""
         shown: dict[str, dict[str, int]] = {
             "alarm": {kind.value: int(kind in hearing.alarms) for kind in AlarmKind},

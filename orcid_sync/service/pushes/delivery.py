@@ -17,7 +17,7 @@ import structlog
 from orcid_sync.model.pushes.delivery import Outcome, Result, wait_before
 from orcid_sync.model.scopes import View
 from orcid_sync.service.pushes.compose import Composed, Rewound, compose
-from orcid_sync.service.pushes.guarded_client import Courier
+from orcid_sync.service.pushes.guarded_client import GuardedClient
 from orcid_sync.service.pushes.messages import Message, resync_message, signed_headers
 from orcid_sync.store.database.encryption import Vault, VaultError
 from orcid_sync.store.database.pools import AnyConnection, statements, transaction
@@ -39,7 +39,7 @@ class Delivery:
     """What pushing needs; `await lease(n, m)` gives messages, `await deliver(lease, message)` sends one."""
 
     pool: asyncpg.Pool
-    courier: Courier
+    courier: GuardedClient
     vault: Vault
     seconds: float
     """Bound of one request."""

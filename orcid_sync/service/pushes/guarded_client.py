@@ -118,7 +118,7 @@ class JudgedResolver(AbstractResolver):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class Courier:
+class GuardedClient:
     """Sends messages and judges the answers."""
 
     def __init__(self, session: aiohttp.ClientSession, rules: Rules) -> None:
@@ -154,7 +154,7 @@ class Courier:
 
 
 @contextlib.asynccontextmanager
-async def open_courier(rules: Rules, *, seconds: float, lookup: Lookup | None = None) -> AsyncIterator[Courier]:
+async def open_courier(rules: Rules, *, seconds: float, lookup: Lookup | None = None) -> AsyncIterator[GuardedClient]:
     """Whoever sends messages; each may take so many seconds in all."""
     resolver = JudgedResolver(rules, lookup)
     connector = aiohttp.TCPConnector(
@@ -169,7 +169,7 @@ async def open_courier(rules: Rules, *, seconds: float, lookup: Lookup | None = 
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         ) as session:
-            yield Courier(session, rules)
+            yield GuardedClient(session, rules)
     finally:
         await resolver.close()
 

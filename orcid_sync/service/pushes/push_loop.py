@@ -13,7 +13,7 @@ import structlog
 from orcid_sync.service.pushes.delivery import Delivery
 from orcid_sync.service.pushes.messages import Message
 from orcid_sync.service.runtime.health import Heartbeats
-from orcid_sync.service.runtime.listen import Ear
+from orcid_sync.service.runtime.listen import ChannelListener
 from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable
 from orcid_sync.store.feed.changes import CHANNEL
 from orcid_sync.store.pushes.outbox import PushLease, PushLost
@@ -33,7 +33,7 @@ are better filled by the lot."""
 log = structlog.get_logger(__name__)
 
 
-class Pusher:
+class PushLoop:
     """Sends what is to be sent until it is stopped."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Pusher:
         self._database_away = False
         self._running: dict[asyncio.Task[None], PushLease] = {}
         self._lot: asyncio.TimerHandle | None = None
-        self._ear = Ear(database, CHANNEL, self.wake)
+        self._ear = ChannelListener(database, CHANNEL, self.wake)
 
     def wake(self, *_: object) -> None:
         """There may be something to be sent."""

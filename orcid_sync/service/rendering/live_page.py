@@ -12,8 +12,8 @@ from orcid_sync.service.api.responses import streaming, write
 from orcid_sync.service.api.route import EVENTS
 from orcid_sync.service.http.authentication import demand
 from orcid_sync.service.http.problems import Problem
+from orcid_sync.service.rendering.answer_cache import AnswerCache
 from orcid_sync.service.rendering.page import Site, answering
-from orcid_sync.service.rendering.shared_answer import Fresh
 
 Ask = Callable[[], Awaitable[Mapping[str, Any]]]
 """Gives what the template needs. Raises Problem."""
@@ -25,7 +25,7 @@ RECOGNISED = 30
 """After so many looks it is asked again whether the browser may still look."""
 
 
-class Board:
+class LivePage:
     """One such page."""
 
     def __init__(self, site: Site, *, name: str, title: str, ask: Ask, scope: Scope = Scope.READ_PUBLIC) -> None:
@@ -35,7 +35,7 @@ class Board:
         self._title = title
         self._ask = ask
         self._scope = scope
-        self._shown = Fresh(self._render, clock=site.clock, seconds=site.look_seconds)
+        self._shown = AnswerCache(self._render, clock=site.clock, seconds=site.look_seconds)
         self._lookers = 0
 
     async def page(self, request: web.Request) -> web.Response:

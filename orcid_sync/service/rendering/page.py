@@ -12,8 +12,8 @@ from orcid_sync.model.scopes import View
 from orcid_sync.model.webhooks.health import Rules
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.problems import Problem
+from orcid_sync.service.rendering.answer_cache import SECONDS
 from orcid_sync.service.rendering.html import Renderer
-from orcid_sync.service.rendering.shared_answer import SECONDS
 from orcid_sync.service.runtime.health import Draining
 from orcid_sync.store.database.pools import AnyConnection, DatabaseRefused, DatabaseUnavailable, statements
 from orcid_sync.store.database.roles import ReadersMissing, viewing

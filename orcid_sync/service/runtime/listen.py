@@ -1,4 +1,4 @@
-"""Hearing NOTIFY on a connection of one's own. Only a shortcut: whoever misses one polls (fault F82)."""
+"""WebhookHealth NOTIFY on a connection of one's own. Only a shortcut: whoever misses one polls (fault F82)."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ AGAIN_SECONDS = 30.0
 """How soon a connection that hears NOTIFY is tried again; without one, the poll serves."""
 
 
-class Ear:
+class ChannelListener:
     """Listens to one channel."""
 
     def __init__(self, database: Database, channel: str, heard: Callable[..., None]) -> None:

@@ -22,7 +22,7 @@ FAILURES = (DatabaseUnavailable, DatabaseRefused, JobFailed, ModifiedFileUnusabl
 log = structlog.get_logger(__name__)
 
 
-class Sweeper:
+class JobRunner:
     """Runs one job and writes down that it did."""
 
     def __init__(self, database: Database, heartbeats: Heartbeats) -> None:
@@ -54,11 +54,11 @@ class Sweeper:
         return outcome
 
 
-def schedule(jobs: list[Job], sweeper: Sweeper) -> AsyncIOScheduler:
+def schedule(jobs: list[Job], runner: JobRunner) -> AsyncIOScheduler:
     """A scheduler that is yet to be started: every job at once, and then at its interval, give or take a tenth."""
     scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
     for job in jobs:
         seconds = job.every.total_seconds()
-        scheduler.add_job(sweeper.run, "interval", args=[job], id=job.name, seconds=seconds, jitter=seconds / 10)
-        scheduler.add_job(sweeper.run, args=[job], id=f"{job.name} at start")
+        scheduler.add_job(runner.run, "interval", args=[job], id=job.name, seconds=seconds, jitter=seconds / 10)
+        scheduler.add_job(runner.run, args=[job], id=f"{job.name} at start")
     return scheduler

@@ -37,8 +37,8 @@ from orcid_sync.service.record.finding import Finding, Job, Superseded
 from orcid_sync.service.record.record_reader import Reading, digest_of, read_details, take_apart
 from orcid_sync.service.record.record_states import OUTCOMES, close
 from orcid_sync.service.record.unknown_members import unknown_in
-from orcid_sync.service.sync import journal
-from orcid_sync.service.sync.journal import UNCHANGED
+from orcid_sync.service.sync import reconciliation_log
+from orcid_sync.service.sync.reconciliation_log import UNCHANGED
 from orcid_sync.service.webhooks import evidence
 from orcid_sync.service.webhooks.registration import Subscription
 from orcid_sync.store.database.encryption import Vault, VaultError
@@ -105,7 +105,7 @@ class Reconciler:
             finding = self._failure(turn, error)
             await self._commit(lease, turn, finding)
         self.on_commit(lease, turn, finding)
-        journal.log_line(lease, turn, finding, clock() - began)
+        reconciliation_log.log_line(lease, turn, finding, clock() - began)
         return finding.outcome
 
     async def _find(self, lease: Lease, turn: Turn) -> Finding:
@@ -230,7 +230,7 @@ class Reconciler:
             async with statements(self.database.worker) as connection:
                 await queue.settle(connection, lease, finding.settlement, grace=self.grace)
                 await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            await journal.note_apart(self.database.worker, lease, turn, finding)
+            await reconciliation_log.note_apart(self.database.worker, lease, turn, finding)
             return
         cause = finding.cause or turn.cause
         async with transaction(self.database.worker) as connection:
@@ -241,7 +241,7 @@ class Reconciler:
                 await effect(connection, lease.orcid)
             await queue.settle(connection, lease, finding.settlement, grace=self.grace)
             await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
-            await journal.note(connection, lease, turn, finding)
+            await reconciliation_log.note(connection, lease, turn, finding)
             # Last, because it keeps everybody else's commits waiting for this one's.
             await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)
 

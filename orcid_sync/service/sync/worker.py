@@ -20,7 +20,7 @@ from orcid_sync.model.sync.lane_shares import Admission, Turns, choose, kept
 from orcid_sync.registry.errors import Paused
 from orcid_sync.registry.lanes import in_lane
 from orcid_sync.service.runtime.health import Heartbeats
-from orcid_sync.service.runtime.listen import Ear
+from orcid_sync.service.runtime.listen import ChannelListener
 from orcid_sync.store.database.pools import Database, DatabaseUnavailable, statements
 from orcid_sync.store.sync import queue
 from orcid_sync.store.sync.queue import WAKE_CHANNEL, Lease, LeaseLost
@@ -63,7 +63,7 @@ class Worker:
         self._stopping = False
         self._running: dict[asyncio.Task[None], Lease] = {}
         self._abandoned: list[Lease] = []
-        self._ear = Ear(database, WAKE_CHANNEL, self.wake)
+        self._ear = ChannelListener(database, WAKE_CHANNEL, self.wake)
         self._database_away = False
 
     def wake(self, *_: object) -> None:

@@ -22,7 +22,7 @@ KINDS = 100
 log = structlog.get_logger(__name__)
 
 
-class Callers:
+class CalledAddresses:
     """Counts the calls that were answered with success, and has them written down."""
 
     def __init__(self, pool: asyncpg.Pool, *, every: float = EVERY) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from orcid_sync.model.webhooks.dead_webhooks import Outage, lost_before, strains
 from orcid_sync.model.webhooks.evidence import Verdict
-from orcid_sync.model.webhooks.health import DAYS, AlarmKind, Hearing, Rules
+from orcid_sync.model.webhooks.health import DAYS, AlarmKind, Rules, WebhookHealth
 from orcid_sync.model.webhooks.silence import SHORTEST, Silence, silence
 from orcid_sync.service.runtime.job import Job
 from orcid_sync.store.database.pools import AnyConnection, Database, transaction
@@ -35,12 +35,12 @@ ENDS = {
 log = structlog.get_logger(__name__)
 
 
-def make_hearing_job(rules: Rules) -> Job:
+def make_health_job(rules: Rules) -> Job:
     """The job of every worker; whoever is first does it."""
     return Job("hearing", EVERY, partial(watch, rules=rules))
 
 
-async def listen(connection: AnyConnection, rules: Rules) -> Hearing:
+async def assess(connection: AnyConnection, rules: Rules) -> WebhookHealth:
     """How well we hear. Raises DatabaseUnavailable."""
     at = await evidence.clock(connection)
     outages = await evidence.outages(connection)
@@ -48,7 +48,7 @@ async def listen(connection: AnyConnection, rules: Rules) -> Hearing:
     alive_since = lost_before(outages, rules.sender)
     alive_at, heard_at = await evidence.last_signs(connection)
     canary_heard_at = await evidence.heard_of(connection, rules.canary) if rules.canary else None
-    return Hearing(
+    return WebhookHealth(
         at=at,
         switched_on=await evidence.switched_on(connection),
         alive_at=alive_at,
@@ -74,12 +74,12 @@ async def watch(database: Database, rules: Rules) -> Mapping[str, int]:
         up_since = _up_since(await evidence.outages(connection))
         decided = await evidence.decide_awaited(connection, grace=rules.grace, up_since=up_since)
         before = await evidence.open_alarms(connection)
-        hearing = await listen(connection, rules)
-        await _change_alarms(connection, before, hearing)
+        health = await assess(connection, rules)
+        await _change_alarms(connection, before, health)
         await evidence.forget(connection)
-    _tell(before, hearing)
+    _tell(before, health)
     async with transaction(database.worker) as connection:
-        revived = await _revive(connection, hearing)
+        revived = await _revive(connection, health)
     return {Verdict.MISSED.value: decided.get(Verdict.MISSED, 0), "revived": revived}
 
 
@@ -93,34 +93,36 @@ def _up_since(outages: list[Outage]) -> datetime | None:
     return outages[-1].ended if outages else None
 
 
-async def _change_alarms(connection: AnyConnection, before: Mapping[AlarmKind, datetime], hearing: Hearing) -> None:
-    now = hearing.alarms
+async def _change_alarms(
+    connection: AnyConnection, before: Mapping[AlarmKind, datetime], health: WebhookHealth
+) -> None:
+    now = health.alarms
     for kind in now.keys() - before.keys():
         await evidence.raise_alarm(connection, kind, now[kind])
     for kind in before.keys() - now.keys():
-        heard = hearing.heard_at if kind is AlarmKind.SILENCE else None
-        await evidence.end_alarm(connection, kind, heard or hearing.at)
+        heard = health.heard_at if kind is AlarmKind.SILENCE else None
+        await evidence.end_alarm(connection, kind, heard or health.at)
 
 
-def _tell(before: Mapping[AlarmKind, datetime], hearing: Hearing) -> None:
+def _tell(before: Mapping[AlarmKind, datetime], health: WebhookHealth) -> None:
     """One line at the beginning, one at the end."""
-    now = hearing.alarms
+    now = health.alarms
     for kind in sorted(now.keys() - before.keys()):
-        log.warning(BEGINS[kind], since=now[kind].isoformat(), lost=hearing.webhooks.lost)
+        log.warning(BEGINS[kind], since=now[kind].isoformat(), lost=health.webhooks.lost)
     for kind in sorted(before.keys() - now.keys()):
         log.info(ENDS[kind], since=before[kind].isoformat())
 
 
-async def _revive(connection: AnyConnection, hearing: Hearing) -> int:
+async def _revive(connection: AnyConnection, health: WebhookHealth) -> int:
     """So many that not more than a certain number wait at once: what is urgent is never behind them.
 
     Those that an outage took are revived when it is over: during it they would only use up their tries again.
     """
-    room = max(0, evidence.AT_ONCE - hearing.webhooks.reviving)
-    if not hearing.switched_on or not room:
+    room = max(0, evidence.AT_ONCE - health.webhooks.reviving)
+    if not health.switched_on or not room:
         return 0
     revived = await inventory.revive(connection, limit=room, suspect=True)
-    if hearing.alive_since and hearing.outage is None and len(revived) < room:
+    if health.alive_since and health.outage is None and len(revived) < room:
         limit = room - len(revived)
-        revived += await inventory.revive(connection, limit=limit, not_alive_since=hearing.alive_since)
+        revived += await inventory.revive(connection, limit=limit, not_alive_since=health.alive_since)
     return len(revived)

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def present(pool: asyncpg.Pool, process: str) -> AsyncIterator[Callable[[], None]]:
     """While the body runs, say every half minute that this process is alive; yields what counts one notification."""
-    presence = _Presence(pool, process)
+    presence = _Heartbeat(pool, process)
     scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
     scheduler.add_job(presence.beat, "interval", seconds=BEAT.total_seconds())
     await presence.beat()
@@ -33,7 +33,7 @@ async def present(pool: asyncpg.Pool, process: str) -> AsyncIterator[Callable[[]
         await presence.beat()
 
 
-class _Presence:
+class _Heartbeat:
     """One process, and the notifications that it took since it last spoke."""
 
     def __init__(self, pool: asyncpg.Pool, process: str) -> None:

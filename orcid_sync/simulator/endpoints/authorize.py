@@ -17,8 +17,8 @@ import msgspec
 from orcid_sync.simulator.answers import http_answer
 from orcid_sync.simulator.answers.http_answer import Answer
 from orcid_sync.simulator.api.request import Call
-from orcid_sync.simulator.base.clients import IGNORED, THREE_LEGGED, TWO_LEGGED, Client
 from orcid_sync.simulator.base.errors import Unauthenticated
+from orcid_sync.simulator.base.tokens import IGNORED, THREE_LEGGED, TWO_LEGGED, Client
 from orcid_sync.simulator.oauth import consent_page
 from orcid_sync.simulator.oauth.browsers import COOKIE
 from orcid_sync.simulator.records.vocabulary import SIGN_IN_LANGUAGES
@@ -87,7 +87,7 @@ def user_status(world: World, call: Call) -> Answer:
 
 def _checked(world: World, parameters: dict[str, str]) -> Asked:
     """The request, tested in the order in which an answer can be given. Raises WrongRequest."""
-    client = world.desk.clients.get(parameters.get("client_id", ""))
+    client = world.token_service.clients.get(parameters.get("client_id", ""))
     if client is None or client.deactivated:
         raise WrongRequest("invalid_client", "The client id is wrong, or the client was deactivated.")
     redirect_uri = parameters.get("redirect_uri", "")
@@ -111,7 +111,7 @@ def _ask(world: World, asked: Asked, browser: str, _given: dict[str, str]) -> tu
     if orcid is not None:
         _set_language(world, asked, orcid)
     same = orcid is not None and any(
-        token.scopes == asked.scopes for token in world.desk.active(orcid, asked.client.client_id)
+        token.scopes == asked.scopes for token in world.token_service.active(orcid, asked.client.client_id)
     )
     if orcid is not None and same and "confirm" not in prompt:
         return "skipped", orcid, _with_code(world, asked, orcid, asked.scopes)

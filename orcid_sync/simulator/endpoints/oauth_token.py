@@ -9,8 +9,8 @@ from orcid_sync.simulator.answers import http_answer
 from orcid_sync.simulator.answers.http_answer import Answer
 from orcid_sync.simulator.answers.rendering import displayed_name
 from orcid_sync.simulator.api.request import Call
-from orcid_sync.simulator.base.clients import Client, Token
 from orcid_sync.simulator.base.errors import Unauthenticated
+from orcid_sync.simulator.base.tokens import Client, Token
 from orcid_sync.simulator.records.visibility import PUBLIC
 from orcid_sync.simulator.world import World
 
@@ -28,7 +28,7 @@ def kind_of_grant(call: Call) -> str:
 def token(world: World, call: Call) -> Answer:
     """`POST /oauth/token`. Raises Unauthenticated."""
     form = call.posted()
-    client = world.desk.authenticate(*call.client_credentials())
+    client = world.token_service.authenticate(*call.client_credentials())
     grant = _GRANTING.get(form.get("grant_type", ""))
     if grant is None:
         raise Unauthenticated("unsupported_grant_type", "The grant type is not supported", status=400)
@@ -39,15 +39,15 @@ def token(world: World, call: Call) -> Answer:
 def revoke(world: World, call: Call) -> Answer:
     """`POST /oauth/revoke` by the client: one pair, 200 for an unknown one too. Raises Unauthenticated."""
     form = call.posted()
-    client = world.desk.authenticate(*call.client_credentials())
+    client = world.token_service.authenticate(*call.client_credentials())
     if not form.get("token"):
         raise Unauthenticated("invalid_request", "The token is missing", status=400)
-    world.desk.revoke(client, form["token"])
+    world.token_service.revoke(client, form["token"])
     return Answer(200)
 
 
 def _by_credentials(world: World, client: Client, form: dict[str, str]) -> Token:
-    return world.desk.client_credentials(client, form.get("scope", ""))
+    return world.token_service.client_credentials(client, form.get("scope", ""))
 
 
 def _by_code(world: World, client: Client, form: dict[str, str]) -> Token:

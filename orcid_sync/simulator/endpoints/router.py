@@ -9,8 +9,8 @@ from orcid_sync.simulator.answers.http_answer import Answer
 from orcid_sync.simulator.api import data_sync
 from orcid_sync.simulator.api.read_record import Target, find_target, skips_state_test
 from orcid_sync.simulator.api.request import Call
-from orcid_sync.simulator.base.clients import Token
 from orcid_sync.simulator.base.errors import Refusal, Unauthenticated
+from orcid_sync.simulator.base.tokens import Token
 from orcid_sync.simulator.endpoints import authorize, oauth_token, search
 from orcid_sync.simulator.faults.faults import Fault
 from orcid_sync.simulator.faults.stale_caches import REPLICATED
@@ -90,7 +90,7 @@ def answer(world: World, call: Call, route: Route, faults: Mapping[str, Fault]) 
     except Unauthenticated as error:
         return http_answer.unauthenticated(error)
     finally:
-        world.desk.count_call(call.token)
+        world.token_service.count_call(call.token)
 
 
 def _check_scheme(call: Call) -> None:
@@ -100,7 +100,7 @@ def _check_scheme(call: Call) -> None:
 
 
 def _read(world: World, call: Call, target: Target, faults: Mapping[str, Fault]) -> Answer:
-    access = admission.reader(world.desk, call.token, on_public_host=call.on_public_host)
+    access = admission.reader(world.token_service, call.token, on_public_host=call.on_public_host)
     if call.method != "GET":
         raise Refusal(9001, status=405)
     media_type = call.media_type
@@ -153,9 +153,9 @@ def _webhook(world: World, call: Call, route: Route) -> Answer:
 
 def _webhook_token(world: World, call: Call) -> Token:
     text = call.token
-    if text is not None and "/webhook" not in world.desk.check(text).scopes:
+    if text is not None and "/webhook" not in world.token_service.check(text).scopes:
         raise Refusal(9038, "/webhook")
-    return admission.member_token(world.desk, text)
+    return admission.member_token(world.token_service, text)
 
 
 def _bucket(world: World, call: Call) -> Answer:

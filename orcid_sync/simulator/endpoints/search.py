@@ -83,7 +83,7 @@ def _document(world: World, call: Call, root: str, rendered: Callable[[Found], J
 
 def _found(world: World, call: Call) -> Found:
     """The page that a request asks for. Raises Refusal, Unauthenticated."""
-    access = admission.reader(world.desk, call.token, on_public_host=call.on_public_host)
+    access = admission.reader(world.token_service, call.token, on_public_host=call.on_public_host)
     if call.method != "GET":
         raise Refusal(9001, status=405)
     query = call.query

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from orcid_sync.simulator.base.clients import Token, TokenDesk
 from orcid_sync.simulator.base.errors import Refusal, Unauthenticated
+from orcid_sync.simulator.base.tokens import Token, TokenService
 from orcid_sync.simulator.records.profiles import Item, RecordState
 from orcid_sync.simulator.records.visibility import PUBLIC, Viewer, viewer_of
 
@@ -33,12 +33,12 @@ def bearer(authorization: str | None) -> str | None:
     return text.strip() if kind.lower() == "bearer" and text.strip() else None
 
 
-def member_token(desk: TokenDesk, text: str | None) -> Token:
+def member_token(token_service: TokenService, text: str | None) -> Token:
     """The token of a call to the member host. Raises Unauthenticated, or Refusal for a client that may not call."""
     if text is None:
         raise Unauthenticated("unauthorized", "Full authentication is required to access this resource")
-    token = desk.check(text)
-    client = desk.clients[token.client_id]
+    token = token_service.check(text)
+    client = token_service.clients[token.client_id]
     if client.deactivated:
         raise Refusal(9057)
     if client.public:
@@ -46,12 +46,12 @@ def member_token(desk: TokenDesk, text: str | None) -> Token:
     return token
 
 
-def reader(desk: TokenDesk, text: str | None, *, on_public_host: bool) -> Access:
+def reader(token_service: TokenService, text: str | None, *, on_public_host: bool) -> Access:
     """The access of a reading call. Raises Unauthenticated and Refusal."""
     if on_public_host:
-        token = None if text is None else desk.check(text)
+        token = None if text is None else token_service.check(text)
         return Access(PUBLIC, on_public_host=True, client_id=token.client_id if token else None)
-    token = member_token(desk, text)
+    token = member_token(token_service, text)
     if not token.scopes & (_READING | _READING_PARTS):
         raise Refusal(9038, "no scope for reading")
     personal = token.orcid is not None

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from orcid_sync.simulator.base.clients import TokenDesk
 from orcid_sync.simulator.base.clock import VirtualClock
+from orcid_sync.simulator.base.tokens import TokenService
 from orcid_sync.simulator.records.forms import complete
 from orcid_sync.simulator.records.profiles import Effect, Item, Profiles, RecordState, Source
 from orcid_sync.simulator.records.shapes import SECTIONS
@@ -17,9 +17,9 @@ Json = dict[str, Any]
 class Editor:
     """The edit API. Every method raises UnknownRecord for an iD, and KeyError for an item, that does not exist."""
 
-    def __init__(self, profiles: Profiles, desk: TokenDesk, clock: VirtualClock) -> None:
+    def __init__(self, profiles: Profiles, token_service: TokenService, clock: VirtualClock) -> None:
         self._profiles = profiles
-        self._desk = desk
+        self._token_service = token_service
         self._clock = clock
 
     def create_record(self, orcid: str, *, given_names: str | None = None, family_name: str | None = None) -> None:
@@ -118,7 +118,7 @@ class Editor:
     def revoke_access(self, orcid: str, client_id: str) -> int:
         """The researcher takes a client from the list of trusted organisations; how many tokens ended, silently."""
         self._profiles.state(orcid)
-        return self._desk.disable(orcid, "USER_REVOKED", client_id=client_id)
+        return self._token_service.disable(orcid, "USER_REVOKED", client_id=client_id)
 
     def unclaim(self, orcid: str, *, creator: str | None = None) -> None:
         """The record was made by a client just now and not claimed yet."""
@@ -132,7 +132,7 @@ class Editor:
         """The owner deactivates the record: contents and tokens go."""
         now = self._clock.stamp()
         self._set(orcid, Effect.INDEXED, deactivated_ms=now, items={}, verified_email=False)
-        self._desk.disable(orcid, "RECORD_DEACTIVATED")
+        self._token_service.disable(orcid, "RECORD_DEACTIVATED")
 
     def reactivate(self, orcid: str) -> None:
         """The owner comes back to an empty record."""
@@ -149,7 +149,7 @@ class Editor:
 
     def rename_client(self, client_id: str, name: str) -> None:
         """The source of its items shows another name; no date moves. Raises KeyError for an unknown client."""
-        self._desk.clients[client_id].name = name
+        self._token_service.clients[client_id].name = name
         self._profiles.names_epoch += 1
 
     def _set_single(self, orcid: str, section: str, content: Json, visibility: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
-from orcid_sync.simulator.base.clients import Client
+from orcid_sync.simulator.base.tokens import Client
 from orcid_sync.simulator.records import vocabulary as words
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.records.profiles import Source
@@ -39,7 +39,7 @@ def add_samples(world: World, count: int = 40, *, seed: int = 7) -> list[str]:
 def register_sources(world: World) -> None:
     """The clients that assert items in the samples."""
     for client_id, name in {**words.SOURCES, LEGACY_CLIENT: "Simulated Legacy Importer"}.items():
-        world.desk.clients.setdefault(client_id, Client(client_id, "not-for-use", name))
+        world.token_service.clients.setdefault(client_id, Client(client_id, "not-for-use", name))
 
 
 def ordinary(builder: RecordBuilder) -> None:

@@ -69,9 +69,9 @@ async def _random_edits(sim: Simulation, _request: web.Request, body: Json) -> A
 
 async def _switches(sim: Simulation, _request: web.Request, body: Json) -> Any:
     """Settings of the delivery, the index and the authorization server, and the outage of the token service."""
-    holders = (sim.settings, sim.index.settings, sim.data_sync.settings, sim.desk.settings)
+    holders = (sim.settings, sim.index.settings, sim.data_sync.settings, sim.token_service.settings)
     if "introspection_down" in body:
-        sim.desk.introspection_down = bool(body.pop("introspection_down"))
+        sim.token_service.introspection_down = bool(body.pop("introspection_down"))
     for name, value in body.items():
         holder = next((one for one in holders if name in one.__struct_fields__), None)
         if holder is None:

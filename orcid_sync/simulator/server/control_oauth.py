@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from orcid_sync.simulator.base.clients import Client
+from orcid_sync.simulator.base.tokens import Client
 from orcid_sync.simulator.oauth.browsers import EVERY
 from orcid_sync.simulator.simulation import Simulation
 
@@ -13,20 +13,20 @@ Json = dict[str, Any]
 
 
 async def issue(sim: Simulation, _request: web.Request, body: Json) -> Any:
-    """A token without ceremony: the arguments of `TokenDesk.issue`."""
-    token = sim.desk.issue(**body)
+    """A token without ceremony: the arguments of `TokenService.issue`."""
+    token = sim.token_service.issue(**body)
     return {"access_token": token.text, "refresh_token": token.refresh}
 
 
 async def revoke(sim: Simulation, _request: web.Request, body: Json) -> Any:
     """A researcher takes a client (or all of them) from the trusted organisations."""
-    return {"revoked": sim.desk.disable(body["orcid"], "USER_REVOKED", client_id=body.get("client_id"))}
+    return {"revoked": sim.token_service.disable(body["orcid"], "USER_REVOKED", client_id=body.get("client_id"))}
 
 
 async def tokens(sim: Simulation, request: web.Request, _: Json) -> Any:
     """Every token of an iD, or all, with the reason why it does not work any more."""
     orcid = request.query.get("orcid")
-    return [token for token in sim.desk.tokens.values() if orcid in (None, token.orcid)]
+    return [token for token in sim.token_service.tokens.values() if orcid in (None, token.orcid)]
 
 
 async def secrets(sim: Simulation, _request: web.Request, _: Json) -> Any:
@@ -37,15 +37,15 @@ async def secrets(sim: Simulation, _request: web.Request, _: Json) -> Any:
 async def add_client(sim: Simulation, _request: web.Request, body: Json) -> Any:
     """A client more, or another in the place of one."""
     client = msgspec.convert(body, Client)
-    sim.desk.clients[client.client_id] = client
+    sim.token_service.clients[client.client_id] = client
     return {"client_id": client.client_id}
 
 
 async def change_client(sim: Simulation, request: web.Request, body: Json) -> Any:
     """Change members of a client: `redirect_uris`, `local_callbacks`, `webhooks_enabled`, `deactivated` and others."""
-    old = sim.desk.clients[request.match_info["client_id"]]
+    old = sim.token_service.clients[request.match_info["client_id"]]
     client = msgspec.convert({**msgspec.structs.asdict(old), **body}, Client, strict=True)
-    sim.desk.clients[old.client_id] = client
+    sim.token_service.clients[old.client_id] = client
     return {name: value for name, value in msgspec.structs.asdict(client).items() if name != "secret"}
 
 

@@ -48,7 +48,7 @@ class FrontDoor:
         world = self._world
         if len(call.target) > world.longest_target:
             return http_answer.page(414)
-        token = world.desk.tokens.get(call.token or "")
+        token = world.token_service.tokens.get(call.token or "")
         anonymous = call.headers.get("X-Forwarded-For", remote).partition(",")[0].strip()
         if world.rate_limit is not None:
             caller = token.client_id if token else anonymous
@@ -63,7 +63,7 @@ class FrontDoor:
 
     def _note(self, call: Call, route: Route, status: int, faults: dict[str, Fault], began_ms: int) -> None:
         world = self._world
-        token = world.desk.tokens.get(call.token or "")
+        token = world.token_service.tokens.get(call.token or "")
         state = world.find_state(route.orcid) if route.orcid else None
         world.journal.note_request(
             at_ms=world.clock.now_ms(),

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import aiohttp
 import yarl
 
-from orcid_sync.simulator.base.clients import Client, TokenDesk
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.journal import Journal
+from orcid_sync.simulator.base.tokens import Client, TokenService
 from orcid_sync.simulator.faults.faults import NOTIFICATION, Fault, Faults
 from orcid_sync.simulator.webhooks.pipeline import DeliverySettings
 from orcid_sync.simulator.webhooks.registrations import Sending, Webhook, Webhooks
@@ -23,14 +23,14 @@ class Delivery:
         self,
         settings: DeliverySettings,
         webhooks: Webhooks,
-        desk: TokenDesk,
+        token_service: TokenService,
         clock: VirtualClock,
         faults: Faults,
         journal: Journal,
     ) -> None:
         self.settings = settings
         self._webhooks = webhooks
-        self._desk = desk
+        self._token_service = token_service
         self._clock = clock
         self._faults = faults
         self._journal = journal
@@ -61,7 +61,7 @@ class Delivery:
         return due[: self.settings.hook_batch]
 
     def _is_due(self, row: Webhook, now_ms: int) -> bool:
-        client = self._desk.clients.get(row.client_id)
+        client = self._token_service.clients.get(row.client_id)
         if not row.enabled or not _is_served(client) or row.held_until_ms > now_ms:
             return False
         sending = row.seen_by_replica(at_ms=now_ms, lag_ms=round(self.settings.replica_lag * 1000))

@@ -46,8 +46,8 @@ class Storm:
     @property
     def read_tokens(self) -> dict[str, str]:
         """The token that the service reads each iD with, or one that reads the same."""
-        desk = self.world.sim.desk
-        own = desk.client_credentials(desk.clients[CLIENT_ID], "/read-public").text
+        token_service = self.world.sim.token_service
+        own = token_service.client_credentials(token_service.clients[CLIENT_ID], "/read-public").text
         return {orcid: self.world.granted.get(orcid, own) for orcid in self.world.orcids}
 
     async def rage(self, seconds: float, *, edits_per_second: float) -> None:

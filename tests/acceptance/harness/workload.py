@@ -72,7 +72,7 @@ def make_world(count: int, *, seed: int) -> World:
     for orcid in orcids:
         sim.add_record(orcid, works=2, employments=1, fundings=0, seed=seed)
     sim.add_record(STRANGER, works=7)
-    granted = {orcid: sim.desk.issue(CLIENT_ID, SCOPES, orcid=orcid).text for orcid in orcids[::2]}
+    granted = {orcid: sim.token_service.issue(CLIENT_ID, SCOPES, orcid=orcid).text for orcid in orcids[::2]}
     return World(sim, orcids, granted)
 
 

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from orcid_sync.model.analysis.ror import parse_organisation
-from orcid_sync.simulator.base.clients import Client
+from orcid_sync.simulator.base.tokens import Client
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
@@ -52,11 +52,11 @@ async def found(dsn: str) -> None:
     """Make the institute and mirror it; one change is new, everything else is old."""
     sim = SimulatedRegistry(start_ms=1_767_225_600_000)
     for client, name in SOURCES.items():
-        sim.desk.clients[client] = Client(client, "not-for-use", name)
+        sim.token_service.clients[client] = Client(client, "not-for-use", name)
     _people(sim)
     _works(sim)
     _other_activities(sim)
-    token = sim.desk.issue(CLIENT_ID, ["/read-public"]).text
+    token = sim.token_service.issue(CLIENT_ID, ["/read-public"]).text
     async with open_database(dsn, workers=1) as database:
         for orcid in FIRST_SEEN:
             await apply_record(database.worker, msgspec.json.encode(sim.view(orcid, token)), cause="first-load")

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from orcid_sync.daemon import serve
 from orcid_sync.model.ids import Orcid
 from orcid_sync.service.runtime.job import Job
-from orcid_sync.service.runtime.scheduler import Sweeper, schedule
+from orcid_sync.service.runtime.scheduler import JobRunner, schedule
 from orcid_sync.store.sync import queue
 from rig.service.command_line import Cli
 from rig.service.connected_records import Fleet, following
@@ -79,7 +79,7 @@ def events(orcids: Sequence[Orcid], end: float, dice: Random) -> list[Event]:
 class Days:
     """Time that passes for the Registry and for the service."""
 
-    def __init__(self, fleet: Fleet, wait_until: Any, scheduled: list[tuple[Job, Sweeper]]) -> None:
+    def __init__(self, fleet: Fleet, wait_until: Any, scheduled: list[tuple[Job, JobRunner]]) -> None:
         self.fleet, self.wait_until, self.scheduled = fleet, wait_until, scheduled
         self.clock = fleet.registry.clock
         self.began_ms = self.clock.now_ms()
@@ -130,8 +130,8 @@ class Days:
             await self.wait_until(self.fleet.settled, 30)
 
     async def _search(self) -> None:
-        [(job, sweeper)] = [(job, sweeper) for job, sweeper in self.scheduled if job.name == "search-net"]
-        self.found += (await sweeper.run(job))["due"]
+        [(job, runner)] = [(job, runner) for job, runner in self.scheduled if job.name == "search-net"]
+        self.found += (await runner.run(job))["due"]
         await self._work()
 
     def staleness(self, since: float, end: float) -> list[float]:
@@ -192,11 +192,11 @@ def counted(lines: Iterable[Mapping[str, Any]], asked: Counter[str], found: int)
 async def test_a_day_is_as_foretold(
     cli: Cli, connection: asyncpg.Connection, dsn: str, monkeypatch: pytest.MonkeyPatch, wait_until: Any
 ) -> None:
-    scheduled: list[tuple[Job, Sweeper]] = []
+    scheduled: list[tuple[Job, JobRunner]] = []
 
-    def known(jobs: list[Job], sweeper: Sweeper) -> Any:
-        scheduled.extend((job, sweeper) for job in jobs)
-        return schedule(jobs, sweeper)
+    def known(jobs: list[Job], runner: JobRunner) -> Any:
+        scheduled.extend((job, runner) for job in jobs)
+        return schedule(jobs, runner)
 
     monkeypatch.setattr(serve, "schedule", known)
     monkeypatch.setattr("random.random", Random(2).random)  # jitter

@@ -51,7 +51,7 @@ async def mirror(database: Database, connection: asyncpg.Connection, number: int
     """Lifelike records, followed for a year, with a past."""
     registry = SimulatedRegistry()
     orcids = [Orcid(orcid) for orcid in registry.add_samples(number)]
-    token = registry.desk.issue(CLIENT_ID, ["/read-public"]).text
+    token = registry.token_service.issue(CLIENT_ID, ["/read-public"]).text
     for orcid in orcids:
         view = msgspec.json.encode(registry.view(orcid, token)).replace(b"Placeholder Trust", NASTY.encode())
         await apply_record(database.worker, view)

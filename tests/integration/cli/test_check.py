@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from orcid_sync.settings.settings import Settings
-from orcid_sync.simulator.base.clients import Client
+from orcid_sync.simulator.base.tokens import Client
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 from orcid_sync.store.database import environment
@@ -63,7 +63,7 @@ async def test_all_is_well(cli: Cli, sim: SimulatedRegistry, connection: asyncpg
     # The tokens are kept for the service, so that checking often does not make tokens at ORCID (contract section 2.3).
     await checked(cli, settings_for(sim))
     assert await connection.fetchval("select count(*) from orcid_sync.client_tokens") == 2
-    assert len(sim.desk.tokens) == 2
+    assert len(sim.token_service.tokens) == 2
 
 
 async def test_offline_asks_nobody(cli: Cli) -> None:
@@ -140,7 +140,7 @@ async def test_a_wrong_secret(cli: Cli, sim: SimulatedRegistry) -> None:
 async def test_a_client_without_premium_membership(cli: Cli, sim: SimulatedRegistry) -> None:
     """Contract section 1.2: only premium members get /webhook."""
     basic = Client(client_id="APP-BASIC0MEMBER0001", secret="basic-secret", name="Basic", scopes=("/read-public",))
-    sim.desk.clients[basic.client_id] = basic
+    sim.token_service.clients[basic.client_id] = basic
     env = settings_for(sim) | {
         "ORCID_SYNC_CLIENT_ID": basic.client_id,
         "ORCID_SYNC_CLIENT_SECRET": basic.secret,

@@ -12,7 +12,7 @@ import pytest
 
 from orcid_sync.model.consent.invitation import Outcome
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.consent.signed_tokens import Link, Tickets
+from orcid_sync.service.consent.signed_links import Link, LinkSigner
 from orcid_sync.store.consent import invitations
 from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
 from orcid_sync.store.database.encryption import Vault
@@ -46,7 +46,7 @@ def read_link(link: str) -> Link | None:
     keys = {"1": b64decode(COMPLETE["ORCID_SYNC_ENCRYPTION_KEY"])}
     base, _, token = link.rpartition("/")
     assert base == "https://orcid.example.edu/connect"
-    return Tickets(Vault(keys).derive, "sandbox").read_invitation(token)
+    return LinkSigner(Vault(keys).derive, "sandbox").read_invitation(token)
 
 
 @pytest.mark.reveals("command", reason="the links are what the command is for")

@@ -15,7 +15,7 @@ import yarl
 
 from orcid_sync.daemon.serve import Part
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.consent.signed_tokens import Link, Tickets
+from orcid_sync.service.consent.signed_links import Link, LinkSigner
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
@@ -117,8 +117,8 @@ class Asking:
         return self.settings.public_url or ""
 
     @property
-    def tickets(self) -> Tickets:
-        return Tickets(Vault(self.settings.key_ring).derive, self.settings.environment)
+    def tickets(self) -> LinkSigner:
+        return LinkSigner(Vault(self.settings.key_ring).derive, self.settings.environment)
 
     async def invite(self, person_id: str = "p1", *, days: int = 60, **fields: Any) -> str:
         """Invite somebody: the link."""
@@ -136,7 +136,7 @@ class Asking:
 
     def tokens(self, orcid: str) -> list[Any]:
         """Those that the Registry gave for this iD."""
-        return [token for token in self.registry.desk.tokens.values() if token.orcid == orcid]
+        return [token for token in self.registry.token_service.tokens.values() if token.orcid == orcid]
 
     async def row(self, query: str, *values: Any) -> dict[str, Any]:
         return dict(await self.connection.fetchrow(query, *values))
@@ -167,7 +167,7 @@ async def asking_service(
     """The service with its pages. Two people are known to the Registry, and somebody else."""
     for orcid, name in ((ERIKA, "Erika"), (MAX, "Max"), (STRANGER, "Lieschen")):
         registry.edit.create_record(orcid, given_names=name, family_name="Mustermann")
-    registry.desk.clients[CLIENT_ID].local_callbacks = True
+    registry.token_service.clients[CLIENT_ID].local_callbacks = True
     chosen = settings_for(registry, **PAGES | settings)
     async with (
         serving(chosen, dsn, only=only),

@@ -98,7 +98,7 @@ async def test_a_code_and_its_token_stay_between_orcid_and_us(
         assert (await visit("GET", landed))[0] == 200
 
     assert await bench.access_state(O) == "granted"
-    [token] = [token for token in registry.desk.tokens.values() if token.orcid == O]
+    [token] = [token for token in registry.token_service.tokens.values() if token.orcid == O]
     state = outcome(back)["state"]
     after = visit.seen.partition("/oauth/authorize")[2].partition("\n")[2]  # the way there names the state
     assert "granted" in logged.getvalue()

@@ -13,7 +13,7 @@ from rig.service.reconciler import LIMITED, Bench, O
 
 def working(bench: Bench) -> list[str]:
     """The holder's tokens that still work at the Registry."""
-    return [token.text for token in bench.registry.desk.active(O, CLIENT_ID)]
+    return [token.text for token in bench.registry.token_service.active(O, CLIENT_ID)]
 
 
 async def state(bench: Bench) -> str:
@@ -90,7 +90,7 @@ async def test_a_token_that_was_replaced_is_revoked_in_passing(bench: Bench) -> 
     await bench.turn()
 
     assert (await bench.retired(), working(bench)) == ([], [token])
-    assert bench.registry.desk.tokens[old or ""].disabled == "CLIENT_REVOKED"
+    assert bench.registry.token_service.tokens[old or ""].disabled == "CLIENT_REVOKED"
     await bench.assert_mirrored(token=token)
 
 
@@ -232,7 +232,7 @@ async def test_the_past_of_our_own_hidden_entries_goes_too(bench: Bench) -> None
 
 
 async def test_a_token_that_nobody_asked_for_is_revoked(bench: Bench) -> None:
-    token = bench.registry.desk.issue(CLIENT_ID, LIMITED, orcid=O).text
+    token = bench.registry.token_service.issue(CLIENT_ID, LIMITED, orcid=O).text
     sealed = bench.vault.seal(token, orcid=O, column="access_token")
     await connections.retire_unwanted(bench.connection, O, sealed)
 
@@ -242,7 +242,7 @@ async def test_a_token_that_nobody_asked_for_is_revoked(bench: Bench) -> None:
 
 
 async def test_the_same_token_handed_to_us_twice_is_not_revoked(bench: Bench) -> None:
-    token = bench.registry.desk.issue(CLIENT_ID, LIMITED, orcid=O).text
+    token = bench.registry.token_service.issue(CLIENT_ID, LIMITED, orcid=O).text
     for _ in range(2):
         sealed = bench.vault.seal(token, orcid=O, column="access_token")
         await connections.connect_orcids(bench.connection, [Entry(orcid=O, access_token=sealed, scopes=LIMITED)])

@@ -12,7 +12,7 @@ from orcid_sync.daemon.jobs import make_jobs
 from orcid_sync.model.ids import Orcid
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.service.runtime.job import Job
-from orcid_sync.service.runtime.scheduler import Sweeper
+from orcid_sync.service.runtime.scheduler import JobRunner
 from orcid_sync.store.consent import residue
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 from orcid_sync.store.consent.erasure import erase
@@ -28,7 +28,7 @@ STATISTICS = ["pg_statistic"]
 
 
 @pytest.fixture
-async def sweeper(database: Database, connection: asyncpg.Connection) -> Sweeper:
+async def runner(database: Database, connection: asyncpg.Connection) -> JobRunner:
     """Two people with records in every table, one of them erased, and the planner's statistics from before."""
     await connect_orcids(connection, [Entry(orcid=HERE), Entry(orcid=OTHER)])
     await apply_record(database.worker, encode(marked_record()), marked_forms())
@@ -36,7 +36,7 @@ async def sweeper(database: Database, connection: asyncpg.Connection) -> Sweeper
     await apply_record(database.worker, other, full_forms())
     await connection.execute("analyze")
     await erase(connection, HERE, by="operator", learnt="command")
-    return Sweeper(database, Heartbeats(asyncio.get_running_loop().time))
+    return JobRunner(database, Heartbeats(asyncio.get_running_loop().time))
 
 
 def job() -> Job:
@@ -46,10 +46,10 @@ def job() -> Job:
 
 @pytest.mark.fault("F67")
 @pytest.mark.invariant("S11")
-async def test_the_planners_statistics_forget_too(sweeper: Sweeper, connection: asyncpg.Connection) -> None:
+async def test_the_planners_statistics_forget_too(runner: JobRunner, connection: asyncpg.Connection) -> None:
     assert await places(connection) == STATISTICS, "names and addresses are quoted there"
 
-    assert (await sweeper.run(job()))["rows"] == len(list(residue.tables()))
+    assert (await runner.run(job()))["rows"] == len(list(residue.tables()))
 
     assert await places(connection) == []
     missed = (
@@ -59,30 +59,30 @@ async def test_the_planners_statistics_forget_too(sweeper: Sweeper, connection: 
     assert await connection.fetch(missed) == []
 
 
-async def test_it_is_done_once_after_each_forgetting(sweeper: Sweeper, connection: asyncpg.Connection) -> None:
-    assert (await sweeper.run(job()))["rows"] > 0
-    assert (await sweeper.run(job()))["rows"] == 0
+async def test_it_is_done_once_after_each_forgetting(runner: JobRunner, connection: asyncpg.Connection) -> None:
+    assert (await runner.run(job()))["rows"] > 0
+    assert (await runner.run(job()))["rows"] == 0
     await erase(connection, OTHER, by="operator", learnt="command")
-    assert (await sweeper.run(job()))["rows"] > 0
+    assert (await runner.run(job()))["rows"] > 0
 
 
 async def test_a_run_that_failed_is_made_up_for(
-    sweeper: Sweeper, connection: asyncpg.Connection, database: Database
+    runner: JobRunner, connection: asyncpg.Connection, database: Database
 ) -> None:
     number = await job_runs.begin(connection, residue.JOB)
     await job_runs.finish(connection, number, error="DatabaseUnavailable")
-    assert (await sweeper.run(job()))["rows"] > 0
+    assert (await runner.run(job()))["rows"] > 0
 
 
 async def test_where_nothing_was_forgotten_nothing_is_done(database: Database, connection: asyncpg.Connection) -> None:
-    sweeper = Sweeper(database, Heartbeats(asyncio.get_running_loop().time))
+    runner = JobRunner(database, Heartbeats(asyncio.get_running_loop().time))
     await connect_orcids(connection, [Entry(orcid=HERE, access_token="sealed")])
     await apply_record(database.worker, encode(rich_record()))
-    assert (await sweeper.run(job()))["rows"] == 0
+    assert (await runner.run(job()))["rows"] == 0
 
 
 @pytest.mark.fault("F67")
-async def test_the_runbook_takes_it_out_of_the_files(sweeper: Sweeper, connection: asyncpg.Connection) -> None:
+async def test_the_runbook_takes_it_out_of_the_files(runner: JobRunner, connection: asyncpg.Connection) -> None:
     """Rows that VACUUM took out may still lie in the file, unreachable, until they are written over."""
     [section] = re.findall(r"## Somebody was erased: what is left\n(.*?)\n## ", RUNBOOK, re.DOTALL)
     [rewriting] = re.findall(r'"(select format.*?)" \| psql', section)

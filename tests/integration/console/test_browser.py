@@ -16,7 +16,7 @@ import pytest
 
 from integration.console.status_pages import status_pages
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.rendering import shared_answer
+from orcid_sync.service.rendering import answer_cache
 from orcid_sync.store.consent import connections
 from orcid_sync.store.consent.connections import Entry
 from orcid_sync.store.database.encryption import Vault
@@ -110,7 +110,7 @@ async def test_every_page_fits_every_screen_and_can_be_read(scene: Scene) -> Non
 async def test_a_board_keeps_itself_up_to_date_until_it_is_paused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_answer, "SHARE", 0)  # however slow this machine is
+    monkeypatch.setattr(answer_cache, "SHARE", 0)  # however slow this machine is
     await scene.open("/")
     await scene.window.wait_for("#live-state", "Live")
     await scene.window.run("document.querySelector('#notifications-table').open = true; window.kept = 1")

@@ -59,7 +59,7 @@ async def never_connected(bench: Bench, orcid: Orcid) -> None:
 
 async def token_revoked(bench: Bench, orcid: Orcid) -> None:
     await mirrored(bench, orcid, limited=True)
-    bench.registry.desk.disable(orcid, "USER_REVOKED")
+    bench.registry.token_service.disable(orcid, "USER_REVOKED")
     await bench.check(orcid)
     while await bench.access_state(orcid) == "suspect":
         await bench.when_due(orcid)

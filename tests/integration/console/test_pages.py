@@ -10,7 +10,7 @@ import pytest
 
 from integration.console.status_pages import WEB_URL, Page, Pages, Reader, status_pages, token_of
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.rendering import shared_answer
+from orcid_sync.service.rendering import answer_cache
 from orcid_sync.store.consent import connections
 from orcid_sync.store.consent.connections import Entry
 from orcid_sync.store.console import hourly_activity
@@ -288,7 +288,7 @@ async def test_subscriptions_are_listed_the_troubled_first(
 async def test_a_board_is_sent_again_when_it_changes(
     reader: Reader, pages: Pages, people: list[Orcid], connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_answer, "SHARE", 0)
+    monkeypatch.setattr(answer_cache, "SHARE", 0)
     async with reader.http.get(f"{reader.url}/live/overview") as stream:
         assert stream.content_type == "text/event-stream"
         first = await one_event(stream)

@@ -328,10 +328,10 @@ async def live_through_everything(bench: Bench, cli: Cli) -> list[str]:
     """The life of tokens: given by file, used, doubted, replaced, sealed anew, given up. Returns them all."""
     tokens = [await bench.connect(O, scopes=LIMITED)]
     await bench.turn(O)
-    bench.registry.desk.introspection_down = True
+    bench.registry.token_service.introspection_down = True
     await bench.check(O)
-    bench.registry.desk.introspection_down = False
-    second = bench.registry.desk.issue("APP-SIMULATED0CLIENT", LIMITED, orcid=O)
+    bench.registry.token_service.introspection_down = False
+    second = bench.registry.token_service.issue("APP-SIMULATED0CLIENT", LIMITED, orcid=O)
     people = f"orcid,access_token,refresh_token,scope\n{O},{second.text},{second.refresh},/read-limited\n"
     key = bench.settings.encryption_key.get_secret_value()
     assert (
@@ -345,7 +345,7 @@ async def live_through_everything(bench: Bench, cli: Cli) -> list[str]:
         "ORCID_SYNC_OLD_ENCRYPTION_KEYS": f'{{"1": "{key}"}}',
     }
     assert (await cli.apart("keys", "rotate", env=ring)).exit_code == 0
-    return [str(tokens[0]), second.text, second.refresh, bench.own_token, *bench.registry.desk.tokens]
+    return [str(tokens[0]), second.text, second.refresh, bench.own_token, *bench.registry.token_service.tokens]
 
 
 @pytest.mark.fault("F88")

@@ -23,7 +23,7 @@ async def mirror_samples(database: Database) -> str:
     """Mirror forty sample records; returns the iD of one of them."""
     sim = SimulatedRegistry()
     orcids = sim.add_samples(40)
-    token = sim.desk.issue(CLIENT_ID, ["/read-public"]).text
+    token = sim.token_service.issue(CLIENT_ID, ["/read-public"]).text
     for orcid in orcids:
         await apply_record(database.worker, msgspec.json.encode(sim.view(orcid, token)))
     # Two people who claim the same work.

@@ -12,7 +12,7 @@ import msgspec
 from orcid_sync.model.scopes import Scope
 from orcid_sync.service.api.application import add_api
 from orcid_sync.service.api.feed_tail import Tail
-from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.console.health_and_metrics import Console, make_console
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import internal_listener
 from orcid_sync.service.http.metrics import Metrics

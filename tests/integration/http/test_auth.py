@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from orcid_sync.model.scopes import Caller, Scope, View
-from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.console.health_and_metrics import Console, make_console
 from orcid_sync.service.http.authentication import (
     CALLER,
     COOKIE,

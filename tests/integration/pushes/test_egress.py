@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from orcid_sync.model.pushes.delivery import Outcome, Result
-from orcid_sync.service.pushes.guarded_client import AddressRefused, Courier, Rules, open_courier
+from orcid_sync.service.pushes.guarded_client import AddressRefused, GuardedClient, Rules, open_courier
 from rig.certificates import expired_certificate
 from rig.push_receiver import LOCAL, Receiver, receiving
 
@@ -35,7 +35,9 @@ class Names:
 
 
 @asynccontextmanager
-async def courier_with(rules: Rules, names: Names | None = None, *, seconds: float = 2.0) -> AsyncIterator[Courier]:
+async def courier_with(
+    rules: Rules, names: Names | None = None, *, seconds: float = 2.0
+) -> AsyncIterator[GuardedClient]:
     async with open_courier(rules, seconds=seconds, lookup=names) as courier:
         yield courier
 
@@ -46,7 +48,7 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield opened
 
 
-async def post(courier: Courier, url: str) -> Result:
+async def post(courier: GuardedClient, url: str) -> Result:
     return await courier.post(url, b"{}", {"webhook-id": "msg_1"})
 
 

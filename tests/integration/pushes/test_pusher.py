@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orcid_sync.service.pushes.announce import FeedNews
-from orcid_sync.service.pushes.push_loop import Pusher
+from orcid_sync.service.pushes.push_loop import PushLoop
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.store.database.pools import Database
 from orcid_sync.store.feed.changes import CHANNEL
@@ -30,9 +30,9 @@ async def bench(database: Database, connection: asyncpg.Connection) -> AsyncIter
 
 
 @asynccontextmanager
-async def pushing(bench: PushBench, *, capacity: int = 8, poll: float = 30) -> AsyncIterator[Pusher]:
+async def pushing(bench: PushBench, *, capacity: int = 8, poll: float = 30) -> AsyncIterator[PushLoop]:
     heartbeats = Heartbeats(asyncio.get_running_loop().time)
-    pusher = Pusher(bench.database, bench.delivery, capacity=capacity, poll_seconds=poll, heartbeats=heartbeats)
+    pusher = PushLoop(bench.database, bench.delivery, capacity=capacity, poll_seconds=poll, heartbeats=heartbeats)
     running = asyncio.create_task(pusher.run())
     try:
         yield pusher
@@ -92,7 +92,7 @@ async def test_stopping_gives_back_what_is_under_way(bench: PushBench, wait_unti
 
 async def test_a_database_that_cannot_answer_is_told_of_once(bench: PushBench) -> None:
     heartbeats = Heartbeats(asyncio.get_running_loop().time)
-    pusher = Pusher(bench.database, bench.delivery, capacity=8, poll_seconds=30, heartbeats=heartbeats)
+    pusher = PushLoop(bench.database, bench.delivery, capacity=8, poll_seconds=30, heartbeats=heartbeats)
     away, back = (f"alter table orcid_sync.{one} rename to {two}" for one, two in (NAMES, NAMES[::-1]))
     with capture_logs() as lines:
         for statement, turns in ((away, 3), (back, 1), (away, 2)):

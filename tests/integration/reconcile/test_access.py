@@ -197,7 +197,7 @@ async def test_a_token_for_another_id_is_an_error_and_changes_nothing(bench: Ben
     await bench.connect(scopes=LIMITED)
     await bench.turn()
     before = await bench.mirror()
-    wrong = bench.registry.desk.issue(CLIENT_ID, LIMITED, orcid=stranger).text
+    wrong = bench.registry.token_service.issue(CLIENT_ID, LIMITED, orcid=stranger).text
     sealed = bench.vault.seal(wrong, orcid=O, column="access_token")
     await connections.connect_orcids(
         bench.connection, [connections.Entry(orcid=O, access_token=sealed, scopes=LIMITED)]

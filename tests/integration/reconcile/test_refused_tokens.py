@@ -17,11 +17,11 @@ DAY = timedelta(days=1)
 
 def revoke(bench: Bench, orcid: Orcid = O) -> None:
     """The researcher takes the permission back at ORCID; nobody is told (contract section 2.6)."""
-    bench.registry.desk.disable(orcid, "USER_REVOKED")
+    bench.registry.token_service.disable(orcid, "USER_REVOKED")
 
 
 def restore(bench: Bench) -> None:
-    for token in bench.registry.desk.tokens.values():
+    for token in bench.registry.token_service.tokens.values():
         token.disabled = None
 
 
@@ -137,7 +137,7 @@ async def test_a_revocation_is_noticed_by_the_next_check_though_nobody_tells(ben
 @pytest.mark.invariant("L5")
 async def test_orcids_caches_may_hide_a_revocation_for_a_while(bench: Bench) -> None:
     await mirrored(bench)
-    bench.registry.desk.settings.revocation_lag_calls = 2
+    bench.registry.token_service.settings.revocation_lag_calls = 2
     revoke(bench)
 
     assert await bench.check() == "unchanged"
@@ -167,7 +167,7 @@ async def test_an_outage_of_the_token_service_changes_nothing(bench: Bench, scop
     token = await bench.connect(scopes=scopes)
     await bench.turn()
     before = await bench.mirror()
-    bench.registry.desk.introspection_down = True
+    bench.registry.token_service.introspection_down = True
 
     for _ in range(4):
         assert await bench.check() == "failed"
@@ -175,7 +175,7 @@ async def test_an_outage_of_the_token_service_changes_nothing(bench: Bench, scop
     assert await bench.mirror() == before
     assert await bench.access_state() == ("granted" if scopes else "public")
 
-    bench.registry.desk.introspection_down = False
+    bench.registry.token_service.introspection_down = False
     assert await bench.check() in ("unchanged", "changed")
     assert await bench.mirror() == before
     await bench.assert_mirrored(token=token)
@@ -186,14 +186,14 @@ async def test_an_outage_of_the_token_service_changes_nothing(bench: Bench, scop
 async def test_a_client_that_orcid_disabled_loses_nothing(bench: Bench) -> None:
     token = await mirrored(bench)
     before = await bench.mirror()
-    bench.registry.desk.clients[CLIENT_ID].deactivated = True
+    bench.registry.token_service.clients[CLIENT_ID].deactivated = True
 
     for _ in range(4):
         assert await bench.check() == "failed"
         await bench.pass_time(DAY)
     assert (await bench.mirror(), await bench.access_state()) == (before, "granted")
 
-    bench.registry.desk.clients[CLIENT_ID].deactivated = False
+    bench.registry.token_service.clients[CLIENT_ID].deactivated = False
     assert await bench.check() == "unchanged"
     await bench.assert_mirrored(token=token)
 
@@ -343,11 +343,11 @@ async def test_a_token_granted_while_the_old_one_was_refused_is_not_thrown_away(
     lease = await bench.lease()
     head = await bench.head()
     token = await bench.connect(scopes=LIMITED)  # between the lease and what it finds
-    bench.registry.desk.tokens[token or ""].disabled = "USER_REVOKED"
+    bench.registry.token_service.tokens[token or ""].disabled = "USER_REVOKED"
     found = await bench.reconciler.reconcile(lease)
     assert found == "suspect"  # of the new token this is the first refusal, whatever the old one had
 
-    bench.registry.desk.tokens[token or ""].disabled = None
+    bench.registry.token_service.tokens[token or ""].disabled = None
     assert await bench.when_due() == "changed"
     assert await bench.access_state() == "granted"
     assert not [c for c in await bench.changes(head) if c["op"] in ("removed", "withdrawn")]
@@ -360,7 +360,7 @@ async def test_what_was_heard_of_a_replaced_token_is_void(bench: Bench) -> None:
     """Somebody connects while our own token is asked."""
     await mirrored(bench)
     revoke(bench)
-    token = bench.registry.desk.issue(CLIENT_ID, LIMITED, orcid=O).text
+    token = bench.registry.token_service.issue(CLIENT_ID, LIMITED, orcid=O).text
     sealed = bench.vault.seal(token, orcid=O, column="access_token")
     bench.reads.during = lambda _: bench.ask_aside(
         "update orcid_sync.tokens set access_token = $2 where orcid = $1 returning orcid", O, sealed

@@ -36,14 +36,14 @@ class Walk:
         await self.bench.connect(scopes=scopes)
 
     def revoke(self) -> None:
-        self.bench.registry.desk.disable(O, "USER_REVOKED")
+        self.bench.registry.token_service.disable(O, "USER_REVOKED")
 
     def restore(self) -> None:
-        for token in self.bench.registry.desk.tokens.values():
+        for token in self.bench.registry.token_service.tokens.values():
             token.disabled = None
 
     def break_down(self) -> None:
-        self.bench.registry.desk.introspection_down = not self.bench.registry.desk.introspection_down
+        self.bench.registry.token_service.introspection_down = not self.bench.registry.token_service.introspection_down
 
     def edit_something(self) -> None:
         self.bench.registry.random_edit(self.rng, orcid=O)
@@ -89,7 +89,7 @@ class Walk:
         """All is well again, and the holder grants anew; returns the token."""
         if self.vanished is not None:
             self.flap()
-        self.bench.registry.desk.introspection_down = False
+        self.bench.registry.token_service.introspection_down = False
         self.bench.registry.faults.clear()
         if self.state.primary_orcid is not None:
             self.merge()
@@ -115,7 +115,7 @@ class Walk:
             token = self.bench.vault.open(known["access_token"], orcid=O, column="access_token")
         world = self.bench.registry.world
         try:
-            viewer = admission.reader(world.desk, token, on_public_host=False)
+            viewer = admission.reader(world.token_service, token, on_public_host=False)
             if O not in world.profiles:
                 return None
             admission.check_record(world.profiles.state(O), O, viewer, now_ms=world.clock.now_ms(), address="")

@@ -74,7 +74,7 @@ def summaries(record: Any, section: str) -> dict[int, Any]:
 async def test_a_record_is_read_as_the_registry_shows_it(simulated: SimulatedRegistry, registry: Registry) -> None:
     record = await read(registry)
 
-    [own] = simulated.desk.tokens
+    [own] = simulated.token_service.tokens
     assert record == simulated.view(ORCID, own)
     assert len(summaries(record, "work")) == 120
 
@@ -83,7 +83,7 @@ async def test_concurrent_readers_share_one_token(simulated: SimulatedRegistry) 
     async with client_of(simulated) as (registry, journal):
         await asyncio.gather(*(read(registry) for _ in range(5)), registry.register_webhook(ORCID, CALLBACK))
 
-    assert sorted(scope for token in simulated.desk.tokens.values() for scope in token.scopes) == [
+    assert sorted(scope for token in simulated.token_service.tokens.values() for scope in token.scopes) == [
         "/read-public",
         "/webhook",
     ]
@@ -143,47 +143,47 @@ async def test_a_users_token_shows_more_and_its_loss_is_not_final(
     simulated: SimulatedRegistry, registry: Registry
 ) -> None:
     limited = simulated.edit.add_item(ORCID, "work", {"title": {"title": {"value": "T"}}}, visibility="limited")
-    token = simulated.desk.issue(CLIENT_ID, ["/read-limited"], orcid=ORCID).text
+    token = simulated.token_service.issue(CLIENT_ID, ["/read-limited"], orcid=ORCID).text
 
     assert limited in summaries(await read(registry, token=token), "work")
     assert limited not in summaries(await read(registry), "work")
     with pytest.raises(Forbidden):
         await read(registry, OTHER, token)
-    simulated.desk.disable(ORCID, "USER_REVOKED")
+    simulated.token_service.disable(ORCID, "USER_REVOKED")
     with pytest.raises(Unauthorized):
         await read(registry, token=token)
 
 
 async def test_a_revoked_token_of_ours_is_replaced(simulated: SimulatedRegistry, registry: Registry) -> None:
     await read(registry)
-    for token in simulated.desk.tokens.values():
+    for token in simulated.token_service.tokens.values():
         token.disabled = "CLIENT_REVOKED"
 
     await read(registry)
 
-    assert len(simulated.desk.tokens) == 2
+    assert len(simulated.token_service.tokens) == 2
 
 
 async def test_an_outage_of_introspection_is_unavailability(simulated: SimulatedRegistry, registry: Registry) -> None:
     await read(registry)
-    simulated.desk.introspection_down = True
+    simulated.token_service.introspection_down = True
     for _ in range(3):
         with pytest.raises(Unavailable):
             await read(registry)
-    simulated.desk.introspection_down = False
+    simulated.token_service.introspection_down = False
 
     await read(registry)
 
-    assert len(simulated.desk.tokens) == 2
+    assert len(simulated.token_service.tokens) == 2
 
 
 async def test_a_client_that_is_not_what_it_should_be(simulated: SimulatedRegistry) -> None:
-    simulated.desk.clients[OTHER_CLIENT_ID].scopes = ("/read-public",)
+    simulated.token_service.clients[OTHER_CLIENT_ID].scopes = ("/read-public",)
     async with client_of(simulated, client_id=OTHER_CLIENT_ID, client_secret=OTHER_CLIENT_SECRET) as (basic, _):
         with pytest.raises(ScopeNotGranted, match="premium members"):
             await basic.register_webhook(ORCID, CALLBACK)
         await read(basic)
-        simulated.desk.clients[OTHER_CLIENT_ID].deactivated = True
+        simulated.token_service.clients[OTHER_CLIENT_ID].deactivated = True
         with pytest.raises(ClientDisabled):
             await read(basic)
     async with client_of(simulated, client_secret="wrong") as (wrong, _):
@@ -245,7 +245,7 @@ FAULTS: list[tuple[str, dict[str, Any], type[RegistryError]]] = [
 async def test_faults(
     simulated: SimulatedRegistry, kind: str, options: dict[str, Any], error: type[RegistryError]
 ) -> None:
-    journal = Journal(stored={"/read-public": simulated.desk.issue(CLIENT_ID, ["/read-public"]).text})
+    journal = Journal(stored={"/read-public": simulated.token_service.issue(CLIENT_ID, ["/read-public"]).text})
     async with registry_at(simulated.api_url, journal, total_seconds=0.5) as registry:
         simulated.faults.add(kind, "record", **options)
         with pytest.raises(error) as caught:

@@ -27,7 +27,7 @@ async def test_12_06_consent_code_token_record(
     assert answer == {"token_type": "bearer", "scope": "/read-limited", "orcid": O, "name": "Max Mustermann"}
     assert sim.profiles.state(O).modified_ms > before, "a grant moves the record's date"
     assert not sim.profiles.waiting, "and is not announced"
-    token = next(iter(sim.desk.active(O, CLIENT_ID)))
+    token = next(iter(sim.token_service.active(O, CLIENT_ID)))
     assert len((await ask.get("works", token=token.text)).json["group"]) == 1
 
 

@@ -226,7 +226,7 @@ async def test_12_04_every_turn_in_a_records_life_is_announced_and_leaves_the_ho
         (lambda sim, _: sim.edit.lock(O), 1, True),
         (lambda sim, work: sim.edit.set_display_index(O, "work", work, 7), 0, True),
         (lambda sim, _: sim.edit.change_settings(O), 0, True),
-        (lambda sim, _: sim.desk.disable(O, "USER_REVOKED"), 0, False),
+        (lambda sim, _: sim.token_service.disable(O, "USER_REVOKED"), 0, False),
         (lambda sim, _: sim.edit.rename_client(CLIENT_ID, "x"), 0, False),
         (lambda sim, work: sim.edit.recurate_item(O, "work", work, {"url": "https://example.org/x"}), 0, False),
     ],

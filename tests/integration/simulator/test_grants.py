@@ -20,7 +20,7 @@ async def test_12_06_a_code_that_comes_back_kills_its_token(
     status, answer = await tokens.by_code(back["code"])
     assert (status, answer["error"]) == (400, "invalid_grant")
     assert "Reused authorization code" in answer["error_description"]
-    assert sim.desk.tokens[second["access_token"]].disabled == "AUTH_CODE_REUSED"
+    assert sim.token_service.tokens[second["access_token"]].disabled == "AUTH_CODE_REUSED"
     assert (await ask.get("record", token=second["access_token"])).status == 401
     assert (await ask.get("record", token=earlier["access_token"])).status == 200, "earlier grants stay"
 
@@ -115,10 +115,10 @@ async def test_12_06_a_lost_answer_costs_the_token(sim: SimulatedRegistry, max_:
     sim.faults.add("lost-answer", "token-code", count=1)
     with pytest.raises(aiohttp.ClientError):
         await tokens.by_code(back["code"])
-    assert len(sim.desk.active(O, CLIENT_ID)) == 1
+    assert len(sim.token_service.active(O, CLIENT_ID)) == 1
     status, answer = await tokens.by_code(back["code"])
     assert (status, "Reused" in answer["error_description"]) == (400, True)
-    assert not sim.desk.active(O, CLIENT_ID)
+    assert not sim.token_service.active(O, CLIENT_ID)
 
 
 @pytest.mark.parametrize("endpoint", ["token-code", "token*", "revoke", "authorize"])
@@ -133,9 +133,9 @@ async def test_12_06_faults_of_the_web_host(sim: SimulatedRegistry, http: aiohtt
 
 @pytest.mark.parametrize("calls", [0, 1, 3])
 async def test_12_06_a_revoked_token_may_go_on_being_answered(ask: Asking, calls: int) -> None:
-    ask.sim.desk.settings.revocation_lag_calls = calls
+    ask.sim.token_service.settings.revocation_lag_calls = calls
     token = ask.user_token()
     assert ask.sim.edit.revoke_access(O, CLIENT_ID) == 1
-    assert not ask.sim.desk.active(O, CLIENT_ID)
+    assert not ask.sim.token_service.active(O, CLIENT_ID)
     got = [(await ask.get("record", token=token)).status for _ in range(5)]
     assert got == [200] * calls + [401] * (5 - calls)

@@ -36,8 +36,12 @@ async def test_12_06_client_credentials(sim: SimulatedRegistry, http: aiohttp.Cl
 
 async def test_12_06_every_token_that_does_not_work_gets_the_same_401_that_echoes_it(ask: Asking) -> None:
     sim = ask.sim
-    revoked, expired, deactivated = ask.user_token(), sim.desk.issue(CLIENT_ID, ["/read-public"], seconds=60), None
-    sim.desk.disable(O, "USER_REVOKED")
+    revoked, expired, deactivated = (
+        ask.user_token(),
+        sim.token_service.issue(CLIENT_ID, ["/read-public"], seconds=60),
+        None,
+    )
+    sim.token_service.disable(O, "USER_REVOKED")
     deactivated = ask.user_token()
     sim.clock.advance(61)
     sim.edit.deactivate(O)
@@ -48,9 +52,9 @@ async def test_12_06_every_token_that_does_not_work_gets_the_same_401_that_echoe
 
 
 async def test_12_06_an_outage_of_the_token_service_looks_the_same_to_everybody(ask: Asking) -> None:
-    ask.sim.desk.introspection_down = True
+    ask.sim.token_service.introspection_down = True
     assert (await ask.get("record")).json["error"] == "invalid_token"
-    ask.sim.desk.introspection_down = False
+    ask.sim.token_service.introspection_down = False
     assert (await ask.get("record")).status == 200
 
 
@@ -131,7 +135,7 @@ async def test_12_08_states_in_their_order(ask: Asking) -> None:
 
 async def test_12_08_unclaimed_records_show_after_ten_days_and_to_their_maker(ask: Asking) -> None:
     ask.sim.edit.unclaim(O, creator=OTHER_CLIENT_ID)
-    maker = ask.sim.desk.issue(OTHER_CLIENT_ID, ["/read-public"]).text
+    maker = ask.sim.token_service.issue(OTHER_CLIENT_ID, ["/read-public"]).text
     assert (await ask.get("record", token=maker)).status == 200
     assert (await ask.get("record")).error == (409, 9036)
     ask.sim.clock.advance(10 * DAY)
@@ -181,7 +185,7 @@ async def test_12_09_tokens_see_what_they_may(ask: Asking) -> None:
     assert await titles("", ask.token) == {"public", "own"}
     assert await titles("", ask.user_token()) == {"public", "limited", "own"}
     assert await titles("", ask.user_token("/authenticate")) == {"public", "own"}
-    foreign = ask.sim.desk.issue(OTHER_CLIENT_ID, ["/read-public"]).text
+    foreign = ask.sim.token_service.issue(OTHER_CLIENT_ID, ["/read-public"]).text
     assert await titles("", foreign) == {"public"}
 
 
@@ -214,10 +218,10 @@ async def test_12_09_emails_and_names(ask: Asking) -> None:
 async def test_12_09_tokens_that_do_not_read_this(
     ask: Asking, client: str, scopes: list[str], orcid: str | None, error: tuple[int, int]
 ) -> None:
-    token = ask.sim.desk.issue(client, scopes, orcid=orcid).text
+    token = ask.sim.token_service.issue(client, scopes, orcid=orcid).text
     assert (await ask.get("record", token=token)).error == error
 
 
 async def test_12_09_a_deactivated_client_reads_nothing(ask: Asking) -> None:
-    ask.sim.desk.clients[CLIENT_ID].deactivated = True
+    ask.sim.token_service.clients[CLIENT_ID].deactivated = True
     assert (await ask.get("record")).error == (409, 9057)

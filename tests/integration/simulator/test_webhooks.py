@@ -23,7 +23,7 @@ async def test_12_01_put_hook_created_then_unchanged_then_removed_then_gone(ask:
 
 async def test_12_01_a_foreign_hook_is_unchanged_by_put_and_safe_from_delete(ask: Asking) -> None:
     await ask.hook("PUT")
-    foreign = ask.sim.desk.issue(OTHER_CLIENT_ID, ["/webhook"]).text
+    foreign = ask.sim.token_service.issue(OTHER_CLIENT_ID, ["/webhook"]).text
     assert (await ask.hook("PUT", token=foreign)).status == 204
     assert ask.sim.webhooks.of(O)[0].client_id == CLIENT_ID
     assert (await ask.hook("DELETE", token=foreign)).error == (403, 9014)
@@ -44,7 +44,7 @@ async def test_12_01_registrations_that_are_refused(
 
 
 async def test_12_01_a_token_without_the_scope_registers_nothing(ask: Asking) -> None:
-    reading = ask.sim.desk.issue(CLIENT_ID, ["/read-public"]).text
+    reading = ask.sim.token_service.issue(CLIENT_ID, ["/read-public"]).text
     assert (await ask.hook("PUT", token=reading)).error == (403, 9038)
     assert (await ask.hook("PUT", token=None)).json["error"] == "unauthorized"
     assert (await ask.hook("PUT", Content_Type=JSON)).status == 201

@@ -288,7 +288,7 @@ async def test_nothing_is_revived_while_nobody_could_answer(bench: Bench) -> Non
 
     assert (await health.watch(bench.database, Rules()))["revived"] == 0
 
-    heard = await health.listen(bench.connection, Rules())
+    heard = await health.assess(bench.connection, Rules())
     assert (heard.failures, heard.webhooks.lost) == (25, 1)
     assert heard.alarms.keys() == {AlarmKind.OUTAGE}
 
@@ -319,7 +319,7 @@ async def test_the_canary(bench: Bench, canary: Any, notified_ago: timedelta | N
         await bench.connection.execute("update orcid_sync.connections set connected_at = now() - interval '99 days'")
         await bench.connection.execute("update orcid_sync.queue set notified_at = now() - $1::interval", notified_ago)
 
-    heard = await health.listen(bench.connection, Rules(canary=canary))
+    heard = await health.assess(bench.connection, Rules(canary=canary))
 
     assert heard.canary_silent == silent
     assert (AlarmKind.CANARY in heard.alarms) == silent

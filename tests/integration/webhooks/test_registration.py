@@ -10,7 +10,7 @@ from orcid_sync.daemon.jobs import make_jobs
 from orcid_sync.daemon.public_listener import desired_of
 from orcid_sync.registry.callbacks import callback_url
 from orcid_sync.service.runtime.health import Heartbeats
-from orcid_sync.service.runtime.scheduler import Sweeper
+from orcid_sync.service.runtime.scheduler import JobRunner
 from orcid_sync.service.webhooks.registration import announce
 from orcid_sync.store.consent import connections
 from orcid_sync.store.sync import job_runs, sweeps
@@ -85,7 +85,7 @@ async def test_a_registered_webhook_is_not_registered_again(bench: Bench) -> Non
 
 async def test_a_refused_webhook_does_not_stop_the_mirror(bench: Bench) -> None:
     await bench.connect()
-    client = bench.registry.desk.clients[bench.settings.client_id or ""]
+    client = bench.registry.token_service.clients[bench.settings.client_id or ""]
     client.scopes = ("/read-public",)  # no membership that has webhooks
 
     assert await bench.turn() == "changed"
@@ -247,10 +247,10 @@ async def test_a_merged_record_keeps_its_longer_interval(bench: Bench) -> None:
 async def test_sweeps_write_down_that_they_ran(bench: Bench) -> None:
     await bench.connect()
     jobs = make_jobs(check_interval=timedelta(days=7))
-    sweeper = Sweeper(bench.database, Heartbeats(lambda: 0.0))
+    runner = JobRunner(bench.database, Heartbeats(lambda: 0.0))
 
     for job in jobs:
-        await sweeper.run(job)
+        await runner.run(job)
 
     for job in jobs:
         last = await job_runs.last(bench.connection, job.name)

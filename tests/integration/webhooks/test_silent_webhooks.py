@@ -157,7 +157,7 @@ async def test_a_client_that_was_switched_off_for_webhooks_is_noticed(
         await wait_until(fleet.settled, 30)
         await fleet.be_old()
         await usual(fleet, hours=8 * 24, quiet=24)
-        fleet.registry.desk.clients[CLIENT_ID].webhooks_enabled = False
+        fleet.registry.token_service.clients[CLIENT_ID].webhooks_enabled = False
         fleet.edit()
         await fleet.registry.advance(DAY / 2)
         assert fleet.calls() == 0
@@ -173,7 +173,7 @@ async def test_a_client_that_was_switched_off_for_webhooks_is_noticed(
         assert "canary 0000-0002-1825-0097 is not connected" in await fleet.said()
 
         await wait_until(fleet.settled, 30)
-        fleet.registry.desk.clients[CLIENT_ID].webhooks_enabled = True
+        fleet.registry.token_service.clients[CLIENT_ID].webhooks_enabled = True
         fleet.edit()
         await fleet.registry.advance(3_600)
         await wait_until(fleet.mirrored, 30)

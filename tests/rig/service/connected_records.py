@@ -17,9 +17,9 @@ import msgspec
 from orcid_sync.daemon.public_listener import rules_of
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.record import parse_record
-from orcid_sync.model.webhooks.health import Hearing
+from orcid_sync.model.webhooks.health import WebhookHealth
 from orcid_sync.service.explain.findings_health import troubles
-from orcid_sync.service.webhooks.health import listen
+from orcid_sync.service.webhooks.health import assess
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
@@ -77,9 +77,9 @@ class Fleet:
         answer: bool = await self.connection.fetchval(query)
         return answer
 
-    async def hearing(self) -> Hearing:
+    async def hearing(self) -> WebhookHealth:
         """What `status` knows of notifications."""
-        return await listen(self.connection, rules_of(self.settings))
+        return await assess(self.connection, rules_of(self.settings))
 
     async def said(self) -> str:
         """What `status` says of them that needs somebody."""
@@ -104,7 +104,7 @@ class Fleet:
 
     async def stale(self) -> list[Orcid]:
         """Records whose mirror is not what the Registry shows."""
-        token = self.registry.desk.issue(CLIENT_ID, ["/read-public"]).text
+        token = self.registry.token_service.issue(CLIENT_ID, ["/read-public"]).text
         return [orcid for orcid in self.orcids if await self._shown(orcid, token) != await self._mirrored(orcid)]
 
     async def mirrored(self) -> bool:

@@ -97,7 +97,7 @@ class Bench:
         self, orcid: Orcid = O, *, scopes: Collection[str] = (), expires_in: timedelta | None = None
     ) -> str | None:
         """Connect an iD, with a token of its holder if there are scopes; returns that token."""
-        token = self.registry.desk.issue(CLIENT_ID, scopes, orcid=orcid).text if scopes else None
+        token = self.registry.token_service.issue(CLIENT_ID, scopes, orcid=orcid).text if scopes else None
         sealed = self.vault.seal(token, orcid=orcid, column="access_token") if token else None
         expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
         entry = Entry(orcid=orcid, access_token=sealed, scopes=tuple(scopes), expires_at=expires_at)
@@ -249,7 +249,7 @@ class Bench:
     def full(self, orcid: Orcid, section: str, put_code: int, token: str | None = None) -> Any:
         """The full form of an item as the Registry shows it."""
         world = self.registry.world
-        viewer = admission.reader(world.desk, token or self.own_token, on_public_host=False).viewer
+        viewer = admission.reader(world.token_service, token or self.own_token, on_public_host=False).viewer
         state = world.profiles.state(orcid)
         shown = world.renderer.item(state, viewer, state.of(section)[put_code])
         return msgspec.json.decode(msgspec.json.encode(shown))
@@ -332,5 +332,5 @@ async def bench(
             vault=vault,
             metrics=metrics,
             reads=Reads(registry),
-            own_token=registry.desk.issue(CLIENT_ID, ["/read-public"]).text,
+            own_token=registry.token_service.issue(CLIENT_ID, ["/read-public"]).text,
         )

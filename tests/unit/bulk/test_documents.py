@@ -61,7 +61,7 @@ def record_xml(**edits: str) -> bytes:
 def test_simulated_records_are_equal_byte_by_byte_in_both_forms() -> None:
     """Order of members, wrapping, nulls: the digests are the same. The simulator writes its XML by rules of its own."""
     sim = SimulatedRegistry()
-    token = sim.desk.issue(CLIENT_ID, ["/read-public"]).text
+    token = sim.token_service.issue(CLIENT_ID, ["/read-public"]).text
     for orcid in sim.add_samples(40):
         view = sim.view(orcid, token)
         assert parsed(to_xml("record", view, indented=True)) == parsed(msgspec.json.encode(view))

@@ -9,9 +9,9 @@ from orcid_sync.model.text.labels import Label
 from orcid_sync.service.console.record import NAMES, by_section
 from orcid_sync.service.console.sign_in import local
 from orcid_sync.service.rendering import charts
+from orcid_sync.service.rendering.answer_cache import SECONDS, SHARE, AnswerCache
 from orcid_sync.service.rendering.html import Renderer, linked, number, share, shown, when
 from orcid_sync.service.rendering.live_page import event
-from orcid_sync.service.rendering.shared_answer import SECONDS, SHARE, Fresh
 from orcid_sync.store.console.connection_list import Entry
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -143,7 +143,7 @@ class Database:
 
 async def test_many_who_look_at_once_ask_once() -> None:
     database = Database()
-    fresh = Fresh(database.ask, clock=lambda: database.now)
+    fresh = AnswerCache(database.ask, clock=lambda: database.now)
 
     assert await asyncio.gather(*(fresh.get() for _ in range(20))) == [1] * 20
     database.now = SECONDS - 0.1
@@ -155,7 +155,7 @@ async def test_many_who_look_at_once_ask_once() -> None:
 async def test_what_takes_long_is_asked_seldom() -> None:
     database = Database()
     database.takes = 1.0
-    fresh = Fresh(database.ask, clock=lambda: database.now)
+    fresh = AnswerCache(database.ask, clock=lambda: database.now)
 
     await fresh.get()
     database.now += SHARE - 0.1
@@ -172,7 +172,7 @@ async def test_a_failure_is_not_kept() -> None:
             raise answer
         return "back"
 
-    fresh = Fresh(ask, clock=lambda: 0.0)
+    fresh = AnswerCache(ask, clock=lambda: 0.0)
     with pytest.raises(OSError, match="away"):
         await fresh.get()
     assert await fresh.get() == "back"

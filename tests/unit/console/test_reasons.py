@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from orcid_sync.model.explain.explanation import explain
-from orcid_sync.model.explain.facts import Asked, Connection, Facts, Hearing, Item, Limits, Queue, Record, Webhook
+from orcid_sync.model.explain.facts import Asked, Connection, Facts, Item, Limits, Queue, Record, Webhook, WebhookHealth
 from orcid_sync.model.explain.reasons import diagnose
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.scopes import View
@@ -76,7 +76,7 @@ WELL = Facts(
     record=RECORD,
     queue=QUEUE,
     webhooks=[WEBHOOK],
-    hearing=Hearing(wanted=True),
+    hearing=WebhookHealth(wanted=True),
     limits=Limits(workers=8),
     reads=[],
 )
@@ -119,10 +119,10 @@ ABSENT = Asked(text="7", found=[])
         (but(connection={"access_state": "revoked"}, item=ABSENT), ["permission-revoked", "item-private"]),
         (but(connection={"access_state": "suspect", "suspect_since": NOW}), ["permission-suspect"]),
         (but(webhooks=[]), ["webhook-missing"]),
-        (but(webhooks=[], hearing=Hearing(wanted=False)), ["well"]),
-        (but(hearing=Hearing(wanted=True, lost_before=NOW)), ["webhook-dead"]),
-        (but(hearing=Hearing(wanted=True, lost_before=NOW - 60 * HOUR)), ["well"]),
-        (but(hearing=Hearing(wanted=True, silent_since=NOW)), ["deaf"]),
+        (but(webhooks=[], hearing=WebhookHealth(wanted=False)), ["well"]),
+        (but(hearing=WebhookHealth(wanted=True, lost_before=NOW)), ["webhook-dead"]),
+        (but(hearing=WebhookHealth(wanted=True, lost_before=NOW - 60 * HOUR)), ["well"]),
+        (but(hearing=WebhookHealth(wanted=True, silent_since=NOW)), ["deaf"]),
         (but(item=Asked(text="7", found=[WORK])), ["item-present"]),
         (but(item=ABSENT), ["item-private"]),
         (but(item=ABSENT, queue={"read_with": "read-public"}), ["limited-only"]),

@@ -9,7 +9,7 @@ import pytest
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.webhooks.dead_webhooks import Outage
 from orcid_sync.model.webhooks.evidence import Verdict
-from orcid_sync.model.webhooks.health import Hearing, Webhooks
+from orcid_sync.model.webhooks.health import WebhookHealth, Webhooks
 from orcid_sync.model.webhooks.silence import Silence
 from orcid_sync.service.explain.findings_health import facts, troubles
 from orcid_sync.service.http.metrics import Metrics
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 ANNOUNCED, WITHIN_GRACE, MISSED = Verdict
 CANARY = Orcid("0000-0002-1825-0097")
 
-CALM = Hearing(
+CALM = WebhookHealth(
     at=NOW,
     switched_on=True,
     alive_at=NOW,
@@ -34,7 +34,7 @@ CALM = Hearing(
 )
 
 
-def hearing(**differs: Any) -> Hearing:
+def hearing(**differs: Any) -> WebhookHealth:
     return msgspec.structs.replace(CALM, **differs)
 
 
@@ -83,7 +83,7 @@ AWAY = Outage(NOW - 40 * HOUR, NOW)
         ),
     ],
 )
-def test_what_needs_somebody(seen: Hearing, severities: list[str], words: list[str]) -> None:
+def test_what_needs_somebody(seen: WebhookHealth, severities: list[str], words: list[str]) -> None:
     found = troubles(seen)
 
     assert [finding.severity for finding in found] == severities
@@ -102,7 +102,7 @@ def test_the_facts() -> None:
 
 def test_what_prometheus_is_told() -> None:
     metrics = Metrics()
-    metrics.show_hearing(hearing(failures=3, outage=AWAY, silence=Silence(NOW, 9), webhooks=in_doubt(suspect=2)))
+    metrics.show_webhook_health(hearing(failures=3, outage=AWAY, silence=Silence(NOW, 9), webhooks=in_doubt(suspect=2)))
     shown = metrics.render().decode()
     for line in (
         'orcid_sync_alarm{kind="silence"} 1.0',
@@ -122,6 +122,6 @@ def test_what_prometheus_is_told() -> None:
 def test_prometheus_hears_of_no_failed_tries_while_webhooks_are_off() -> None:
     metrics = Metrics()
 
-    metrics.show_hearing(hearing(failures=25, outage=AWAY, switched_on=False))
+    metrics.show_webhook_health(hearing(failures=25, outage=AWAY, switched_on=False))
 
     assert "orcid_sync_failed_tries 0.0" in metrics.render().decode()

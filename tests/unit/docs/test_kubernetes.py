@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from orcid_sync.cli.main import make_app
 from orcid_sync.daemon.serve import Part
-from orcid_sync.service.console.listener import Console, make_console
+from orcid_sync.service.console.health_and_metrics import Console, make_console
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import FINISH_SECONDS
 from orcid_sync.service.http.metrics import Metrics

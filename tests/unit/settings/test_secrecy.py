@@ -23,7 +23,7 @@ from orcid_sync.simulator.world import CLIENT_ID
 from orcid_sync.store.database.encryption import Vault
 
 SIM = SimulatedRegistry()
-TOKEN = SIM.desk.issue(CLIENT_ID, ["/read-limited"])
+TOKEN = SIM.token_service.issue(CLIENT_ID, ["/read-limited"])
 KEY = "bWFkZS11cCBrZXkgb2YgdGhlc2UgdGVzdHMsIDMyIEI="
 SETTINGS = {
     "client_id": "APP-1", "client_secret": "secret-of-the-client", "webhook_secret": "secret-of-webhooks-" * 2,
@@ -139,7 +139,7 @@ def test_leak_registered_address():
     print("1." + "A" * 43)
 
 def test_leak_code():
-    code = SIM.world.grants.offer(SIM.desk.clients[CLIENT_ID], "0000-0002-1825-0097", ["/read-limited"], "https://x")
+    code = SIM.world.grants.offer(SIM.token_service.clients[CLIENT_ID], "0000-0002-1825-0097", ["/read-limited"], "https://x")
     print(f"GET /callback?code={code.text}&state=1")
 
 def test_leak_sealed():

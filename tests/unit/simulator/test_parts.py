@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from orcid_sync.simulator.answers.http_answer import accepted
-from orcid_sync.simulator.base.clients import TokenDesk
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.errors import Refusal
+from orcid_sync.simulator.base.tokens import TokenService
 from orcid_sync.simulator.faults.faults import NOTIFICATION, Faults
 from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.records.forms import complete, fuzzy_date
@@ -193,9 +193,9 @@ def test_callback_addresses_that_java_refuses(segment: str, code: int | None) ->
 
 
 def test_tokens_of_one_kind_of_grant_do_not_get_scopes_of_the_other() -> None:
-    desk = TokenDesk(VirtualClock(start_ms=1), Random(1))
-    from orcid_sync.simulator.base.clients import Client
+    token_service = TokenService(VirtualClock(start_ms=1), Random(1))
+    from orcid_sync.simulator.base.tokens import Client
 
     client = Client("APP-0000000000000001", "s", "n")
-    desk.clients[client.client_id] = client
-    assert desk.client_credentials(client, "/webhook /read-limited").scopes == {"/webhook"}
+    token_service.clients[client.client_id] = client
+    assert token_service.client_credentials(client, "/webhook /read-limited").scopes == {"/webhook"}

@@ -48,11 +48,11 @@ def sim() -> SimulatedRegistry:
 
 def token(sim: SimulatedRegistry, orcid: str = O, *scopes: str) -> str:
     granted = scopes or ("/read-limited", "/email/read-private")
-    return sim.desk.issue(CLIENT_ID, granted, orcid=orcid).text
+    return sim.token_service.issue(CLIENT_ID, granted, orcid=orcid).text
 
 
 def public(sim: SimulatedRegistry) -> str:
-    return sim.desk.issue(CLIENT_ID, ["/read-public"]).text
+    return sim.token_service.issue(CLIENT_ID, ["/read-public"]).text
 
 
 def test_items_that_share_an_identifier_are_one_group_transitively(sim: SimulatedRegistry) -> None:
@@ -163,7 +163,7 @@ def test_a_funding_contributors_name_is_that_of_the_contributors_record(sim: Sim
 
 
 def sim_viewer(sim: SimulatedRegistry) -> Any:
-    return reader(sim.desk, token(sim), on_public_host=False).viewer
+    return reader(sim.token_service, token(sim), on_public_host=False).viewer
 
 
 def test_a_hidden_name_is_null_and_takes_the_source_names_with_it(sim: SimulatedRegistry) -> None:
@@ -186,7 +186,7 @@ def test_every_version_ever_shown_can_be_asked_for(sim: SimulatedRegistry) -> No
 
 
 def test_answers_are_remembered_until_the_record_moves(sim: SimulatedRegistry) -> None:
-    target, access = Target(O, "record"), reader(sim.desk, public(sim), on_public_host=False)
+    target, access = Target(O, "record"), reader(sim.token_service, public(sim), on_public_host=False)
 
     def answer() -> bytes:
         return sim.world.answerer.answer(target, sim.profiles.state(O), access, as_json=True, epoch=0)
@@ -198,7 +198,10 @@ def test_answers_are_remembered_until_the_record_moves(sim: SimulatedRegistry) -
 
 
 def test_what_is_remembered_has_a_limit(sim: SimulatedRegistry) -> None:
-    answerer, access = Answerer(sim.world.renderer, cache_bytes=10_000), reader(sim.desk, None, on_public_host=True)
+    answerer, access = (
+        Answerer(sim.world.renderer, cache_bytes=10_000),
+        reader(sim.token_service, None, on_public_host=True),
+    )
     for number in range(50):
         sim.edit.create_record(numbered_orcid(4_000_100 + number))
     states = [sim.profiles.state(orcid) for orcid in sim.profiles]

@@ -79,7 +79,7 @@ class Token(msgspec.Struct):
             self.disabled, self.cached_calls = reason, cached_calls
 
 
-class TokenDesk:
+class TokenService:
     """The authorization server."""
 
     def __init__(self, clock: VirtualClock, rng: Random) -> None:

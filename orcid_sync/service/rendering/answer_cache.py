@@ -18,7 +18,7 @@ PATIENCE = 10.0
 """Seconds that a page waits for a database that does not answer."""
 
 
-class Fresh(Generic[T]):
+class AnswerCache(Generic[T]):
     """What was answered last, asked for again when it is too old."""
 
     def __init__(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from integration.consent.connect_service import ERIKA, MAX, STRANGER, Asking, Seen, browser
-from orcid_sync.service.consent import signed_tokens as tickets_module
+from orcid_sync.service.consent import signed_links as tickets_module
 
 TAMPERED: list[tuple[str, Callable[[str], str]]] = [
     ("another number", lambda token: "2" + token[1:]),
@@ -44,11 +44,11 @@ async def test_a_tampered_invitation_is_not_followed(
 
 
 async def test_an_invitation_of_another_environment_is_none(asking: Asking) -> None:
-    from orcid_sync.service.consent.signed_tokens import Link, Tickets
+    from orcid_sync.service.consent.signed_links import Link, LinkSigner
     from orcid_sync.store.database.encryption import Vault
 
     await asking.invite()
-    elsewhere = Tickets(Vault(asking.settings.key_ring).derive, "production").invitation(Link(1, 9_999_999_999))
+    elsewhere = LinkSigner(Vault(asking.settings.key_ring).derive, "production").invitation(Link(1, 9_999_999_999))
 
     assert (await asking.browser.get(f"{asking.url}/connect/{elsewhere}")).status == 404
 
@@ -132,7 +132,7 @@ async def test_a_forged_session_shows_nothing(asking: Asking, cookie: str) -> No
 async def test_a_session_ends_after_half_an_hour(asking: Asking) -> None:
     from datetime import UTC, datetime
 
-    from orcid_sync.service.consent.signed_tokens import Session
+    from orcid_sync.service.consent.signed_links import Session
 
     await connected(asking)
     now = int(datetime.now(UTC).timestamp())

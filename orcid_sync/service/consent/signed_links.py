@@ -39,7 +39,7 @@ class Session(msgspec.Struct, frozen=True):
     """Seconds since 1970."""
 
 
-class Tickets:
+class LinkSigner:
     """Signs and verifies, for one environment."""
 
     def __init__(self, derive: Callable[[str], Sequence[bytes]], environment: str) -> None:

@@ -11,13 +11,13 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from orcid_sync.model.webhooks.health import Hearing, Rules
+from orcid_sync.model.webhooks.health import Rules, WebhookHealth
 from orcid_sync.service.http.authentication import Admission, Authority, open_to
 from orcid_sync.service.http.listeners import SERVER
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.http.problems import Problem, problem_of
 from orcid_sync.service.runtime.health import Draining, Heartbeats, Question
-from orcid_sync.service.webhooks.health import listen
+from orcid_sync.service.webhooks.health import assess
 from orcid_sync.store.database.pools import Database, transaction
 from orcid_sync.store.database.readiness import database_problem
 from orcid_sync.store.feed import consumers
@@ -76,10 +76,10 @@ class Console:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything for Prometheus. Without a database, everything but queue and pace."""
         try:
-            lanes, paces, hearing, pushed, following = await self._depth.answer()
+            lanes, paces, health, pushed, following = await self._depth.answer()
             self._metrics.show_queue(lanes)
             self._metrics.show_pace(paces)
-            self._metrics.show_hearing(hearing)
+            self._metrics.show_webhook_health(health)
             self._metrics.show_pushes(pushed)
             self._metrics.show_consumers(following)
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
@@ -94,12 +94,12 @@ class Console:
             log.warning("database not ready", error=type(error).__name__)
             return "the database does not answer"
 
-    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], Hearing, outbox.Pushes, list[Consumer]]:
+    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], WebhookHealth, outbox.Pushes, list[Consumer]]:
         async with transaction(self._database.reader) as connection:
             return (
                 await depth(connection),
                 await load_all(connection),
-                await listen(connection, self._rules),
+                await assess(connection, self._rules),
                 await outbox.summary(connection),
                 await consumers.load(connection),
             )

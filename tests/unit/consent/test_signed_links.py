@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.consent.signed_tokens import Link, Session, Tickets
+from orcid_sync.service.consent.signed_links import Link, LinkSigner, Session
 from orcid_sync.store.database.encryption import Vault
 
 OLD, NEW = bytes(32), bytes(range(32))
@@ -13,8 +13,8 @@ ORCID = Orcid("0000-0002-1825-0097")
 LINK, SESSION = Link(17, 1_800_000_000), Session(17, ORCID, 1_800_000_000)
 
 
-def tickets(environment: str = "sandbox", **keys: bytes) -> Tickets:
-    return Tickets(Vault(keys or {"1": OLD}).derive, environment)
+def tickets(environment: str = "sandbox", **keys: bytes) -> LinkSigner:
+    return LinkSigner(Vault(keys or {"1": OLD}).derive, environment)
 
 
 def test_what_was_signed_is_read() -> None:
