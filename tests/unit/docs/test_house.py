@@ -1,0 +1,71 @@
+"""The rules of the house (deploy/docs/architecture.md): sizes of rooms and files, packages, paths that exist."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "orcid_sync"
+PAGE = (ROOT / "deploy" / "docs" / "architecture.md").read_text("utf-8")
+
+FLOORS = {PACKAGE / name for name in ("", "cli", "model", "service", "simulator", "store")}
+"""What has rooms instead of files; the import contracts list the few files that lie beside the rooms."""
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+ROOMS = sorted({path.parent for path in MODULES} - FLOORS)
+FACES = sorted(PACKAGE.rglob("__init__.py"))
+FOLDERS_OF_TESTS = sorted({path.parent for path in (ROOT / "tests").rglob("*.py")})
+
+MODULES_OF_A_ROOM = range(3, 17)
+LINES_OF_A_ROOM = 2_600
+LINES_OF_A_MODULE = 300
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines())
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=named)
+def test_a_room_can_be_overlooked(room: Path) -> None:
+    modules = [path for path in MODULES if path.parent == room]
+    assert len(modules) in MODULES_OF_A_ROOM
+    assert sum(map(lines, modules)) <= LINES_OF_A_ROOM
+
+
+def test_a_module_has_one_reason() -> None:
+    assert [named(path) for path in MODULES if lines(path) > LINES_OF_A_MODULE] == []
+
+
+@pytest.mark.parametrize("face", FACES, ids=named)
+def test_a_package_says_what_it_is_for_and_loads_nothing(face: Path) -> None:
+    """Of the whole package the version is known, too."""
+    sentence, *rest = ast.parse(face.read_text("utf-8")).body
+    said = ast.get_docstring(ast.Module([sentence], []))
+    assert said
+    assert re.fullmatch(r"[^\n]+\.", said)
+    assert [type(node) for node in rest] == ([ast.Assign] if face.parent == PACKAGE else [])
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    assert [named(path.parent) for path in MODULES if not path.with_name("__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS_OF_TESTS, ids=named)
+def test_a_folder_of_tests_can_be_overlooked(folder: Path) -> None:
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= max(MODULES_OF_A_ROOM)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([a-z_]+/[a-z_/.]*)`", PAGE))))
+def test_the_architecture_names_what_there_is(path: str) -> None:
+    assert any((folder / path).exists() for folder in (ROOT, PACKAGE))
+
+
+def test_the_architecture_draws_every_room() -> None:
+    drawn = set(re.findall(r"`([a-z]+)/?`", PAGE))
+    assert {room.name for room in ROOMS if not room.is_relative_to(PACKAGE / "simulator")} <= drawn
