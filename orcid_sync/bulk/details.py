@@ -20,8 +20,8 @@ from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Update, Writing
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.record.sections import SECTIONS, Item, ItemKey
-from orcid_sync.model.record.wire import Timestamp
 from orcid_sync.store.database.pools import AnyConnection, guarded
 from orcid_sync.store.mirror import bulk_load, items
 

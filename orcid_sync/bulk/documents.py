@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 from lxml import etree
 
-from orcid_sync.bulk.shapes import Content, Leaf, Many, Object, Shape
+from orcid_sync.bulk.xml_shapes import Content, Leaf, Many, Object, Shape
 
 Element: TypeAlias = Any
 """lxml's; it comes without types."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orcid_sync.service.consent import erasure_log
 from orcid_sync.service.runtime.job import Job, maintaining, sweeping
-from orcid_sync.store.consent import residue
+from orcid_sync.store.consent import deleted_rows
 from orcid_sync.store.pushes import subscriptions
 from orcid_sync.store.sync import sweeps
 
@@ -23,7 +23,7 @@ def make_jobs(
         ),
         Job("left-behind", timedelta(minutes=5), sweeping(sweeps.mark_left_behind)),
         Job("webhooks", timedelta(minutes=5), sweeping(partial(sweeps.mark_for_webhooks, overlap=overlap))),
-        Job(residue.JOB, timedelta(hours=1), maintaining(residue.clear), brief=False),
+        Job(deleted_rows.JOB, timedelta(hours=1), maintaining(deleted_rows.clear), brief=False),
         Job("ended-secrets", timedelta(hours=1), sweeping(subscriptions.drop_ended_secrets)),
         Job("old-runs", timedelta(days=1), sweeping(partial(sweeps.forget_runs, keep=KEEP_RUNS))),
     ]

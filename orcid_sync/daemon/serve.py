@@ -27,17 +27,17 @@ from orcid_sync.daemon.startup_checks import CannotServe, make_sure
 from orcid_sync.model.sync.check_interval import Interval
 from orcid_sync.model.sync.schedule import Cause, Policy, Turn
 from orcid_sync.registry.client import Account, Registry, open_registry
-from orcid_sync.registry.exchange import Limits
+from orcid_sync.registry.http_exchange import Limits
 from orcid_sync.service.http.listeners import allow_connections
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.pushes.announce import FeedNews
 from orcid_sync.service.pushes.push_loop import PushLoop
-from orcid_sync.service.record.finding import Finding
+from orcid_sync.service.record.read_outcome import Finding
 from orcid_sync.service.record.unknown_members import DriftWatch
 from orcid_sync.service.runtime.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.runtime.scheduler import JobRunner, schedule
-from orcid_sync.service.sync.nets import make_net_jobs
 from orcid_sync.service.sync.reconcile import Reconciler
+from orcid_sync.service.sync.safety_nets import make_net_jobs
 from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace
 from orcid_sync.service.sync.worker import Worker
 from orcid_sync.service.webhooks.health import make_health_job

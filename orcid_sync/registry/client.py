@@ -1,8 +1,8 @@
 """The Registry as the rest of the software sees it: questions in, answers or errors out.
 
-`protocol` knows what ORCID says, `exchange` moves bytes, this module decides who may ask when: every sending takes a
-slot of the shared pace, carries the right token and reports how the Registry is doing. tenacity repeats a sending once
-for what the contract calls retryable (section 4.3); whatever lasts longer is the queue's business.
+`protocol` knows what ORCID says, `http_exchange` moves bytes, this module decides who may ask when: every sending takes
+a slot of the shared pace, carries the right token and reports how the Registry is doing. tenacity repeats a sending
+once for what the contract calls retryable (section 4.3); whatever lasts longer is the queue's business.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from orcid_sync.registry.errors import (
     Unavailable,
     UsedUp,
 )
-from orcid_sync.registry.exchange import Limits, exchange, open_session
+from orcid_sync.registry.http_exchange import Limits, exchange, open_session
 from orcid_sync.registry.lanes import present_lane
 from orcid_sync.registry.protocol import decipher
 from orcid_sync.registry.requests import (

@@ -4,8 +4,8 @@ from typing import Any, Self
 
 from pydantic import SecretStr, model_validator
 
+from orcid_sync.settings.consistency import broken_demands
 from orcid_sync.settings.definitions_tuning import Definitions
-from orcid_sync.settings.demands import broken_demands
 from orcid_sync.settings.environments import HOSTS, Hosts
 from orcid_sync.settings.values import decode_key
 

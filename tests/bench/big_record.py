@@ -19,7 +19,7 @@ import msgspec
 import uvloop
 from harness import daemon, follow, fresh_database, memory, orcids, serve_environment, show, simulated, view
 
-from orcid_sync.cli.demo.stage import free_port
+from orcid_sync.cli.demo.setup import free_port
 from orcid_sync.registry.callbacks import callback_url
 
 SECRET = b"b" * 64

@@ -38,7 +38,7 @@ from orcid_sync.bulk.load import Progress, load
 from orcid_sync.bulk.sources import open_source
 from orcid_sync.bulk.write import Plan
 from orcid_sync.model.ids import Orcid
-from orcid_sync.simulator.records.shapes import PERSON_LISTS
+from orcid_sync.simulator.records.sections import PERSON_LISTS
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.samples import random_items
 from orcid_sync.simulator.samples.record_builder import RecordBuilder

@@ -25,7 +25,7 @@ import msgspec
 import uvloop
 from harness import daemon, fresh_database, memory, orcids, serve_environment, show
 
-from orcid_sync.cli.demo.stage import free_port
+from orcid_sync.cli.demo.setup import free_port
 from orcid_sync.model.record.diff import Change
 from orcid_sync.store.database.pools import Database, connect, open_database, transaction
 from orcid_sync.store.feed import changes

@@ -13,7 +13,7 @@ import asyncpg
 import uvloop
 from harness import daemon, fresh_database, memory, orcids, serve_environment, show
 
-from orcid_sync.cli.demo.stage import free_port
+from orcid_sync.cli.demo.setup import free_port
 
 TRANSACTIONS = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()"
 FILL = (

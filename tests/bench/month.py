@@ -26,7 +26,7 @@ import uvloop
 from harness import daemon, follow, fresh_database, orcids, serve_environment, show
 from msgspec import Struct
 
-from orcid_sync.cli.demo.stage import free_port
+from orcid_sync.cli.demo.setup import free_port
 from orcid_sync.model.analysis.plan import Means, Population, make_plan
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator.registry import SimulatedRegistry

@@ -15,7 +15,7 @@ import asyncpg
 import uvloop
 from harness import fresh_database, orcids, reconciling, show
 
-from orcid_sync.service.sync.nets import sweep_search
+from orcid_sync.service.sync.safety_nets import sweep_search
 from orcid_sync.simulator.registry import SimulatedRegistry
 
 CONNECT = "insert into orcid_sync.connections (orcid) select unnest($1::text[])"

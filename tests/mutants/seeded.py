@@ -255,8 +255,8 @@ MUTANTS = [
     mutant(
         "redirect-followed",
         "the redirect of a merged record is followed to another person's",
-        "tests/integration/registry/test_exchange.py -k redirect",
-        ("orcid_sync/registry/exchange.py", "allow_redirects=False", "allow_redirects=True"),
+        "tests/integration/registry/test_http_exchange.py -k redirect",
+        ("orcid_sync/registry/http_exchange.py", "allow_redirects=False", "allow_redirects=True"),
     ),
     mutant(
         "404-believed-at-once",
@@ -886,7 +886,7 @@ MUTANTS = [
     mutant(
         "shared-question-forgotten",
         "a search that was cut short goes on behind iDs that it has not asked about again",
-        "tests/integration/sync/test_nets.py -k share_a_question",
-        ("orcid_sync/service/sync/nets.py", "reached=done if waiting else looked)", "reached=looked)"),
+        "tests/integration/sync/test_safety_nets.py -k share_a_question",
+        ("orcid_sync/service/sync/safety_nets.py", "reached=done if waiting else looked)", "reached=looked)"),
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.client import Account, Registry, open_registry
-from orcid_sync.registry.exchange import Limits
+from orcid_sync.registry.http_exchange import Limits
 
 CLIENT_ID, CLIENT_SECRET = "APP-TEST", "client-s3cr3t"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection
 
     from orcid_sync.cli.demo.display import Show
-    from orcid_sync.cli.demo.stage import Stage
+    from orcid_sync.cli.demo.setup import Stage
     from orcid_sync.cli.demo.watch import Watch
 
 LOOK_SECONDS = 0.1
@@ -68,7 +68,7 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 async def _play(folder: Path, records: int, edits_per_minute: float, duration: float | None, port: int | None) -> bool:
-    from orcid_sync.cli.demo.stage import open_stage  # noqa: PLC0415 - heavy
+    from orcid_sync.cli.demo.setup import open_stage  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.embedded import embedded_postgres  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.migrate import migrate  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.pools import connect  # noqa: PLC0415 - heavy
@@ -157,7 +157,7 @@ class Act:
 
         ORCID announces no changes of the display order (contract section 1.7): those are found by the check.
         """
-        from orcid_sync.cli.demo.stage import NOTIFICATION_DELAY  # noqa: PLC0415 - heavy
+        from orcid_sync.cli.demo.setup import NOTIFICATION_DELAY  # noqa: PLC0415 - heavy
         from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy
 
         await asyncio.sleep(3 * NOTIFICATION_DELAY)

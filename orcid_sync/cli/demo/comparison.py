@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from orcid_sync.cli.demo.stage import Stage
+from orcid_sync.cli.demo.setup import Stage
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator.base.errors import Refusal
 from orcid_sync.store.console import overview

@@ -6,7 +6,7 @@ from statistics import median
 
 from msgspec import Struct, field
 
-from orcid_sync.cli.demo.stage import Stage
+from orcid_sync.cli.demo.setup import Stage
 from orcid_sync.model.ids import Orcid
 from orcid_sync.simulator.samples.random_edits import Edit
 from orcid_sync.store.console import overview

@@ -5,31 +5,31 @@ Each has a summary, as the record shows it, and (but for affiliations) a full fo
 
 from msgspec import Struct
 
-from orcid_sync.model.record import extract, rows, wire
+from orcid_sync.model.record import extract, orcid_json, rows
 from orcid_sync.model.record.extract import Entry
 
 
-class Affiliation(wire.Item, rename="kebab"):
+class Affiliation(orcid_json.Item, rename="kebab"):
     """Any of the seven kinds; summary and full form are the same."""
 
     department_name: str | None = None
     role_title: str | None = None
-    start_date: wire.FuzzyDate | None = None
-    end_date: wire.FuzzyDate | None = None
-    organization: wire.Organization | None = None
-    url: wire.Wrapped = None
-    external_ids: wire.ExternalIds | None = None
+    start_date: orcid_json.FuzzyDate | None = None
+    end_date: orcid_json.FuzzyDate | None = None
+    organization: orcid_json.Organization | None = None
+    url: orcid_json.Wrapped = None
+    external_ids: orcid_json.ExternalIds | None = None
 
 
-class WorkSummary(wire.Item, rename="kebab"):
+class WorkSummary(orcid_json.Item, rename="kebab"):
     """A work as the record shows it."""
 
     type: str | None = None
-    title: wire.Title | None = None
-    journal_title: wire.Wrapped = None
-    publication_date: wire.FuzzyDate | None = None
-    url: wire.Wrapped = None
-    external_ids: wire.ExternalIds | None = None
+    title: orcid_json.Title | None = None
+    journal_title: orcid_json.Wrapped = None
+    publication_date: orcid_json.FuzzyDate | None = None
+    url: orcid_json.Wrapped = None
+    external_ids: orcid_json.ExternalIds | None = None
 
 
 class Citation(Struct, rename="kebab"):
@@ -42,24 +42,24 @@ class Citation(Struct, rename="kebab"):
 class WorkDetail(Struct, rename="kebab"):
     """What the full work adds; it has no display-index (contract section 3.7)."""
 
-    last_modified_date: wire.Timestamp | None = None
+    last_modified_date: orcid_json.Timestamp | None = None
     short_description: str | None = None
     citation: Citation | None = None
     language_code: str | None = None
-    country: wire.Wrapped = None
-    contributors: wire.Contributors | None = None
+    country: orcid_json.Wrapped = None
+    contributors: orcid_json.Contributors | None = None
 
 
-class FundingSummary(wire.Item, rename="kebab"):
+class FundingSummary(orcid_json.Item, rename="kebab"):
     """A funding as the record shows it."""
 
     type: str | None = None
-    title: wire.Title | None = None
-    start_date: wire.FuzzyDate | None = None
-    end_date: wire.FuzzyDate | None = None
-    organization: wire.Organization | None = None
-    url: wire.Wrapped = None
-    external_ids: wire.ExternalIds | None = None
+    title: orcid_json.Title | None = None
+    start_date: orcid_json.FuzzyDate | None = None
+    end_date: orcid_json.FuzzyDate | None = None
+    organization: orcid_json.Organization | None = None
+    url: orcid_json.Wrapped = None
+    external_ids: orcid_json.ExternalIds | None = None
 
 
 class Amount(Struct, rename="kebab"):
@@ -72,48 +72,48 @@ class Amount(Struct, rename="kebab"):
 class FundingDetail(Struct, rename="kebab"):
     """What the full funding adds."""
 
-    last_modified_date: wire.Timestamp | None = None
-    organization_defined_type: wire.Wrapped = None
+    last_modified_date: orcid_json.Timestamp | None = None
+    organization_defined_type: orcid_json.Wrapped = None
     short_description: str | None = None
     amount: Amount | None = None
-    contributors: wire.Contributors | None = None
+    contributors: orcid_json.Contributors | None = None
 
 
-class PeerReviewSummary(wire.Item, rename="kebab"):
+class PeerReviewSummary(orcid_json.Item, rename="kebab"):
     """A peer review as the record shows it."""
 
     reviewer_role: str | None = None
     review_type: str | None = None
-    review_url: wire.Wrapped = None
-    completion_date: wire.FuzzyDate | None = None
+    review_url: orcid_json.Wrapped = None
+    completion_date: orcid_json.FuzzyDate | None = None
     review_group_id: str | None = None
-    convening_organization: wire.Organization | None = None
-    external_ids: wire.ExternalIds | None = None
+    convening_organization: orcid_json.Organization | None = None
+    external_ids: orcid_json.ExternalIds | None = None
 
 
 class PeerReviewDetail(Struct, rename="kebab"):
     """What the full peer review adds; several members have other names than in the summary (contract section 3.7)."""
 
-    last_modified_date: wire.Timestamp | None = None
-    subject_external_identifier: wire.ExternalId | None = None
-    subject_container_name: wire.Wrapped = None
+    last_modified_date: orcid_json.Timestamp | None = None
+    subject_external_identifier: orcid_json.ExternalId | None = None
+    subject_container_name: orcid_json.Wrapped = None
     subject_type: str | None = None
-    subject_name: wire.Title | None = None
-    subject_url: wire.Wrapped = None
+    subject_name: orcid_json.Title | None = None
+    subject_url: orcid_json.Wrapped = None
 
 
 class Proposal(Struct, rename="kebab"):
     """The proposal by which a research resource was granted."""
 
-    title: wire.Title | None = None
-    hosts: wire.Hosts | None = None
-    external_ids: wire.ExternalIds | None = None
-    start_date: wire.FuzzyDate | None = None
-    end_date: wire.FuzzyDate | None = None
-    url: wire.Wrapped = None
+    title: orcid_json.Title | None = None
+    hosts: orcid_json.Hosts | None = None
+    external_ids: orcid_json.ExternalIds | None = None
+    start_date: orcid_json.FuzzyDate | None = None
+    end_date: orcid_json.FuzzyDate | None = None
+    url: orcid_json.Wrapped = None
 
 
-class ResearchResourceSummary(wire.Item):
+class ResearchResourceSummary(orcid_json.Item):
     """A research resource as the record shows it."""
 
     proposal: Proposal | None = None
@@ -124,9 +124,9 @@ class ResourceItem(Struct, rename="kebab"):
 
     resource_name: str | None = None
     resource_type: str | None = None
-    hosts: wire.Hosts | None = None
-    external_ids: wire.ExternalIds | None = None
-    url: wire.Wrapped = None
+    hosts: orcid_json.Hosts | None = None
+    external_ids: orcid_json.ExternalIds | None = None
+    url: orcid_json.Wrapped = None
 
 
 class ResourceItems(Struct, rename="kebab"):
@@ -138,7 +138,7 @@ class ResourceItems(Struct, rename="kebab"):
 class ResearchResourceDetail(Struct, rename="kebab"):
     """What the full research resource adds."""
 
-    last_modified_date: wire.Timestamp | None = None
+    last_modified_date: orcid_json.Timestamp | None = None
     resource_item: list[ResourceItem] | None = None
     resource_items: ResourceItems | None = None
 
@@ -205,7 +205,7 @@ def funding(columns: extract.Common, item: FundingSummary, detail: FundingDetail
 def peer_review(columns: extract.Common, item: PeerReviewSummary, detail: PeerReviewDetail | None) -> Entry:
     """A peer review; what was reviewed comes with the full form only."""
     full = detail or PeerReviewDetail()
-    subject = full.subject_external_identifier or wire.ExternalId()
+    subject = full.subject_external_identifier or orcid_json.ExternalId()
     row = rows.PeerReview(
         **columns,
         reviewer_role=item.reviewer_role,

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import extract, rows, wire
+from orcid_sync.model.record import extract, orcid_json, rows
 from orcid_sync.model.record.extract import Entry
 from orcid_sync.model.record.malformed import shape_of
 from orcid_sync.model.record.sections import SECTIONS, Content, Item, ItemKey, Section
@@ -66,7 +66,7 @@ class RecordContent(Struct, frozen=True):
 
     def row(self, orcid: str) -> rows.Record:
         """The row of `records`, but for registry_modified_at, which is not content."""
-        head = msgspec.json.decode(self.doc, type=wire.RecordHead, strict=False)
+        head = msgspec.json.decode(self.doc, type=orcid_json.RecordHead, strict=False)
         row = extract.record(
             orcid, head, state=self.state, access=self.access, primary_orcid=self.primary_orcid, doc=self.doc
         )
@@ -152,11 +152,11 @@ def wants_detail(known: Known | None, item: Item) -> bool:
         return False
     if known is None or known.detail_modified_at is None:
         return True
-    return known.detail_modified_at != extract.moment(wire.Timestamp(item.modified_ms))
+    return known.detail_modified_at != extract.moment(orcid_json.Timestamp(item.modified_ms))
 
 
 class _Dated(Struct, rename="kebab"):
-    last_modified_date: wire.Timestamp | None = None
+    last_modified_date: orcid_json.Timestamp | None = None
 
 
 def belongs_to(detail: bytes, item: Item) -> bool:
@@ -240,7 +240,7 @@ def with_detail(content: Content, detail: bytes | None) -> Content:
 
 def addition(item: Item, content: Content) -> Change:
     """The change of a new item."""
-    at = extract.moment(wire.Timestamp(item.modified_ms))
+    at = extract.moment(orcid_json.Timestamp(item.modified_ms))
     return Change(item.section, item.key, "added", item.visibility, source_modified_at=at, new=content)
 
 

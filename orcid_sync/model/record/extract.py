@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from orcid_sync.model.record import rows, wire
+from orcid_sync.model.record import orcid_json, rows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Common = dict[str, Any]
@@ -28,7 +28,7 @@ class Entry(Struct, frozen=True):
     items: list[rows.ResourceItem] = field(default_factory=list)
 
 
-def moment(stamp: wire.Timestamp | None) -> datetime | None:
+def moment(stamp: orcid_json.Timestamp | None) -> datetime | None:
     """A timestamp in milliseconds as a time; None if it is null or beyond the calendar."""
     if stamp is None or stamp.value is None:
         return None
@@ -47,19 +47,19 @@ def number(text: str | int | None, *, limit: int) -> int | None:
     return value if value is not None and -limit <= value <= limit else None
 
 
-def text(wrapped: wire.Wrapped) -> str | None:
+def text(wrapped: orcid_json.Wrapped) -> str | None:
     """The text inside `{"value": …}`."""
-    return wrapped.value if isinstance(wrapped, wire.Text) else wrapped
+    return wrapped.value if isinstance(wrapped, orcid_json.Text) else wrapped
 
 
-def path(identity: wire.Identity | None) -> str | None:
+def path(identity: orcid_json.Identity | None) -> str | None:
     """The path of an iD or client id."""
     return None if identity is None else identity.path
 
 
-def common(orcid: str, item: wire.Item, *, digest: bytes, doc: bytes) -> Common:
+def common(orcid: str, item: orcid_json.Item, *, digest: bytes, doc: bytes) -> Common:
     """The columns that every item has."""
-    source = item.source or wire.Source()
+    source = item.source or orcid_json.Source()
     return {
         "orcid": orcid,
         "visibility": item.visibility,
@@ -77,7 +77,7 @@ def common(orcid: str, item: wire.Item, *, digest: bytes, doc: bytes) -> Common:
     }
 
 
-def date(prefix: str, given: wire.FuzzyDate | None) -> Common:
+def date(prefix: str, given: orcid_json.FuzzyDate | None) -> Common:
     """The three columns of a fuzzy date; a part without sense is None."""
     year, month, day = _date_columns(prefix)
     if given is None:
@@ -90,20 +90,20 @@ def _date_columns(prefix: str) -> tuple[str, str, str]:
     return f"{prefix}_year", f"{prefix}_month", f"{prefix}_day"
 
 
-def _part(part: wire.Part | None) -> int | None:
+def _part(part: orcid_json.Part | None) -> int | None:
     return None if part is None else number(part.value, limit=9999)
 
 
-def period(start: wire.FuzzyDate | None, end: wire.FuzzyDate | None) -> Common:
+def period(start: orcid_json.FuzzyDate | None, end: orcid_json.FuzzyDate | None) -> Common:
     """The columns of a start and an end."""
     return date("start", start) | date("end", end)
 
 
-def organization(given: wire.Organization | None) -> Common:
+def organization(given: orcid_json.Organization | None) -> Common:
     """The columns of an organisation; all None if there is none."""
-    organization = given or wire.Organization()
-    address = organization.address or wire.OrganizationAddress()
-    disambiguated = organization.disambiguated_organization or wire.DisambiguatedOrganization()
+    organization = given or orcid_json.Organization()
+    address = organization.address or orcid_json.OrganizationAddress()
+    disambiguated = organization.disambiguated_organization or orcid_json.DisambiguatedOrganization()
     return {
         "org_name": organization.name,
         "org_city": address.city,
@@ -114,10 +114,10 @@ def organization(given: wire.Organization | None) -> Common:
     }
 
 
-def titles(given: wire.Title | None, prefix: str = "") -> Common:
+def titles(given: orcid_json.Title | None, prefix: str = "") -> Common:
     """The columns of a title and its translation."""
-    title = given or wire.Title()
-    translated = title.translated_title or wire.TranslatedTitle()
+    title = given or orcid_json.Title()
+    translated = title.translated_title or orcid_json.TranslatedTitle()
     return {
         f"{prefix}title": text(title.title),
         f"{prefix}translated_title": translated.value,
@@ -125,12 +125,12 @@ def titles(given: wire.Title | None, prefix: str = "") -> Common:
     }
 
 
-def subtitle(title: wire.Title | None) -> str | None:
+def subtitle(title: orcid_json.Title | None) -> str | None:
     """The subtitle inside a title."""
     return None if title is None else text(title.subtitle)
 
 
-def external_ids(ids: wire.ExternalIds | None, resource_item: int = 0) -> list[rows.ExternalId]:
+def external_ids(ids: orcid_json.ExternalIds | None, resource_item: int = 0) -> list[rows.ExternalId]:
     """The rows of a list of identifiers."""
     return [
         rows.ExternalId(
@@ -148,13 +148,13 @@ def external_ids(ids: wire.ExternalIds | None, resource_item: int = 0) -> list[r
     ]
 
 
-def _error_code(error: wire.NormalizedError | None) -> str | None:
+def _error_code(error: orcid_json.NormalizedError | None) -> str | None:
     return None if error is None or error.error_code is None else str(error.error_code)
 
 
-def contributors(given: wire.Contributors | None) -> list[rows.Contributor]:
+def contributors(given: orcid_json.Contributors | None) -> list[rows.Contributor]:
     """The rows of a list of contributors."""
-    nobody = wire.ContributorAttributes()
+    nobody = orcid_json.ContributorAttributes()
     return [
         rows.Contributor(
             position,
@@ -168,18 +168,18 @@ def contributors(given: wire.Contributors | None) -> list[rows.Contributor]:
     ]
 
 
-def hosts(given: wire.Hosts | None, resource_item: int = 0) -> list[rows.Host]:
+def hosts(given: orcid_json.Hosts | None, resource_item: int = 0) -> list[rows.Host]:
     """The rows of a list of hosting organisations."""
     organizations = (given and given.organization) or []
     return [rows.Host(resource_item, position, **organization(one)) for position, one in enumerate(organizations, 1)]
 
 
 def record(
-    orcid: str, head: wire.RecordHead, *, state: str, access: str, primary_orcid: str | None, doc: bytes
+    orcid: str, head: orcid_json.RecordHead, *, state: str, access: str, primary_orcid: str | None, doc: bytes
 ) -> rows.Record:
     """The record's own row: its state, our access, the history block."""
-    history = head.history or wire.History()
-    source = history.source or wire.Source()
+    history = head.history or orcid_json.History()
+    source = history.source or orcid_json.Source()
     return rows.Record(
         orcid=orcid,
         state=state,

@@ -1,54 +1,54 @@
 """The sections of `person`: ORCID's wire form and the rows that are made of it (contract sections 3.6 and 10)."""
 
-from orcid_sync.model.record import extract, rows, wire
+from orcid_sync.model.record import extract, orcid_json, rows
 from orcid_sync.model.record.extract import Entry
 
 LONGEST_EMAIL = 350
 """Characters that ORCID's schema allows."""
 
 
-class Name(wire.Item, rename="kebab"):
+class Name(orcid_json.Item, rename="kebab"):
     """`person.name`."""
 
-    given_names: wire.Wrapped = None
-    family_name: wire.Wrapped = None
-    credit_name: wire.Wrapped = None
+    given_names: orcid_json.Wrapped = None
+    family_name: orcid_json.Wrapped = None
+    credit_name: orcid_json.Wrapped = None
 
 
-class Content(wire.Item):
+class Content(orcid_json.Item):
     """A biography, keyword or other name."""
 
     content: str | None = None
 
 
-class Email(wire.Item, rename="kebab"):
+class Email(orcid_json.Item, rename="kebab"):
     """An e-mail address; its put-code is always null."""
 
     email: str | None = None
     verified: bool | None = None
-    verification_date: wire.Timestamp | None = None
+    verification_date: orcid_json.Timestamp | None = None
     primary: bool | None = None
 
 
-class Address(wire.Item):
+class Address(orcid_json.Item):
     """A country of the person."""
 
-    country: wire.Wrapped = None
+    country: orcid_json.Wrapped = None
 
 
-class ResearcherUrl(wire.Item, rename="kebab"):
+class ResearcherUrl(orcid_json.Item, rename="kebab"):
     """A web link of the person."""
 
     url_name: str | None = None
-    url: wire.Wrapped = None
+    url: orcid_json.Wrapped = None
 
 
-class PersonIdentifier(wire.Item, rename="kebab"):
+class PersonIdentifier(orcid_json.Item, rename="kebab"):
     """An identifier of the person in another system."""
 
     external_id_type: str | None = None
     external_id_value: str | None = None
-    external_id_url: wire.Wrapped = None
+    external_id_url: orcid_json.Wrapped = None
     external_id_relationship: str | None = None
 
 

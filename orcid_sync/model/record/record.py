@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import unknown_members, wire
+from orcid_sync.model.record import orcid_json, unknown_members
 from orcid_sync.model.record.cleaning import clean
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.malformed import MalformedRecord, shape_of
@@ -26,7 +26,7 @@ class Record(Struct, frozen=True):
     """One answer to GET /v3.0/{orcid}/record."""
 
     orcid: str
-    head: wire.RecordHead
+    head: orcid_json.RecordHead
     doc: bytes
     """The record's own part: everything but the items and history.last-modified-date."""
     blocks: dict[str, dict[str, Raw]]
@@ -64,7 +64,7 @@ def parse_record(body: bytes) -> Record:
     with shape_of("record"):
         members = _members(body)
         own = clean(msgspec.json.encode({name: raw for name, raw in members.items() if name not in _KNOWN}))
-        head = msgspec.json.decode(own, type=wire.RecordHead, strict=False)
+        head = msgspec.json.decode(own, type=orcid_json.RecordHead, strict=False)
         blocks = {name: _members(members[name]) for name in _KNOWN if name in members}
     if head.orcid_identifier is None or not head.orcid_identifier.path or len(blocks) != len(_KNOWN):
         raise MalformedRecord("record: orcid-identifier, person or activities-summary is missing")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import activities, extract, person, rows, wire
+from orcid_sync.model.record import activities, extract, orcid_json, person, rows
 from orcid_sync.model.record.cleaning import clean
 from orcid_sync.model.record.extract import Entry
 from orcid_sync.model.record.groups import Groups, affiliations, grouped, listed, peer_reviews, single
@@ -65,7 +65,7 @@ class _Head(Struct, rename="kebab"):
     """The little of an item that is needed to know which it is."""
 
     put_code: int | None = None
-    last_modified_date: wire.Timestamp | None = None
+    last_modified_date: orcid_json.Timestamp | None = None
     visibility: str | None = None
     email: str | None = None
 
@@ -86,7 +86,7 @@ class Section(Struct, frozen=True):
     groups: Groups
     """Takes the container apart into groups of items; None if the list that it should contain is not there."""
     row: type[rows.ItemRow]
-    shape: type[wire.Item]
+    shape: type[orcid_json.Item]
     build: Build
     key_column: str | None = "put_code"
     """Column that tells the section's items apart; None if there is only one."""
@@ -161,7 +161,7 @@ _decode_head = msgspec.json.Decoder(_Head, strict=False).decode
 
 
 def _person(
-    name: str, table: str, container: str, row: type[rows.ItemRow], shape: type[wire.Item], build: Build
+    name: str, table: str, container: str, row: type[rows.ItemRow], shape: type[orcid_json.Item], build: Build
 ) -> Section:
     return Section(name, table, "person", container, listed(name), row, shape, build)
 
@@ -183,7 +183,7 @@ def _affiliation(name: str) -> Section:
 
 
 def _activity(
-    name: str, groups: Groups, row: type[rows.ItemRow], shape: type[wire.Item], build: Build, **more: Any
+    name: str, groups: Groups, row: type[rows.ItemRow], shape: type[orcid_json.Item], build: Build, **more: Any
 ) -> Section:
     table = f"{name}s".replace("-", "_")
     return Section(name, table, "activities-summary", f"{name}s", groups, row, shape, build, grouped=True, **more)

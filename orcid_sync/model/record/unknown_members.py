@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, cast, get_args
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import activities, wire
+from orcid_sync.model.record import activities, orcid_json
 from orcid_sync.model.record.sections import SECTIONS, Section
 
 RECORD: Final = "record"
@@ -42,10 +42,14 @@ _KINDS: Final[Mapping[type, str]] = {
 }
 
 _PASSED_OVER: Final[Mapping[type[Struct], dict[str, Tree]]] = {
-    wire.Identity: {"uri": {}, "host": {}},  # the path says it all
-    wire.Item: {"path": {}},  # follows from iD, section and put-code
-    wire.RecordHead: {"path": {}, "person": {}, "activities-summary": {}},  # the two hold what is unknown below them
-    wire.NormalizedError: {"error-message": {}, "transient": {}},  # words for a code that is kept
+    orcid_json.Identity: {"uri": {}, "host": {}},  # the path says it all
+    orcid_json.Item: {"path": {}},  # follows from iD, section and put-code
+    orcid_json.RecordHead: {
+        "path": {},
+        "person": {},
+        "activities-summary": {},
+    },  # the two hold what is unknown below them
+    orcid_json.NormalizedError: {"error-message": {}, "transient": {}},  # words for a code that is kept
 }
 """Members without a column, on purpose, beside what the Struct says; also those of the classes derived from it."""
 
@@ -98,7 +102,7 @@ def outside(block: str, name: str, value: bytes) -> Unknown:
 
 
 def derive(kind: Any) -> Tree:
-    """What a type of `wire` and its neighbours knows."""
+    """What a type of `orcid_json` and its neighbours knows."""
     if isinstance(kind, type) and issubclass(kind, Struct):
         known: dict[str, Tree] = {one.encode_name: derive(one.type) for one in msgspec.structs.fields(kind)}
         for base, more in _PASSED_OVER.items():
@@ -144,7 +148,7 @@ def _detail_reader(section: str) -> _Reader:
 
 @cache
 def _record_reader() -> _Reader:
-    return _reader(derive(wire.RecordHead))
+    return _reader(derive(orcid_json.RecordHead))
 
 
 @cache

@@ -18,7 +18,7 @@ from orcid_sync.model.sync.schedule import Applied, Cause, Settlement, Turn
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import BadRequest, ClientDisabled, Forbidden
 from orcid_sync.service.record.changeset import Answer, make_changeset
-from orcid_sync.service.record.finding import Finding, Superseded
+from orcid_sync.service.record.read_outcome import Finding, Superseded
 from orcid_sync.service.webhooks.registration import Subscription
 from orcid_sync.store.consent import connections
 from orcid_sync.store.database.encryption import Vault, VaultError

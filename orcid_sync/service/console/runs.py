@@ -10,7 +10,7 @@ from orcid_sync.service.http.authentication import demand
 from orcid_sync.service.http.problems import Problem
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.store.console import audits, overview
-from orcid_sync.store.sync import job_runs, nets
+from orcid_sync.store.sync import job_runs, safety_nets
 
 AUDITS = 10
 """Audits that are shown, the latest."""
@@ -25,7 +25,7 @@ async def ask(site: Site) -> Mapping[str, Any]:
         return {
             "now": await overview.clock(connection),
             "jobs": await job_runs.last_of_each(connection),
-            "nets": await nets.load(connection),
+            "nets": await safety_nets.load(connection),
             "audits": await audits.last(connection, AUDITS),
         }
 

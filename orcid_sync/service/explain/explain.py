@@ -19,7 +19,7 @@ from orcid_sync.service.webhooks.health import assess
 from orcid_sync.store.console import explain_facts, overview
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.roles import become
-from orcid_sync.store.sync import journal, pace
+from orcid_sync.store.sync import pace, read_journal
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ async def gather(connection: AnyConnection, orcid: Orcid, question: Question) ->
             webhooks=await explain_facts.webhooks_of(connection, orcid),
             hearing=await _hearing(connection, question.rules),
             limits=await _limits(connection, question.client_id, queue.lane if queue else None),
-            reads=await journal.load(connection, orcid),
+            reads=await read_journal.load(connection, orcid),
         )
         if question.view is not None:
             facts = _without_numbers(facts)

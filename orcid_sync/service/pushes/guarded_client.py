@@ -20,7 +20,7 @@ from yarl import URL
 from orcid_sync import __version__
 from orcid_sync.model.pushes.allowed_addresses import Network, refusal
 from orcid_sync.model.pushes.delivery import Outcome, Result, judge, retry_after
-from orcid_sync.registry.exchange import FAILURES
+from orcid_sync.registry.http_exchange import FAILURES
 
 CONNECT_SECONDS: Final = 5.0
 """Bound of one attempt to connect to one address."""

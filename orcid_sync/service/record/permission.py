@@ -14,7 +14,7 @@ from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.record_states import ACCESS_TRANSITIONS, USABLE, AccessFate, AccessState, Heard, withheld
 from orcid_sync.model.sync.schedule import Policy
 from orcid_sync.service.record.changeset import Changeset, withholding
-from orcid_sync.service.record.finding import Effect, Finding, Job, Superseded
+from orcid_sync.service.record.read_outcome import Effect, Finding, Job, Superseded
 from orcid_sync.store.consent import consent_ledger
 from orcid_sync.store.database.encryption import Vault
 from orcid_sync.store.database.pools import AnyConnection, statements

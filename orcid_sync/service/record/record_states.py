@@ -16,7 +16,7 @@ from orcid_sync.model.sync.schedule import Policy
 from orcid_sync.registry.errors import Deactivated, Deprecated, Locked, NotFound, RegistryError, Unclaimed
 from orcid_sync.service.record import permission
 from orcid_sync.service.record.changeset import Answer, Changeset, make_changeset, withholding
-from orcid_sync.service.record.finding import Effect, Finding, Job
+from orcid_sync.service.record.read_outcome import Effect, Finding, Job
 from orcid_sync.store.database.pools import AnyConnection, statements
 from orcid_sync.store.feed import forgetting
 from orcid_sync.store.mirror import items

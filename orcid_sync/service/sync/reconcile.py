@@ -21,9 +21,9 @@ from orcid_sync.model.record.access import PUBLIC
 from orcid_sync.model.record.diff import Held, RecordContent
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.record.removals import REMOVED, reason_gone
 from orcid_sync.model.record.sections import SECTIONS, ItemKey
-from orcid_sync.model.record.wire import Timestamp
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
 from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
@@ -33,7 +33,7 @@ from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
 from orcid_sync.service.consent.disconnect import WebhookLeft, leave, revoke_in_passing
 from orcid_sync.service.record import permission
 from orcid_sync.service.record.changeset import NOTHING, Answer, make_changeset
-from orcid_sync.service.record.finding import Finding, Job, Superseded
+from orcid_sync.service.record.read_outcome import Finding, Job, Superseded
 from orcid_sync.service.record.record_reader import Reading, digest_of, read_details, take_apart
 from orcid_sync.service.record.record_states import OUTCOMES, close
 from orcid_sync.service.record.unknown_members import unknown_in

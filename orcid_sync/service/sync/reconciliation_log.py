@@ -7,9 +7,9 @@ import asyncpg
 import structlog
 
 from orcid_sync.model.sync.schedule import Turn
-from orcid_sync.service.record.finding import Finding
+from orcid_sync.service.record.read_outcome import Finding
 from orcid_sync.store.database.pools import AnyConnection, DatabaseRefused, DatabaseUnavailable, statements
-from orcid_sync.store.sync import journal as reads
+from orcid_sync.store.sync import read_journal as reads
 from orcid_sync.store.sync.queue import Lease
 
 UNCHANGED = "unchanged"

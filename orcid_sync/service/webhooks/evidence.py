@@ -6,10 +6,10 @@ Written after the queue row was settled, as whoever revives webhooks locks in th
 from datetime import timedelta
 
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.wire import Timestamp
+from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.sync.schedule import Cause, Turn
 from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, judge, unheard
-from orcid_sync.service.record.finding import Finding
+from orcid_sync.service.record.read_outcome import Finding
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.sync.queue import Lease
 from orcid_sync.store.webhooks import evidence

@@ -6,7 +6,7 @@ from orcid_sync.simulator.answers.rendering import Renderer
 from orcid_sync.simulator.answers.xml import to_xml
 from orcid_sync.simulator.base.errors import error_body
 from orcid_sync.simulator.records.profiles import RecordState
-from orcid_sync.simulator.records.shapes import ACTIVITY_ORDER, SECTIONS
+from orcid_sync.simulator.records.sections import ACTIVITY_ORDER, SECTIONS
 from orcid_sync.simulator.records.visibility import PUBLIC, visible_items
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from orcid_sync.simulator.records import dates, grouping
 from orcid_sync.simulator.records.profiles import Item, RecordState, Source
-from orcid_sync.simulator.records.shapes import ACTIVITY_ORDER, AFFILIATIONS, PERSON_LISTS, RENAMED, SECTIONS, Section
+from orcid_sync.simulator.records.sections import ACTIVITY_ORDER, AFFILIATIONS, PERSON_LISTS, RENAMED, SECTIONS, Section
 from orcid_sync.simulator.records.visibility import Viewer, visible_items
 
 Json = dict[str, Any]

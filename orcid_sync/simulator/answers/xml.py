@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from orcid_sync.simulator.records.shapes import ACTIVITY_ORDER, PERSON_LISTS, SECTIONS
+from orcid_sync.simulator.records.sections import ACTIVITY_ORDER, PERSON_LISTS, SECTIONS
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from orcid_sync.simulator.oauth import access as doors
 from orcid_sync.simulator.oauth.access import Access
 from orcid_sync.simulator.records.identifiers import ORCID_SHAPE
 from orcid_sync.simulator.records.profiles import Item, RecordState
-from orcid_sync.simulator.records.shapes import AFFILIATIONS, SECTIONS
+from orcid_sync.simulator.records.sections import AFFILIATIONS, SECTIONS
 from orcid_sync.simulator.records.visibility import Viewer, sees
 
 Json = dict[str, Any]

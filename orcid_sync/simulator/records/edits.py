@@ -9,7 +9,7 @@ from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.tokens import TokenService
 from orcid_sync.simulator.records.forms import complete
 from orcid_sync.simulator.records.profiles import Effect, Item, Profiles, RecordState, Source
-from orcid_sync.simulator.records.shapes import SECTIONS
+from orcid_sync.simulator.records.sections import SECTIONS
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orcid_sync.simulator.records.identifiers import external_id
-from orcid_sync.simulator.records.shapes import OWN, Section
+from orcid_sync.simulator.records.sections import OWN, Section
 
 Json = dict[str, Any]
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from orcid_sync.simulator.records.profiles import Item, RecordState
-from orcid_sync.simulator.records.shapes import SECTIONS
+from orcid_sync.simulator.records.sections import SECTIONS
 
 
 class Viewer(msgspec.Struct, frozen=True):

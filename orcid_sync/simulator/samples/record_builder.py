@@ -7,7 +7,7 @@ from typing import Any
 from orcid_sync.simulator.records import vocabulary as words
 from orcid_sync.simulator.records.forms import complete
 from orcid_sync.simulator.records.profiles import Item, Items, Profiles, RecordState, Source
-from orcid_sync.simulator.records.shapes import SECTIONS
+from orcid_sync.simulator.records.sections import SECTIONS
 from orcid_sync.simulator.samples import random_items
 
 DAY_MS = 24 * 3600 * 1000

@@ -7,7 +7,7 @@ from orcid_sync.simulator.base.tokens import Client
 from orcid_sync.simulator.records import vocabulary as words
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.records.profiles import Source
-from orcid_sync.simulator.records.shapes import AFFILIATIONS, PERSON_LISTS
+from orcid_sync.simulator.records.sections import AFFILIATIONS, PERSON_LISTS
 from orcid_sync.simulator.samples import random_items
 from orcid_sync.simulator.samples.record_builder import RecordBuilder, another_version
 from orcid_sync.simulator.world import CLIENT_ID, World

@@ -6,7 +6,7 @@ from typing import Any
 
 from orcid_sync.simulator.records.grouping import identifiers_of
 from orcid_sync.simulator.records.profiles import Item, RecordState
-from orcid_sync.simulator.records.shapes import AFFILIATIONS, SECTIONS
+from orcid_sync.simulator.records.sections import AFFILIATIONS, SECTIONS
 from orcid_sync.simulator.records.visibility import PUBLIC, visible_items
 from orcid_sync.simulator.search.solr_match import Document, date
 

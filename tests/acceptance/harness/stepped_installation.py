@@ -18,7 +18,7 @@ from orcid_sync.daemon import serve
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Turn
 from orcid_sync.registry.client import Account, open_registry
-from orcid_sync.registry.exchange import Limits
+from orcid_sync.registry.http_exchange import Limits
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.runtime.health import Draining
 from orcid_sync.service.sync.reconcile import Finding, Reconciler

@@ -18,8 +18,8 @@ from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.world import CLIENT_ID
 from orcid_sync.store.consent.erasure import erase
 from orcid_sync.store.database.pools import Database
-from orcid_sync.store.sync import journal as reads
 from orcid_sync.store.sync import pace
+from orcid_sync.store.sync import read_journal as reads
 from orcid_sync.store.sync.pace import Terms
 from orcid_sync.store.sync.queue import Lease
 from rig.records import planted_mirror

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.service.record.finding import Superseded
+from orcid_sync.service.record.read_outcome import Superseded
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.world import CLIENT_ID
 from orcid_sync.store.consent.connections import load

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from orcid_sync.simulator.records.identifiers import numbered_orcid
-from orcid_sync.simulator.records.shapes import AFFILIATIONS
+from orcid_sync.simulator.records.sections import AFFILIATIONS
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
 from rig.simulator import DAY, OTHER, UNKNOWN, Asking, O

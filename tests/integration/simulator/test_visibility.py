@@ -7,7 +7,7 @@ import pytest
 
 from orcid_sync.simulator.records.edits import Editor
 from orcid_sync.simulator.records.profiles import Source
-from orcid_sync.simulator.records.shapes import AFFILIATIONS
+from orcid_sync.simulator.records.sections import AFFILIATIONS
 from orcid_sync.simulator.world import CLIENT_ID, OTHER_CLIENT_ID
 from rig.simulator import DAY, OTHER, Asking, O
 

@@ -22,7 +22,7 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.record import parse_record
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.client import Account, open_registry
-from orcid_sync.registry.exchange import Limits
+from orcid_sync.registry.http_exchange import Limits
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace

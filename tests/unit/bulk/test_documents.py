@@ -15,8 +15,8 @@ from orcid_sync.bulk.documents import Unreadable, parse_document
 from orcid_sync.bulk.file_names import Name
 from orcid_sync.bulk.full_forms import FULL
 from orcid_sync.bulk.parse import Closed, Parsed, Unit, glance, make_new, parse_unit
-from orcid_sync.bulk.shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
 from orcid_sync.bulk.summaries import HEAD, LAYOUTS
+from orcid_sync.bulk.xml_shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.malformed import MalformedRecord
 from orcid_sync.model.record.sections import SECTIONS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model.record import rows, wire
+from orcid_sync.model.record import orcid_json, rows
 from orcid_sync.model.record.extract import Entry, moment, number
 from orcid_sync.model.record.record import parse_record
 from orcid_sync.model.record.sections import SECTIONS, ItemKey
@@ -299,7 +299,7 @@ def test_a_date_without_parts_is_none(date: Any) -> None:
 @given(st.integers() | st.none())
 def test_a_time_beyond_the_calendar_is_none(ms: int | None) -> None:
     """From year 1 to 9999; PostgreSQL's calendar is wider."""
-    time = moment(wire.Timestamp(ms))
+    time = moment(orcid_json.Timestamp(ms))
     assert (time is not None) == (ms is not None and -62135596800000 <= ms <= 253402300799999)
     assert time is None or round(time.timestamp() * 1000) == ms
 

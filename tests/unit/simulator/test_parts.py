@@ -13,7 +13,7 @@ from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.records.forms import complete, fuzzy_date
 from orcid_sync.simulator.records.identifiers import check_digit, external_id, group_key, normalised, numbered_orcid
 from orcid_sync.simulator.records.profiles import Item, Profiles, RecordState, Source
-from orcid_sync.simulator.records.shapes import SECTIONS
+from orcid_sync.simulator.records.sections import SECTIONS
 from orcid_sync.simulator.records.visibility import PUBLIC, Viewer, sees, viewer_of
 from orcid_sync.simulator.webhooks.registrations import Webhooks
 

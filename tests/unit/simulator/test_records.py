@@ -14,7 +14,7 @@ import pytest
 from orcid_sync.simulator.api.read_record import Answerer, Target
 from orcid_sync.simulator.oauth.access import reader
 from orcid_sync.simulator.records.identifiers import numbered_orcid
-from orcid_sync.simulator.records.shapes import ACTIVITY_ORDER, PERSON_LISTS
+from orcid_sync.simulator.records.sections import ACTIVITY_ORDER, PERSON_LISTS
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.samples.sample_records import sample_orcid
 from orcid_sync.simulator.world import CLIENT_ID

@@ -21,8 +21,8 @@ from orcid_sync.registry.lanes import in_lane
 from orcid_sync.registry.modified_file import open_modified
 from orcid_sync.service.runtime.job import Job
 from orcid_sync.store.database.pools import Database, transaction
-from orcid_sync.store.sync import nets, queue
-from orcid_sync.store.sync.nets import NetLost, Sweep
+from orcid_sync.store.sync import queue, safety_nets
+from orcid_sync.store.sync.safety_nets import NetLost, Sweep
 
 Counts = dict[str, int]
 
@@ -67,7 +67,7 @@ async def sweep_search(database: Database, registry: Registry) -> Counts:
         if not await _next(database, ""):
             # Nobody was read yet, so nothing was missed: no question, and no alarm where credentials are still to come.
             async with transaction(database.worker) as connection:
-                await nets.finish(connection, sweep, since=sweep.began_at)
+                await safety_nets.finish(connection, sweep, since=sweep.began_at)
             return counts
         moves = await registry.ask(partial(search.moving_request, since=sweep.began_at - ALIVE_WITHIN))
         counts["searches"] += 1
@@ -75,13 +75,13 @@ async def sweep_search(database: Database, registry: Registry) -> Counts:
         if not moves:
             log.info("search index stands still", advice="what it missed is searched again when it moves")
         async with transaction(database.worker) as connection:
-            await nets.finish(connection, sweep, since=sweep.began_at if moves else sweep.since)
+            await safety_nets.finish(connection, sweep, since=sweep.began_at if moves else sweep.since)
     return counts
 
 
 async def _next(database: Database, after: str) -> dict[Orcid, datetime | None]:
     async with transaction(database.worker) as connection:
-        return await nets.next_connected(connection, after=after, limit=search.SINCE_SIZE)
+        return await safety_nets.next_connected(connection, after=after, limit=search.SINCE_SIZE)
 
 
 async def _search_all(database: Database, registry: Registry, sweep: Sweep, counts: Counts) -> None:
@@ -122,7 +122,7 @@ async def _mark(database: Database, sweep: Sweep, due: Sequence[Orcid], counts: 
     counts["due"] += len(due)
     async with transaction(database.worker) as connection:
         await queue.mark_due(connection, due, lane=Lane.CHECK)
-        await nets.reach(connection, sweep, reached)
+        await safety_nets.reach(connection, sweep, reached)
 
 
 async def sweep_file(database: Database, source: str) -> Counts:
@@ -142,12 +142,12 @@ async def sweep_file(database: Database, source: str) -> Counts:
                 newest = max(newest, *listed.values())
                 counts["lines"] += len(listed)
                 async with transaction(database.worker) as connection:
-                    due = await nets.behind(connection, listed)
+                    due = await safety_nets.behind(connection, listed)
                     await queue.mark_due(connection, due, lane=Lane.CHECK)
-                    await nets.reach(connection, sweep, "")
+                    await safety_nets.reach(connection, sweep, "")
                 counts["due"] += len(due)
         async with transaction(database.worker) as connection:
-            await nets.finish(connection, sweep, since=newest)
+            await safety_nets.finish(connection, sweep, since=newest)
     return counts
 
 
@@ -158,7 +158,7 @@ async def _leased(database: Database, name: str) -> AsyncIterator[Sweep | None]:
     What is asked inside is asked in the lowest lane: nets can wait.
     """
     async with transaction(database.worker) as connection:
-        sweep = await nets.lease(connection, name)
+        sweep = await safety_nets.lease(connection, name)
     try:
         with in_lane(Lane.SWEEP):
             yield sweep
@@ -167,5 +167,5 @@ async def _leased(database: Database, name: str) -> AsyncIterator[Sweep | None]:
     except BaseException:
         if sweep is not None:
             async with transaction(database.worker) as connection:
-                await nets.release(connection, sweep)
+                await safety_nets.release(connection, sweep)
         raise

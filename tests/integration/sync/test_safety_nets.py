@@ -9,10 +9,10 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Unavailable
 from orcid_sync.registry.modified_file import ModifiedFileUnusable
-from orcid_sync.service.sync.nets import sweep_file, sweep_search
+from orcid_sync.service.sync.safety_nets import sweep_file, sweep_search
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.store.consent.connections import Entry, connect_orcids
-from orcid_sync.store.sync import nets
+from orcid_sync.store.sync import safety_nets
 from rig.service.reconciler import OTHER, Bench, O
 
 THIRD = Orcid(numbered_orcid(5_000_003))
@@ -135,12 +135,12 @@ async def test_limited_changes_are_not_in_the_index(watched: Bench) -> None:
 @pytest.mark.fault("F21")
 @pytest.mark.invariant("S17")
 async def test_only_one_replica_sweeps_at_a_time(watched: Bench) -> None:
-    sweep = await nets.lease(watched.connection, "search")
+    sweep = await safety_nets.lease(watched.connection, "search")
     assert sweep is not None
 
     assert (await search(watched))["searches"] == 0
 
-    await nets.release(watched.connection, sweep)
+    await safety_nets.release(watched.connection, sweep)
     assert (await search(watched))["searches"] > 0
 
 
@@ -221,7 +221,7 @@ async def test_a_bad_list_is_named(watched: Bench, tmp_path: Path, content: byte
         await sweep_file(watched.database, str(path))
 
     async with asyncio.timeout(5):
-        assert await nets.lease(watched.connection, "file") is not None, "the net is given back"
+        assert await safety_nets.lease(watched.connection, "file") is not None, "the net is given back"
 
 
 async def test_a_line_that_says_nothing_is_passed_over(watched: Bench, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ async def test_known_changes_share_a_question_and_are_not_forgotten_when_it_fail
         raise Unavailable("away")
 
     with monkeypatch.context() as failing:
-        failing.setattr("orcid_sync.service.sync.nets.search.each_since_request", refuse)
+        failing.setattr("orcid_sync.service.sync.safety_nets.search.each_since_request", refuse)
         with pytest.raises(Unavailable):
             await search(watched)
     counts = await search(watched)

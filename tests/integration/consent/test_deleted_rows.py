@@ -13,7 +13,7 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.service.runtime.job import Job
 from orcid_sync.service.runtime.scheduler import JobRunner
-from orcid_sync.store.consent import residue
+from orcid_sync.store.consent import deleted_rows
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 from orcid_sync.store.consent.erasure import erase
 from orcid_sync.store.database.pools import Database
@@ -41,7 +41,7 @@ async def runner(database: Database, connection: asyncpg.Connection) -> JobRunne
 
 def job() -> Job:
     """As the service has it."""
-    return next(job for job in make_jobs(check_interval=timedelta(days=7)) if job.name == residue.JOB)
+    return next(job for job in make_jobs(check_interval=timedelta(days=7)) if job.name == deleted_rows.JOB)
 
 
 @pytest.mark.fault("F67")
@@ -49,7 +49,7 @@ def job() -> Job:
 async def test_the_planners_statistics_forget_too(runner: JobRunner, connection: asyncpg.Connection) -> None:
     assert await places(connection) == STATISTICS, "names and addresses are quoted there"
 
-    assert (await runner.run(job()))["rows"] == len(list(residue.tables()))
+    assert (await runner.run(job()))["rows"] == len(list(deleted_rows.tables()))
 
     assert await places(connection) == []
     missed = (
@@ -69,7 +69,7 @@ async def test_it_is_done_once_after_each_forgetting(runner: JobRunner, connecti
 async def test_a_run_that_failed_is_made_up_for(
     runner: JobRunner, connection: asyncpg.Connection, database: Database
 ) -> None:
-    number = await job_runs.begin(connection, residue.JOB)
+    number = await job_runs.begin(connection, deleted_rows.JOB)
     await job_runs.finish(connection, number, error="DatabaseUnavailable")
     assert (await runner.run(job()))["rows"] > 0
 
