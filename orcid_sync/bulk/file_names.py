@@ -1,4 +1,4 @@
-"""What a file's name says: whose it is, and what is in it. Names are sorted out before anything is parsed.
+"""What the name of a file says: the iD, and the kind of contents. Names are checked before anything is parsed.
 
 …/[last 3 of the iD]/[iD].xml                                 a record's summary (contract section 7.1)
 …/[last 3 of the iD]/[iD]/[type]/[iD]_[type]_[put-code].xml   a full activity (contract section 7.2)

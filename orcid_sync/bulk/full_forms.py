@@ -1,4 +1,4 @@
-"""The table, part three: the full forms of activities (contract section 3.7). They have no display-index."""
+"""ORCID's XML as JSON, part three: the full forms of activities (contract section 3.7), without display-index."""
 
 from collections.abc import Mapping
 

@@ -123,7 +123,9 @@ class _Course:
         try:
             self.tally.add(await loaded)
         except BrokenProcessPool:
-            raise WorkerLost("A process that was loading has gone; was there too little memory?") from None
+            raise WorkerLost(
+                "A loading process has ended unexpectedly: check whether the memory was too small."
+            ) from None
         for problem in batch.problems:
             self.tally.complain(problem.file, problem.what)
         await self.note(Progress(batch.files, batch.position, self.tally))

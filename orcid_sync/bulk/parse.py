@@ -1,4 +1,4 @@
-"""From a file's bytes to what would be written of it; pure, and all that takes long about a load."""
+"""Parses a file's bytes into what would be written of it: pure, and the slow part of a load."""
 
 import re
 from collections.abc import Iterator

@@ -41,7 +41,7 @@ def documents(text: io.TextIOBase) -> Iterator[Any]:
     decoder = json.JSONDecoder()
     rest, at = text.read(_PIECE), 0
     if rest.lstrip()[:1] != "[":
-        raise DumpBroken("This is no array of organisations in JSON.")
+        raise DumpBroken("This is not a JSON array of organisations.")
     at = rest.index("[") + 1
     while True:
         at = _past(rest, at)

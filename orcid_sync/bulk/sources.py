@@ -146,11 +146,11 @@ class _Archive:
             yield from self._members(stream, wanted)
         except EOFError:
             raise SourceBroken(
-                f"{self._path} ends in the middle of its contents: it was not copied completely. Get it again."
+                f"{self._path} ends in the middle of its contents: the copy is incomplete. Download it again."
             ) from None
         except (gzip.BadGzipFile, zlib.error):
             raise SourceBroken(
-                f"{self._path} is damaged: its contents do not fit their checksums. Get it again."
+                f"{self._path} is damaged: its contents do not match their checksums. Download it again."
             ) from None
 
     def _members(self, stream: BinaryIO, wanted: Wanted) -> Iterator[File]:
@@ -179,7 +179,7 @@ class _Archive:
             if number == 1:
                 raise SourceBroken(f"{self._path} is not a tar archive.") from None
             raise SourceBroken(
-                f"{self._path} is damaged: member {number} has no proper header. Get it again."
+                f"{self._path} is damaged: member {number} has no valid header. Download it again."
             ) from None
 
 

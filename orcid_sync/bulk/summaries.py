@@ -1,4 +1,4 @@
-"""The table, part two: a record, with the summaries of its activities (contract section 3.6)."""
+"""ORCID's XML as JSON, part two: a record, with the summaries of its activities (contract section 3.6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a load did, counted."""
+"""The counters of a bulk load: files, records and items by outcome, and problems by file."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Those who load batches: this process itself, or several of their own, each on its own connection.
+"""Workers that load batches: this process itself, or several processes, each with its own connection.
 
 Processes, because most of the work is Python's. Parsing takes about as long as PostgreSQL needs to take the rows, so
 that with one process for each processor all are busy.

@@ -1,4 +1,4 @@
-"""The table of ORCID's XML and the JSON that its API makes of the same things; part one: what is shared.
+"""ORCID's XML as JSON: the table of which element becomes which member; part one: what is shared.
 
 ORCID writes both from one model (contract sections 3.6, 3.7 and 7): an element or attribute is a member of the same
 name. What the table adds is what JSON has and XML has not: the order of the members (an item's digest is taken of its

@@ -1,4 +1,4 @@
-"""The command line: one module per group of commands; prints for people, --json for machines.
+"""The command line: one module per group of commands; prints for people, --json for programs.
 
 Results go to stdout, logs and errors to stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.
 """
@@ -61,8 +61,8 @@ def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="Your researchers' ORCID records, live in your own PostgreSQL. Results go to stdout, logs and errors to "
-        "stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.",
+        help="Mirror your researchers' ORCID records into your own PostgreSQL and keep them up to date. Results "
+        "go to stdout, logs and errors to stderr. Exit codes: 0 ok, 1 failure, 2 wrong usage.",
     )
     app.callback()(_begin)
     for name in names:

@@ -1,1 +1,1 @@
-"""The composition root: everything that runs is put together here; clocks and chance, only here."""
+"""The composition root: everything that runs is put together here, and only here with clocks and random numbers."""

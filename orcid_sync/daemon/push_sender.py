@@ -1,4 +1,4 @@
-"""The outgoing side, put together from the settings: who sends pushes, and what the sending may reach."""
+"""The outgoing side, composed from the settings: the sender of pushes, and the addresses that it may reach."""
 
 import asyncio
 import random

@@ -110,7 +110,7 @@ async def _on_port(name: str, settings: Settings, listener: AbstractAsyncContext
     try:
         bound = await listener.__aenter__()
     except OSError as error:
-        advice = f"set {name}_port to another one, or stop what uses it"
+        advice = f"set {name}_port to another port, or stop the program that uses it"
         raise CannotServe(f"The {name} listener cannot use {host}:{port} ({error.strerror}); {advice}.") from None
     try:
         yield bound

@@ -64,7 +64,7 @@ async def _fields(connection: AnyConnection, sql: str, comments: Mapping[str, st
     except asyncpg.InsufficientPrivilegeError as error:
         raise NotExportable(f"The role may not read this: {error.args[0]}") from None
     except (asyncpg.SyntaxOrAccessError, asyncpg.DataError, asyncpg.FeatureNotSupportedError) as error:
-        raise NotExportable(f"PostgreSQL does not understand the query: {error.args[0]}") from None
+        raise NotExportable(f"PostgreSQL rejects the query: {error.args[0]}") from None
     fields = [Field(a.name, a.type.name, comments.get(a.name)) for a in statement.get_attributes()]
     if twice := [name for name, times in Counter(field.name for field in fields).items() if times > 1]:
         raise NotExportable(f"Two columns are called {twice[0]}. Give one of them another name: … as other_name")

@@ -1,4 +1,4 @@
-"""Who asks through the internal listener, and what may be shown to them."""
+"""The scopes of tokens for the internal listener, and the view of the mirror that each of them gives."""
 
 import enum
 import re

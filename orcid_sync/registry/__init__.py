@@ -1,1 +1,1 @@
-"""ORCID, seen over HTTP."""
+"""The client of ORCID's Registry over HTTP: requests, answers, tokens, search."""

@@ -222,7 +222,7 @@ class Registry:
                 return answer
             own = await self._tokens.replace(request.scope, refused=own)
         await self._pace.failed()
-        raise Unavailable("the Registry refuses our own token, and a new one too")
+        raise Unavailable("the Registry refuses the client's own token, and a new one too")
 
     async def _fetch_token(self, scope: str) -> Grant:
         account = self._account

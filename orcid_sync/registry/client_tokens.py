@@ -72,7 +72,7 @@ class ClientTokens:
             if known is None or known == refused:
                 now = asyncio.get_running_loop().time()
                 if held.replaced_at is not None and now < held.replaced_at + REPLACE_SECONDS:
-                    raise Unavailable("the Registry refuses a token that it has just given us")
+                    raise Unavailable("the Registry refuses a token that it has just issued")
                 known = await self._fetch_into_store(scope)
                 held.replaced_at = now
             held.token = known

@@ -1,4 +1,4 @@
-"""In whose turn the Registry is asked: the lane of whatever asks, down to its last request.
+"""The lane in which a request to the Registry is sent: that of the work which needs it, down to its last request.
 
 A reconciliation asks many times, through modules that have nothing to do with turns (webhooks, tokens, pages of works).
 What they all share is the task they run in; so the lane belongs to the task's context, and is no argument of theirs.

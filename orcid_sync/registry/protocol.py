@@ -1,4 +1,4 @@
-"""ORCID's protocol without I/O: answers deciphered.
+"""ORCID's protocol without I/O: parsing and judging its answers.
 
 A function of `requests` builds a question; whoever has a network sends it and gives status, headers and body to
 `decipher`, which returns what was asked for or raises an error of `errors`. Everything here is a pure function.

@@ -1,4 +1,4 @@
-"""What the settings demand of each other."""
+"""Checks between settings: which of them need, or exclude, each other."""
 
 from urllib.parse import urlsplit
 
@@ -36,20 +36,20 @@ def _demands(settings: Definitions) -> list[tuple[bool, str]]:
         ),
         (
             repeated,
-            "old_encryption_keys: must not contain the present encryption_key_id; give the new key another one.",
+            "old_encryption_keys: must not contain the present encryption_key_id; give the new key another id.",
         ),
         (
             outdated,
-            "old_webhook_secrets: must not contain the present webhook_key_version; raise that by 1.",
+            "old_webhook_secrets: must not contain the present webhook_key_version; raise webhook_key_version by 1.",
         ),
-        *(
-            (True, f"{name}: is missing; researchers are asked in the name of {settings.institution}.")
-            for name in silent
-        ),
+        *((True, f"{name}: is missing; the connect pages of {settings.institution} need it.") for name in silent),
         (plain, "public_url: must begin with https://, because the callback addresses in it are secrets."),
         (
             exposed,
-            "internal_token: set one, or bind internal_host to 127.0.0.1: others can reach the internal listener.",
+            (
+                "internal_token: set one, or set internal_host to 127.0.0.1: other machines can reach the internal "
+                "listener."
+            ),
         ),
     ]
 
@@ -62,12 +62,18 @@ def _mixed(settings: Definitions) -> list[tuple[bool, str]]:
         *(
             (
                 None not in (named, found) and named != found,
-                f"{name}: is an address of ORCID's {found}, but environment is {named}; leave it out, or change that.",
+                (
+                    f"{name}: is an address of ORCID's {found}, but environment is {named}; remove it, or change "
+                    f"environment."
+                ),
             )
             for name, found in (("api_url", api), ("web_url", web))
         ),
         (
             named is None and None not in (api, web) and api != web,
-            f"api_url, web_url: are addresses of ORCID's {api} and of its {web}; both must be of one.",
+            (
+                f"api_url, web_url: are addresses of ORCID's {api} and of its {web}; both must belong to the same "
+                f"environment."
+            ),
         ),
     ]

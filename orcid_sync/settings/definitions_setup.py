@@ -56,7 +56,8 @@ class Setup(BaseSettings):
     webhooks: bool = Field(
         True,
         description="Ask ORCID to notify the service of changes. Needs credentials with the scope /webhook (premium "
-        "membership; every sandbox client has it). If false, records are only checked every check_interval_hours.",
+        "membership; every sandbox client has it). If false, records are only read every "
+        "check_interval_hours.",
     )
     public_url: Address | None = Field(
         None,

@@ -17,15 +17,15 @@ class Definitions(Setup):
 
     workers: int = Field(8, ge=1, le=256, description="Number of records that one process reconciles at the same time.")
     lease_seconds: PositiveSeconds = Field(
-        60, description="After so many seconds the others take over a record from a worker that died."
+        60, description="Seconds after which another worker takes over a record from a worker that died."
     )
-    poll_seconds: PositiveSeconds = Field(5, description="Idle workers look at the queue this often, in seconds.")
+    poll_seconds: PositiveSeconds = Field(5, description="How often idle workers look at the queue, in seconds.")
     grace_seconds: Seconds = Field(
         3,
         description="Seconds to wait between a notification and reading the record. Reading at once loses updates.",
     )
     second_look_seconds: Seconds = Field(
-        900, description="So many seconds after a notified change the record is read once more."
+        900, description="Seconds after a notified change until the record is read once more."
     )
     check_interval_hours: Hours = Field(
         168, description="Every record is read at least this often, in hours, notified or not."
@@ -33,15 +33,17 @@ class Definitions(Setup):
     shortest_interval_hours: Hours = Field(
         24,
         description="A record that nothing watches (no webhook, no search, no modified_file) is read again after a "
-        "tenth of the time for which it has been quiet, but not before this many hours.",
+        "tenth "
+        "of the time since its last change, but not before this many hours.",
     )
     search_interval_hours: float = Field(
         1,
         ge=0,
         le=168,
         allow_inf_nan=False,
-        description="ORCID's search is asked this often, in hours, which connected records changed: some four requests "
-        "for 1,000 records. 0: never.",
+        description="How often the service searches ORCID for connected records that have changed, in hours: about "
+        "four "
+        "requests for 1,000 records. 0: never.",
     )
     modified_file: str | None = Field(
         None,
@@ -50,7 +52,7 @@ class Definitions(Setup):
         "members. Default: not used.",
         examples=["/var/lib/orcid-sync/last_modified.csv.tar"],
     )
-    modified_file_interval_hours: Hours = Field(24, description="modified_file is read this often, in hours.")
+    modified_file_interval_hours: Hours = Field(24, description="How often modified_file is read, in hours.")
     sender_tries: int = Field(
         25, ge=1, le=1_000, description="ORCID never calls a webhook again after this many failures in a row (a guess)."
     )
@@ -62,12 +64,13 @@ class Definitions(Setup):
     )
     canary_orcid: Id | None = Field(
         None,
-        description="A connected iD whose record you have edited on a schedule. If no notification of it comes, "
-        "that is an alarm.",
+        description="A connected iD whose record you have edited on a schedule. If no notification about it "
+        "arrives, the "
+        "service raises an alarm.",
         examples=["0000-0002-1825-0097"],
     )
     canary_hours: Hours = Field(
-        48, description="Hours without a notification of canary_orcid after which the alarm comes."
+        48, description="Hours without a notification about canary_orcid after which the service raises the alarm."
     )
     locked_records: Literal["freeze", "hide"] = Field(
         "freeze",
@@ -104,8 +107,8 @@ class Definitions(Setup):
     )
     push_plain_http: bool = Field(
         False,
-        description="Allow subscriptions with addresses that begin with http://. Anybody on the way can then read what "
-        "is pushed.",
+        description="Allow subscriptions with addresses that begin with http://. Anybody on the network path can then "
+        "read what is pushed.",
     )
     push_networks: Networks | None = Field(
         None,
@@ -116,4 +119,6 @@ class Definitions(Setup):
     drain_seconds: Seconds = Field(
         5, description="When stopping: seconds in which readiness is down but notifications are still answered."
     )
-    stop_seconds: PositiveSeconds = Field(40, description="When stopping: seconds for reconciliations that have begun.")
+    stop_seconds: PositiveSeconds = Field(
+        40, description="When stopping: seconds to finish reconciliations that have begun."
+    )

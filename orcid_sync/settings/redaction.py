@@ -1,4 +1,4 @@
-"""What must not be shown is taken out, and what would act on a terminal is made visible.
+"""Redaction: removes secrets from logs and output, and makes visible what would act on a terminal.
 
 Belt and braces: no code here passes secrets to a log (F87), but libraries, exceptions and other people's text may. The
 same functions clean what the command line prints: titles and names can hold escape sequences (F55).

@@ -131,7 +131,9 @@ def _network(text: str) -> str:
 def _ror(text: str) -> str:
     known = parse_organization_id(text)
     if known.source != "ROR":
-        raise ValueError("must be a ROR id such as https://ror.org/05gq02987; others belong into institution_ids")
+        raise ValueError(
+            "must be a ROR id such as https://ror.org/05gq02987; put other identifiers into institution_ids"
+        )
     return known.value
 
 

@@ -1,4 +1,4 @@
-"""The simulation as its users hold it: edit records, push time, read what happened. Nothing listens here."""
+"""The simulation as tests and the demo use it: edit records, advance time, read what happened. It opens no port."""
 
 from pathlib import Path
 from random import Random

@@ -90,7 +90,7 @@ def test_no_folder_to_write_to_is_one_clear_sentence() -> None:
     )
 
     assert demo.returncode == 1
-    assert "set TMPDIR" in demo.stderr
+    assert "Set TMPDIR" in demo.stderr
     assert "Traceback" not in demo.stderr
 
 

@@ -25,10 +25,11 @@ SERIES = 5
 
 CAUSES = {
     "identical": "",
-    "pending": "a read was asked for already: a notification was heard, or a second look is owed",
-    "newer": "changed at ORCID since it was verified, and nothing has told of it yet",
-    "drifted": "ORCID's date is the known one: names of sources or organisations, caches, or a defect",
-    "unreadable": "ORCID did not give it; says nothing about the mirror",
+    "pending": "a read is already queued: a notification has arrived, or the second read is due",
+    "newer": "changed at ORCID since it was verified, and no notification or check has found it yet",
+    "drifted": "the record's date has not changed: the cause is names of sources or organisations, a cache, or a "
+    "defect",
+    "unreadable": "ORCID did not return the record; this says nothing about the mirror",
 }
 
 
@@ -36,13 +37,17 @@ CAUSES = {
 def audit(
     session: Session,
     *,
-    sample: Annotated[int, typer.Option("--sample", "-n", min=1, max=100_000, help="Records to read.")] = 200,
+    sample: Annotated[int, typer.Option("--sample", "-n", min=1, max=100_000, help="Number of records to read.")] = 200,
     at_least: Annotated[
-        float, typer.Option("--at-least", min=0, max=1, help="Exit code 1 if a smaller share is identical.")
+        float,
+        typer.Option("--at-least", min=0, max=1, help="Exit code 1 if a smaller share of the records is identical."),
     ] = 0.95,
     json: Json = False,
 ) -> None:
-    """Read a random sample of records anew and compare each item with the mirror. One request a record."""
+    """Read a random sample of records from ORCID and compare each item with the mirror.
+
+    Prints the share of records that are identical, and why others differ. Sends one request per record.
+    """
     session.settings.require("client_id", "client_secret", "encryption_key")
     with session.database() as dsn:
         findings, series = asyncio.run(_audit(session, dsn, sample))
@@ -132,7 +137,7 @@ def _show(findings: "list[Finding]", series: "list[Audit]") -> None:
 def _share(audit: "Audit") -> str:
     if audit.share is None or audit.low is None or audit.high is None:
         return "unknown: none could be read"
-    return f"{audit.share:.1%} (95 % sure: between {audit.low:.1%} and {audit.high:.1%})"
+    return f"{audit.share:.1%} (95 % confidence: between {audit.low:.1%} and {audit.high:.1%})"
 
 
 def _rows(findings: "list[Finding]", latest: "Audit") -> Iterator[tuple[Any, ...]]:

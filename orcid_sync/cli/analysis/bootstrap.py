@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from orcid_sync.bulk.write import Plan
 
 COUNTS = {
-    "loaded": "loaded: nothing of them was mirrored",
-    "updated": "updated: what was mirrored was older",
+    "loaded": "loaded: not in the mirror before",
+    "updated": "updated: the mirror had an older state",
     "detailed": "full activities added",
-    "current": "passed over: what is mirrored is as new or newer",
-    "left": "left alone: read with the holder's permission, not in the mirror, closed, or gone from us",
-    "busy": "left alone: just being read",
+    "current": "skipped: the mirror is as new or newer",
+    "left": "skipped: read with the holder's permission, not in the mirror, closed, or disconnected",
+    "busy": "skipped: being read by the service",
     "closed": "without a record: locked or merged",
     "bad": "bad",
 }
@@ -51,12 +51,13 @@ All = Annotated[
     bool,
     typer.Option(
         "--all",
-        help="Mirror every record of the file, not only those of connected iDs. The others are mirrored, but not "
-        "followed: no webhook, no reads; they stay as they are until a newer file is loaded or they are connected.",
+        help="Load every record of the file, not only those of connected iDs. The others get no webhook and no "
+        "reads: they stay as they are until you load a newer file or connect them.",
     ),
 ]
 Processes = Annotated[
-    int | None, typer.Option("--processes", min=1, show_default=False, help="Without: one for each processor.")
+    int | None,
+    typer.Option("--processes", min=1, show_default=False, help="Number of processes. Default: one per processor."),
 ]
 
 
@@ -66,11 +67,16 @@ def bootstrap(
     files: Files,
     *,
     everything: All = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be loaded.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, only count what would be loaded.")
+    ] = False,
     processes: Processes = None,
     json: Json = False,
 ) -> None:
-    """Load records from files instead of reading each of them from ORCID. May be interrupted, and repeated."""
+    """Load records from files instead of reading each of them from ORCID.
+
+    You can interrupt and repeat it.
+    """
     from orcid_sync.bulk.write import Plan  # noqa: PLC0415 - heavy
 
     spread = timedelta(hours=session.settings.check_interval_hours)
@@ -100,8 +106,8 @@ async def _load_all(session: Session, dsn: str, files: Sequence[Path], plan: "Pl
             return [await _load_one(connection, dsn, file, plan, processes) for file in files]
         except DatabaseUnavailable as error:
             raise Failure(
-                f"The database cannot go on: {error}. What was loaded stays; when the cause is mended, the same "
-                "command goes on from there."
+                f"The database failed: {error}. What was loaded stays. Fix the cause, then run the same command "
+                "again: it continues from there."
             ) from None
 
 

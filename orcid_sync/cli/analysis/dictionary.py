@@ -30,10 +30,12 @@ class Style(enum.Enum):
 def dictionary(
     session: Session,
     *,
-    style: Annotated[Style, typer.Option("--format", help="dbt: a file of sources, for models/.")] = Style.MARKDOWN,
+    style: Annotated[
+        Style, typer.Option("--format", help="Form of the output; dbt: a sources file for models/.")
+    ] = Style.MARKDOWN,
     json: Json = False,
 ) -> None:
-    """Write the data dictionary of schema orcid: every table, view, column and function with its meaning."""
+    """Print the data dictionary of schema orcid: every table, view, column and function with its meaning."""
     with session.database() as dsn:
         catalogue = asyncio.run(_read(session, dsn))
     typer.echo(WRITERS[Style.JSON if json else style](catalogue), nl=False)

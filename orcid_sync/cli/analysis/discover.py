@@ -34,24 +34,30 @@ EVERY = 1_000
 def discover(
     session: Session,
     *,
-    stored: Annotated[bool, typer.Option("--stored", help="List what is known, without asking ORCID.")] = False,
-    new: Annotated[bool, typer.Option("--new", help="List only those who were never listed before.")] = False,
-    current: Annotated[bool, typer.Option("--current", help="List only those who seem to be here now.")] = False,
+    stored: Annotated[
+        bool, typer.Option("--stored", help="List what earlier runs found, without a request to ORCID.")
+    ] = False,
+    new: Annotated[bool, typer.Option("--new", help="List only people who were never listed before.")] = False,
+    current: Annotated[
+        bool, typer.Option("--current", help="List only people who seem to work or study here now.")
+    ] = False,
     by_name: Annotated[
-        bool, typer.Option("--by-name", help="Also by the institution's name, where records have no identifier of it.")
+        bool,
+        typer.Option("--by-name", help="Also search by the institution's name, for records without its identifier."),
     ] = False,
     read: Annotated[
-        int, typer.Option("--read", min=0, help="Records to read for evidence; the next run reads the rest.")
+        int, typer.Option("--read", min=0, help="Number of records to read for evidence. The next run reads the rest.")
     ] = 1_000,
     dismiss: Annotated[
-        list[str] | None, typer.Option("--dismiss", metavar="iD", help="Never suggest this one again; may be repeated.")
+        list[str] | None, typer.Option("--dismiss", metavar="iD", help="Never suggest this iD again. May be repeated.")
     ] = None,
     form: Annotated[str, typer.Option("--format", "-f", help=f"{', '.join(FORMATS)}.")] = "table",
     json: Json = False,
 ) -> None:
-    """Find record holders at your institution who are not connected, to invite them. Public data only.
+    """Find record holders at your institution who are not connected, so that you can invite them.
 
-    Never listed: who is connected or invited, has left, has said no or was erased.
+    It searches public data only. It never lists people who are connected, invited, disconnected or erased, or who
+    have denied access.
     """
     if form not in FORMATS:
         raise typer.BadParameter(f"--format must be one of {', '.join(FORMATS)}")
@@ -188,9 +194,12 @@ def _summary(result: "Discovered", listed: "list[Discovery]", *, stored: bool) -
         barred = ", ".join(f"{number:,} {reason}" for reason, number in sorted(result.barred.items()))
         yield f"{result.found:,} found by the search, of whom {barred or '0'} are not suggested."
     news = sum(one.told_at is None for one in listed)
-    yield f"{len(listed):,} might be asked, {news:,} of them new. Ask them: orcid-sync invite"
+    yield f"{len(listed):,} people can be invited, {news:,} of them new. Invite them: orcid-sync invite"
     if result.left:
         why = f" ({result.trouble})" if result.trouble else ""
-        yield f"{result.left:,} records are still to be read for evidence{why}. Run it again, or raise --read."
+        yield f"{result.left:,} records are still to be read for evidence{why}. Run the command again, or raise --read."
     if result.missing:
-        yield f"The search counts {result.missing:,} more than it lists: its index moved. Run it again."
+        yield (
+            f"The search counts {result.missing:,} more than it lists: its index changed meanwhile. Run the "
+            f"command again."
+        )

@@ -23,15 +23,22 @@ if TYPE_CHECKING:
 STDOUT = Path("-")
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME…", show_default=False, help="Tables and views of schema orcid.")
+    list[str] | None,
+    typer.Argument(metavar="NAME…", show_default=False, help="Tables and views of schema orcid to export."),
 ]
 To = Annotated[
     Path,
-    typer.Option("--to", metavar="PATH", help="File, or a folder for several; -: stdout, not for Parquet."),
+    typer.Option(
+        "--to", metavar="PATH", help="File to write, or folder for several tables. -: stdout (not for Parquet)."
+    ),
 ]
 Form = Annotated[
     Format | None,
-    typer.Option("--format", show_default=False, help="Without: as the file is called; CSV on stdout, else Parquet."),
+    typer.Option(
+        "--format",
+        show_default=False,
+        help="Default: follows from the name of the file; otherwise CSV on stdout and Parquet in files.",
+    ),
 ]
 
 
@@ -64,14 +71,20 @@ def export(
     session: Session,
     names: Names = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Every table and view.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Export every table and view.")] = False,
     query: Annotated[
-        str | None, typer.Option("--query", metavar="SQL", show_default=False, help="The answer of a query instead.")
+        str | None,
+        typer.Option("--query", metavar="SQL", show_default=False, help="Export the result of this query instead."),
     ] = None,
     query_file: Annotated[
         Path | None,
         typer.Option(
-            "--query-file", metavar="FILE", exists=True, dir_okay=False, show_default=False, help="A query in a file."
+            "--query-file",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            help="Export the result of the query in this file.",
         ),
     ] = None,
     to: To = STDOUT,
@@ -79,15 +92,18 @@ def export(
     role: Role = Reader.PUBLIC,
     json: Json = False,
 ) -> None:
-    """Export tables, views, or the answer of a query, as they are at one moment; files appear whole or not at all."""
+    """Export tables, views or the result of a query to Parquet, CSV or NDJSON files, all as of one moment.
+
+    A file appears only when it is complete. Example: orcid-sync export works --to works.parquet
+    """
     text = query_file.read_text("utf-8") if query_file else query
     if sum((bool(names), everything, query is not None, query_file is not None)) != 1:
         raise typer.BadParameter(
-            "say what to export, one of these: names of tables and views, --all, --query, --query-file."
+            "say what to export, by one of these: names of tables and views, --all, --query, --query-file."
         )
     wish = Wish(names or [], everything, text, to, form or _usual_format(to))
     if to == STDOUT and (wish.several or wish.form is Format.PARQUET):
-        raise typer.BadParameter("say where to: Parquet needs a file (--to FILE), several tables a folder.")
+        raise typer.BadParameter("say where to write (--to): Parquet needs a file, several tables need a folder.")
     with session.database() as dsn:
         done = asyncio.run(_export(session, dsn, role, wish))
     _report(done, wish, json=json)
@@ -132,7 +148,7 @@ async def _select(connection: "Connection", wish: Wish) -> "list[Selection]":
 def _place(wish: Wish, selection: "Selection") -> Path:
     if not wish.several:
         if not wish.to.parent.is_dir():
-            raise Failure(f"There is no folder {wish.to.parent}. Make it first.")
+            raise Failure(f"There is no folder {wish.to.parent}. Create it first.")
         return wish.to
     wish.to.mkdir(parents=True, exist_ok=True)
     return wish.to / f"{selection.name}.{wish.form.value}"

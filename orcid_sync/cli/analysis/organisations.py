@@ -21,7 +21,8 @@ SHOWN = 20
 _COLUMNS = {"scheme": "scheme", "id": "id", "identifier": "id", "ror": "ror", "rorid": "ror"}
 
 organisations = typer.Typer(
-    no_args_is_help=True, help="Organisations by ROR: what GRID, FundRef, Ringgold and other identifiers mean."
+    no_args_is_help=True,
+    help="Load organisations from ROR, so that GRID, FundRef, Ringgold and other identifiers lead to a ROR id.",
 )
 
 
@@ -35,7 +36,7 @@ def load(
             exists=True,
             dir_okay=False,
             show_default=False,
-            help="ROR's dump (https://doi.org/10.5281/zenodo.6347574), the zip or the JSON file in it.",
+            help="The ROR dump (https://doi.org/10.5281/zenodo.6347574): the zip, or the JSON file in it.",
         ),
     ],
     *,
@@ -47,12 +48,12 @@ def load(
             exists=True,
             dir_okay=False,
             show_default=False,
-            help="Identifiers that ROR does not have, such as Ringgold's: columns scheme, id, ror.",
+            help="CSV file with identifiers that ROR does not have, such as Ringgold's. Columns: scheme, id, ror.",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Load ROR's dump in the place of the one before. Readers see the old one until the new one is complete."""
+    """Load a ROR dump and replace the one before. Readers see the old one until the new one is complete."""
     mapping = _read_mapping(ids) if ids else []
     with session.database(create=True) as dsn:
         loaded, known = asyncio.run(_load(session, dsn, file, mapping))

@@ -27,26 +27,32 @@ def plan(
     session: Session,
     *,
     connected: Annotated[
-        int | None, typer.Option("--connected", "-n", min=1, help="iDs. Without: those that are connected.")
+        int | None,
+        typer.Option(
+            "--connected", "-n", min=1, help="Number of connected iDs. Default: those that are connected now."
+        ),
     ] = None,
     changes: Annotated[
         float | None,
-        typer.Option("--changes", min=0, help="Visible changes of one record per day. Without: as observed, or 0.03."),
+        typer.Option("--changes", min=0, help="Visible changes of one record per day. Default: as observed, or 0.03."),
     ] = None,
     notices: Annotated[
-        float | None, typer.Option("--notices", min=0, help="Notifications for each visible change. Without: 2.")
+        float | None, typer.Option("--notices", min=0, help="Notifications for each visible change. Default: 2.")
     ] = None,
     limited: Annotated[
         float | None,
-        typer.Option("--limited", min=0, max=1, help="Share of iDs read with the holder's permission."),
+        typer.Option("--limited", min=0, max=1, help="Share of iDs that are read with the holder's permission."),
     ] = None,
     lost: Annotated[
         float | None,
-        typer.Option("--lost", min=0, max=1, help="Share of changes that no notification announces. Without: 0.005."),
+        typer.Option("--lost", min=0, max=1, help="Share of changes that no notification announces. Default: 0.005."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say what following so many iDs costs and how fresh they stay, with the present settings."""
+    """Estimate how many requests a number of iDs needs, and how soon changes are found, with the present settings.
+
+    Sends no request. Exit code 1 if ORCID's limits do not suffice. Example: orcid-sync plan --connected 10000
+    """
     from orcid_sync.model.analysis.plan import make_plan  # noqa: PLC0415 - with what it needs
 
     observed = None if connected is not None else _observe(session)
@@ -67,7 +73,7 @@ def _observe(session: Session) -> "Observed":
 
     observed = session.run(observe)
     if not observed.connected:
-        raise typer.BadParameter("nobody is connected yet: say how many it will be with --connected 10000")
+        raise typer.BadParameter("nobody is connected yet: give the number of iDs, such as --connected 10000")
     return observed
 
 

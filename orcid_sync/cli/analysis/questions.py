@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orcid_sync.store.analysis.questions import Question
 
 questions = typer.Typer(
-    no_args_is_help=True, help="Thirty questions that institutions ask of the mirror, and the SQL that answers them."
+    no_args_is_help=True, help="Show and answer thirty questions that institutions ask of the mirror, with their SQL."
 )
 
 Which = Annotated[str, typer.Argument(metavar="N|NAME", show_default=False, help="The question, by number or name.")]
@@ -25,7 +25,9 @@ Which = Annotated[str, typer.Argument(metavar="N|NAME", show_default=False, help
 @questions.command("list")
 def list_(
     *,
-    markdown: Annotated[bool, typer.Option("--markdown", help="With the SQL, as in deploy/docs/questions.md.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown with the SQL, as in deploy/docs/questions.md.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """List the questions."""
@@ -41,7 +43,7 @@ def list_(
 
 @questions.command("show")
 def show(which: Which, *, json: Json = False) -> None:
-    """Show the SQL that answers a question, to be changed and run wherever you like."""
+    """Print the SQL that answers a question, so that you can change it and run it elsewhere."""
     question = _named(which)
     if json:
         print_json(question)
@@ -54,7 +56,7 @@ def show(which: Which, *, json: Json = False) -> None:
 
 @command
 def run(session: Session, which: Which, *, role: Role = Reader.PUBLIC, json: Json = False) -> None:
-    """Answer a question from the mirror. For files of the answer: orcid-sync export --query-file."""
+    """Answer a question from the mirror. To write the answer to a file: orcid-sync export --query-file."""
     question = _named(which)
 
     async def work(dsn: str) -> "list[Record]":

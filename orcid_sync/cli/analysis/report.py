@@ -28,20 +28,24 @@ def report(
     first: Annotated[
         datetime | None,
         typer.Option(
-            "--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day. Without: a year before the last."
+            "--from", formats=["%Y-%m-%d"], metavar="DATE", help="First day. Default: a year before the last day."
         ),
     ] = None,
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day. Without: today.")
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last day. Default: today.")
     ] = None,
     form: Annotated[str, typer.Option("--format", "-f", help=f"{', '.join(FORMATS)}.")] = "markdown",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="Without: stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="File to write. Default: stdout."),
     ] = None,
     role: Role = Reader.PUBLIC,
     json: Json = False,
 ) -> None:
-    """Report adoption, completeness and activity over a period: numbers, nobody by name. Public data unless --role."""
+    """Report adoption, completeness and activity over a period, in numbers without names.
+
+    Reads public data only, unless you give --role.
+    """
     if form not in FORMATS:
         raise typer.BadParameter(f"--format must be one of {', '.join(FORMATS)}")
     now = datetime.now(UTC)

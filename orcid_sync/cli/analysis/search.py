@@ -40,25 +40,40 @@ def search(
     words: Annotated[Several, typer.Argument(metavar="QUERY…", help="A query of your own, in Solr's syntax.")] = None,
     *,
     own: Annotated[
-        bool, typer.Option("--own", help="Your institution: what institution_… in the settings say.")
+        bool, typer.Option("--own", help="Search for your own institution, as the settings institution_… describe it.")
     ] = False,
     affiliation: Annotated[
         Several,
         typer.Option(
-            "--affiliation", "-a", metavar="ID|NAME", help="ROR, GRID, ringgold:… or fundref:… id, or a name of one."
+            "--affiliation",
+            "-a",
+            metavar="ID|NAME",
+            help="Organisation of the person: a ROR, GRID, ringgold:… or fundref:… id, or a name.",
         ),
     ] = None,
-    name: Annotated[Several, typer.Option("--name", "-n", help="Names of the person, one after the other.")] = None,
-    domain: Annotated[
-        Several, typer.Option("--domain", "-d", metavar="DOMAIN", help="Of a public e-mail address; few are public.")
+    name: Annotated[
+        Several, typer.Option("--name", "-n", help="Name of the person, given name first: 'Josiah Carberry'.")
     ] = None,
-    doi: Annotated[Several, typer.Option("--doi", help="Of a work that the record claims.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="People to list; --all for no limit.")] = 50,
-    everything: Annotated[bool, typer.Option("--all", help="List all that are found, however many.")] = False,
+    domain: Annotated[
+        Several,
+        typer.Option(
+            "--domain", "-d", metavar="DOMAIN", help="Domain of a public e-mail address. Few addresses are public."
+        ),
+    ] = None,
+    doi: Annotated[Several, typer.Option("--doi", help="DOI of a work in the record.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Number of people to list. --all: no limit.")
+    ] = 50,
+    everything: Annotated[bool, typer.Option("--all", help="List everybody who is found.")] = False,
     form: Annotated[str, typer.Option("--format", "-f", help=f"{', '.join(FORMATS)}.")] = "table",
     json: Json = False,
 ) -> None:
-    """Ask ORCID's search who matches all that is given. Options that are repeated: any of them. Public data only."""
+    """Search ORCID for people who match all the options, and list them. Searches public data only.
+
+    If you repeat an option, one of its values must match.
+
+    Example: orcid-sync search --own --name Carberry
+    """
     if form not in FORMATS:
         raise typer.BadParameter(f"--format must be one of {', '.join(FORMATS)}")
     session.settings.require("client_id", "client_secret", "encryption_key")
@@ -96,7 +111,7 @@ def _query(
     ways = ((affiliations, _affiliation), (names, solr_query.named), (domains, _domain), (dois, solr_query.work))
     clauses += [solr_query.any_of(ask(one) for one in given) for given, ask in ways if given]
     if not clauses:
-        raise typer.BadParameter("say whom to look for: --own, --affiliation, --name, --domain, --doi or a query.")
+        raise typer.BadParameter("say whom to search for: --own, --affiliation, --name, --domain, --doi or a query.")
     return solr_query.all_of(clauses)
 
 
@@ -142,7 +157,7 @@ def _summary(total: int, listed: int, *, limited: bool) -> str:
         return f"{total:,} found."
     if limited:
         return f"{total:,} found, {listed:,} listed. More: --limit N or --all"
-    return f"{total:,} found, {listed:,} listed: the index moved meanwhile. Ask again for the rest."
+    return f"{total:,} found, {listed:,} listed: the index changed meanwhile. Search again for the rest."
 
 
 def _document(hit: Hit) -> dict[str, Any]:

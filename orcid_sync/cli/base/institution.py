@@ -19,7 +19,7 @@ def institution_of(settings: "Settings", *, by_name: bool = False) -> Institutio
     )
     if not (known.ids or known.domains or known.names):
         raise Failure(
-            "Nothing says which institution this is: set institution_ror (its id is at https://ror.org), "
+            "The settings do not name your institution: set institution_ror (its id is at https://ror.org), "
             "institution_ids or institution_domains."
         )
     return known

@@ -12,7 +12,7 @@ from orcid_sync.cli.base.session import Session, failing_in_words
 
 PANEL = "Settings"
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 _SHARED: dict[str, Any] = {
     "config": Annotated[
@@ -21,7 +21,7 @@ _SHARED: dict[str, Any] = {
             "--config",
             metavar="FILE",
             rich_help_panel=PANEL,
-            help="Configuration file; without: ./config.toml, /etc/orcid-sync/config.toml.",
+            help="Configuration file. Default: ./config.toml or /etc/orcid-sync/config.toml.",
         ),
     ],
     "assignments": Annotated[
@@ -30,12 +30,17 @@ _SHARED: dict[str, Any] = {
             "--set",
             metavar="NAME=VALUE",
             rich_help_panel=PANEL,
-            help="Any setting that is not a secret; may be repeated.",
+            help="Set any setting that is not a secret. May be repeated.",
         ),
     ],
     "log_level": Annotated[
         str | None,
-        typer.Option("--log-level", metavar="LEVEL", rich_help_panel=PANEL, help="debug, info, warning or error."),
+        typer.Option(
+            "--log-level",
+            metavar="LEVEL",
+            rich_help_panel=PANEL,
+            help="The least important messages to log: debug, info, warning or error.",
+        ),
     ],
 }
 

@@ -81,7 +81,9 @@ def without_repetitions(lines: Iterable[Line]) -> Iterator[Line]:
         if isinstance(line, Entrant) and line.orcid in seen:
             first = seen[line.orcid]
             where = "" if first is None else f" in line {first}"
-            yield Rejected(line.line, f"{line.orcid} came before{where}; this one is left out", harmless=True)
+            yield Rejected(
+                line.line, f"{line.orcid} is already in the file{where}; this line is skipped", harmless=True
+            )
             continue
         if isinstance(line, Entrant):
             seen[line.orcid] = line.line
@@ -107,7 +109,7 @@ def _token(cells: dict[str, str], column: str) -> str | None:
     if not token:
         return None
     if not is_token(token):
-        raise ValueError(f"{column} is not a token: it has blanks or letters that tokens never have")
+        raise ValueError(f"{column} is not a token: it has spaces or characters that tokens never have")
     if not cells.get("access_token"):
         raise ValueError("refresh_token without access_token")
     return token
@@ -123,6 +125,6 @@ def _expiry(cells: dict[str, str], now: datetime) -> datetime | None:
             return now + timedelta(seconds=float(seconds))
     except (ValueError, OverflowError):
         raise ValueError(
-            "expires_at must be a moment such as 2045-11-30T12:00:00Z, expires_in a number of seconds"
+            "expires_at must be a time such as 2045-11-30T12:00:00Z, expires_in a number of seconds"
         ) from None
     return None

@@ -1,4 +1,4 @@
-"""What every command needs: its settings, its database, and an end that people understand."""
+"""What every command needs: its settings, its database, and errors in plain sentences."""
 
 import asyncio
 import contextlib
@@ -56,7 +56,8 @@ class Session:
         folder = self.settings.data_dir / "postgres"
         if not create and not (folder / "PG_VERSION").exists():
             raise Failure(
-                f"There is no database: set DATABASE_URL, or run orcid-sync serve to have an embedded one in {folder}."
+                f"There is no database. Set DATABASE_URL, or run orcid-sync serve, which creates an embedded one in "
+                f"{folder}."
             )
         with ExitStack() as stack:
             try:
@@ -92,7 +93,7 @@ class Session:
             if status.state is migrate.SchemaState.BEHIND and self.embedded:
                 status = await migrate.migrate(dsn)
             if status.state is migrate.SchemaState.BEHIND:
-                raise Failure(f"The database's schema is behind ({status.explanation}). Run: orcid-sync migrate")
+                raise Failure(f"The database's schema is out of date ({status.explanation}). Run: orcid-sync migrate")
             if status.state is not migrate.SchemaState.CURRENT:
                 raise Failure(f"The database's schema does not fit: {status.explanation}")
             yield connection
@@ -125,7 +126,7 @@ def _in_words(error: Exception) -> str:
         return "\n".join(visible(line) for line in redact(str(error)).splitlines())
     if isinstance(error, OSError):
         return visible(redact(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")))
-    return visible(redact(f"Unexpected: {describe(error)}. Run it again with --log-level debug to see where."))
+    return visible(redact(f"Unexpected: {describe(error)}. Run the command again with --log-level debug to see where."))
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -1,4 +1,4 @@
-"""demo: everything at once, to be watched."""
+"""demo: the service with a simulated Registry and an embedded PostgreSQL, in one command, with its changes shown."""
 
 import asyncio
 import re
@@ -31,7 +31,7 @@ def parse_duration(given: str) -> float:
     """Seconds of a duration such as 30s, 2m, 90. Raises BadParameter."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", given.strip())
     if match is None:
-        raise typer.BadParameter(f"{given!r} is not a duration; write 30s, 2m or 1h")
+        raise typer.BadParameter(f"{given!r} is not a duration such as 30s, 2m or 1h")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -41,17 +41,25 @@ def demo(
     *,
     duration: Annotated[
         float | None,
-        typer.Option("--for", metavar="TIME", parser=parse_duration, help="End after so long: 30s, 2m. Else: Ctrl-C."),
+        typer.Option(
+            "--for",
+            metavar="TIME",
+            parser=parse_duration,
+            help="End after this time: 30s, 2m. Default: run until Ctrl-C.",
+        ),
     ] = None,
-    records: Annotated[int, typer.Option("--records", min=1, max=1_000, help="Simulated researchers.")] = 40,
-    edits_per_minute: Annotated[float, typer.Option("--edits-per-minute", min=0.1, help="How busy they are.")] = 60.0,
+    records: Annotated[int, typer.Option("--records", min=1, max=1_000, help="Number of simulated researchers.")] = 40,
+    edits_per_minute: Annotated[
+        float, typer.Option("--edits-per-minute", min=0.1, help="Edits per minute, by all of them together.")
+    ] = 60.0,
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65_535, help="Port for notifications; without: a free one.")
+        int | None,
+        typer.Option("--port", min=1, max=65_535, help="Port that receives notifications. Default: a free one."),
     ] = None,
 ) -> None:
-    """Watch the whole at work: embedded PostgreSQL, simulated Registry, the real daemon, edits and their changes.
+    """Watch the service at work with an embedded PostgreSQL and a simulated Registry: edits, and their changes.
 
-    Ends with a comparison of mirror and Registry, item by item; exit code 1 if they differ.
+    It ends with a comparison of mirror and Registry, item by item; exit code 1 if they differ.
     """
     tell(f"Starting an embedded PostgreSQL, a simulated ORCID Registry with {records} researchers, and the daemon …")
     with asyncio.Runner(loop_factory=new_event_loop) as runner, _folder() as folder:
@@ -64,7 +72,9 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
     try:
         return tempfile.TemporaryDirectory(prefix="orcid-sync-demo-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise Failure(f"No folder for temporary files can be written ({error.strerror}); set TMPDIR to one.") from None
+        raise Failure(
+            f"No folder for temporary files is writable ({error.strerror}). Set TMPDIR to one that is."
+        ) from None
 
 
 async def _play(folder: Path, records: int, edits_per_minute: float, duration: float | None, port: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""Setting the stage: database, simulated Registry, daemon, connected iDs; everything real but the Registry."""
+"""Starts what the demo needs: database, simulated Registry, daemon, connected iDs; all real but the Registry."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""check: is everything that the service needs there, and what is to be done if not."""
+"""check: whether the service has everything that it needs, and what to do if not."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
@@ -35,10 +35,10 @@ class Checked(msgspec.Struct, frozen=True):
 def check(
     session: Session,
     *,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not ask ORCID.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Send no request to ORCID.")] = False,
     json: Json = False,
 ) -> None:
-    """Check the configuration, the database, its schema, the keys and ORCID's credentials; say what to fix."""
+    """Check the configuration, the database, its schema, the keys and your ORCID credentials, and say what to fix."""
     import asyncio  # noqa: PLC0415 - beside the other heavy ones
 
     results = asyncio.run(_check_all(session, offline=offline))
@@ -95,14 +95,16 @@ def _public_url(settings: "Settings") -> Checked:
 
     if not settings.webhooks:
         hours = f"{settings.check_interval_hours:g} h"
-        return Checked("public_url", "warn", f"webhooks are off: changes are only found by checks every {hours}")
+        return Checked("public_url", "warn", f"webhooks are off: only regular reads every {hours} find changes")
     parts = urlsplit(settings.public_url or "")
     if not parts.hostname:
-        return Checked("public_url", "fail", "is missing: ORCID cannot notify us")
+        return Checked("public_url", "fail", "is missing: ORCID cannot send notifications")
     if is_loopback(parts.hostname):
-        return Checked("public_url", "warn", "is this machine's own address: ORCID cannot reach it")
+        return Checked("public_url", "warn", "is an address of this machine alone: ORCID cannot reach it")
     if parts.scheme == "http":
-        return Checked("public_url", "warn", "is plain http: others on the way can read the secret addresses")
+        return Checked(
+            "public_url", "warn", "is plain http: others on the network can read the secret callback addresses"
+        )
     return Checked("public_url", "ok", f"{settings.public_url}")
 
 
@@ -122,7 +124,7 @@ async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
     async with connect(dsn) as connection:
         version = await overview.server_version(connection)
         old = version < OLDEST_POSTGRES
-        advice = f"; {OLDEST_POSTGRES} is the oldest that will do: upgrade it" if old else ""
+        advice = f"; the service needs {OLDEST_POSTGRES} or newer: upgrade it" if old else ""
         results = [Checked("database", "fail" if old else "ok", f"PostgreSQL {version}{advice}")]
         schema = await migrate.status(connection)
         current = schema.state is migrate.SchemaState.CURRENT
@@ -134,7 +136,7 @@ async def _check_database(settings: "Settings", dsn: str) -> list[Checked]:
                 results.append(Checked("role", "fail", problem))
             results += await _environment(settings, connection)
             if problem := await roles.readers_problem(connection):
-                results.append(Checked("readers", "warn", f"Nothing can be read over HTTP: {problem}"))
+                results.append(Checked("readers", "warn", f"Nobody can read the mirror over HTTP: {problem}"))
             results.append(await _encryption_key(settings, connection))
     return results
 
@@ -163,7 +165,7 @@ async def _encryption_key(settings: "Settings", connection: "Connection") -> Che
         return Checked("encryption_key", "fail", str(error))
     if warnings:
         return Checked("encryption_key", "warn", " ".join(warnings))
-    return Checked("encryption_key", "ok", "opens what it sealed")
+    return Checked("encryption_key", "ok", "decrypts what it encrypted")
 
 
 async def _credentials(session: Session, dsn: str) -> list[Checked]:
@@ -172,7 +174,7 @@ async def _credentials(session: Session, dsn: str) -> list[Checked]:
 
     settings = session.settings
     if not (settings.client_id and settings.client_secret and settings.encryption_key):
-        return [Checked("credentials", "skipped", "client_id, client_secret and encryption_key are needed for it")]
+        return [Checked("credentials", "skipped", "needs client_id, client_secret and encryption_key")]
     scopes = [READ_PUBLIC, *([WEBHOOK] if settings.webhooks else [])]
     async with asking(session, dsn) as means:
         return [await _scope(settings, scope, means.registry.authorize) for scope in scopes]
@@ -190,11 +192,11 @@ async def _scope(settings: "Settings", scope: str, authorize: Callable[[str], Aw
         other = {"production": "sandbox", "sandbox": "production"}.get(settings.environment, "another Registry")
         return Checked(name, "fail", f"{error}. Credentials of {other} do not work in {settings.environment}.")
     except RegistryError as error:
-        return Checked(name, "fail", f"{error}. Is {settings.web_url} reachable from here?")
+        return Checked(name, "fail", f"{error}. Check that this machine can reach {settings.web_url}.")
     return Checked(name, "ok", "ORCID granted a token")
 
 
 _MEMBERSHIP = (
-    "Webhooks need premium membership (in the sandbox: a member's test client); without, set webhooks to false: "
-    "changes are then found by checks alone."
+    "Webhooks need premium membership (in the sandbox: a member's test client). Without it, set webhooks to false: "
+    "then only regular reads find changes."
 )

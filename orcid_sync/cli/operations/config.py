@@ -26,7 +26,7 @@ config = typer.Typer(no_args_is_help=True, help="Show the settings.")
 
 @command
 def show(session: Session, *, json: Json = False) -> None:
-    """Show every setting, its value and where that comes from. Secrets are not shown."""
+    """Show every setting, its value and where the value comes from. Secrets are not shown."""
     values = _shown(session)
     origins = session.loaded.origins
     if json:
@@ -51,7 +51,10 @@ def _shown(session: Session) -> dict[str, Any]:
 
 
 def example() -> None:
-    """Print a configuration file in which every setting is explained."""
+    """Print an example configuration file that explains every setting.
+
+    Example: orcid-sync config example > config.toml
+    """
     typer.echo(render_example(), nl=False)
 
 

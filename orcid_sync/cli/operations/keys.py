@@ -25,7 +25,9 @@ ROUNDS = 5
 SHOWN = 10
 """Tokens that do not open are named up to this number."""
 
-keys = typer.Typer(no_args_is_help=True, help="The keys that encrypt the tokens in the database.")
+keys = typer.Typer(
+    no_args_is_help=True, help="Show, check and replace the keys that encrypt the tokens in the database."
+)
 
 
 class Rotated(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +51,7 @@ def _vault(session: Session) -> "Vault":
 
 @command
 def status(session: Session, *, json: Json = False) -> None:
-    """Show which keys are set, which are in use and where, and which may be dropped."""
+    """Show which keys are set, which are in use and where, and which you can remove from the settings."""
     vault = _vault(session)
 
     async def work(connection: "Connection") -> "list[KeyUse]":
@@ -77,16 +79,19 @@ def _advice(uses: "list[KeyUse]") -> Iterator[str]:
     """What is to be done about the keys that are not the present one."""
     for use in uses:
         if use.role == "missing":
-            yield f"The key {use.key_id!a} is not set; what it sealed cannot be read. Add it to old_encryption_keys."
+            yield (
+                f"The key {use.key_id!a} is not set: the service cannot decrypt what it encrypted. Add it to "
+                f"old_encryption_keys."
+            )
         elif use.role == "old" and use.total:
             yield f"To replace the key {use.key_id!a}: orcid-sync keys rotate"
         elif use.role == "old":
-            yield f"Nothing carries the key {use.key_id!a} any more: take it out of old_encryption_keys."
+            yield f"Nothing uses the key {use.key_id!a} any more: remove it from old_encryption_keys."
 
 
 @command
 def check(session: Session, *, json: Json = False) -> None:
-    """Open every token in the database once, and name those that do not open."""
+    """Decrypt every token in the database once, and name those that cannot be decrypted. Changes nothing."""
     vault = _vault(session)
 
     async def work(connection: "Connection") -> "tuple[dict[str, Tried], list[KeyUse]]":
@@ -110,7 +115,10 @@ def _failures(tried: "dict[str, Tried]", missing: dict[str, int]) -> str:
     sentences = [f"The key {key_id!a} is not set." for key_id in missing]
     if closed := [place for one in tried.values() for place in one.closed]:
         more = f" and {len(closed) - SHOWN} more" if len(closed) > SHOWN else ""
-        sentences.append(f"These do not open, for they are damaged, moved, or of another key: {closed[:SHOWN]}{more}.")
+        sentences.append(
+            f"These cannot be decrypted, because they are damaged, moved, or encrypted with another key: "
+            f"{closed[:SHOWN]}{more}."
+        )
     return "\n".join(sentences)
 
 
@@ -119,11 +127,15 @@ def rotate(
     session: Session,
     *,
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Go on although a key in use is lost; what it sealed is left alone.")
+        bool,
+        typer.Option(
+            "--skip-missing",
+            help="Continue although a key in use is lost. The tokens that it encrypted stay unchanged.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Seal every token anew with the present key, while the service runs. May be stopped and repeated at any time."""
+    """Encrypt every token again with the present key while the service runs. You can stop and repeat it at any time."""
     vault = _vault(session)
 
     async def work(connection: "Connection") -> Rotated:
@@ -134,13 +146,15 @@ def rotate(
     if json:
         print_json(done)
     else:
-        typer.echo(f"{done.replaced} rows were sealed anew.")
+        typer.echo(f"{done.replaced} rows were encrypted again.")
         for key_id in done.droppable:
-            typer.echo(f"Nothing carries the key {key_id!a} any more: take it out of old_encryption_keys.")
+            typer.echo(f"Nothing uses the key {key_id!a} any more: remove it from old_encryption_keys.")
     if done.damaged:
-        raise Failure(f"{len(done.damaged)} rows do not open and were left as they are. Which: orcid-sync keys check")
+        raise Failure(
+            f"{len(done.damaged)} rows cannot be decrypted and stay unchanged. List them: orcid-sync keys check"
+        )
     if done.left and not skip_missing:
-        raise Failure(f"{done.left} tokens still need another key than the present one: run it again.")
+        raise Failure(f"{done.left} tokens are still encrypted with another key: run the command again.")
 
 
 async def _demand_ring(connection: "Connection", vault: "Vault", *, skip_missing: bool) -> "list[KeyUse]":
@@ -150,8 +164,8 @@ async def _demand_ring(connection: "Connection", vault: "Vault", *, skip_missing
     await demand_right_key(connection, vault)
     uses = await usage(connection, vault)
     if (missing := [use for use in uses if use.role == "missing"]) and not skip_missing:
-        sentences = [f"The key {use.key_id!a}, which sealed {use.total} tokens, is not set." for use in missing]
-        advice = "Nothing was changed. Add it to old_encryption_keys; if it is lost, use --skip-missing."
+        sentences = [f"The key {use.key_id!a}, which encrypted {use.total} tokens, is not set." for use in missing]
+        advice = "Nothing was changed. Add it to old_encryption_keys or, if it is lost, use --skip-missing."
         raise Failure("\n".join([*sentences, advice]))
     return uses
 
@@ -163,7 +177,7 @@ async def _rotate(connection: "Connection", vault: "Vault", *, total: int) -> Ro
 
     replaced, damaged = 0, set[str]()
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("sealing anew", total=total)
+        bar = progress.add_task("encrypting again", total=total)
 
         async def go_round() -> int:
             """Seal anew what can be had; how many rows somebody else was writing."""

@@ -1,4 +1,4 @@
-"""migrate: bring the schema forward, or say how it stands."""
+"""migrate: upgrading the schema, or checking whether it is the expected one."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated
@@ -18,11 +18,11 @@ def migrate(
     session: Session,
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit code 1 unless the schema is the one expected.")
+        bool, typer.Option("--check", help="Change nothing. Exit code 1 unless the schema is the expected one.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Bring the database's schema forward to what this version expects. May run in several places at once."""
+    """Upgrade the database's schema to what this release needs. You can run it in several places at once."""
     from orcid_sync.store.database.migrate import SchemaState  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.migrate import migrate as bring_forward  # noqa: PLC0415 - heavy
 

@@ -25,9 +25,15 @@ class Part(StrEnum):
 def serve(
     session: Session,
     *,
-    only: Annotated[Part | None, typer.Option("--only", help="Run the listeners or the workers alone.")] = None,
+    only: Annotated[
+        Part | None,
+        typer.Option("--only", help="Run only the HTTP listeners (web) or only the workers (worker). Default: both."),
+    ] = None,
 ) -> None:
-    """Run the service: receive notifications, read records, keep the mirror and the change feed."""
+    """Run the service: receive notifications, read records, update the mirror and the change feed.
+
+    Ctrl-C stops it.
+    """
     from orcid_sync.daemon.serve import serve as serve_until_stopped  # noqa: PLC0415 - heavy
 
     settings = session.settings
@@ -48,15 +54,22 @@ def simulate(
     *,
     host: Annotated[str, typer.Option("--host", help="Interface to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port to listen on.")] = 9_999,
-    records: Annotated[int, typer.Option("--records", min=0, help="Sample records to begin with.")] = 40,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same records and edits.")] = 7,
-    edits_per_minute: Annotated[float, typer.Option("--edits-per-minute", min=0, help="Edits by chance.")] = 0.0,
-    speed: Annotated[float, typer.Option("--speed", min=0, help="Virtual seconds in a real one.")] = 1.0,
+    records: Annotated[int, typer.Option("--records", min=0, help="Number of sample records at the start.")] = 40,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of the random numbers: the same seed gives the same records and edits.")
+    ] = 7,
+    edits_per_minute: Annotated[
+        float, typer.Option("--edits-per-minute", min=0, help="Random edits per minute.")
+    ] = 0.0,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0, help="How many simulated seconds pass in a real second.")
+    ] = 1.0,
     webhook_delay_seconds: Annotated[
-        float, typer.Option("--webhook-delay-seconds", min=0, help="From a change to its notification, virtual.")
+        float,
+        typer.Option("--webhook-delay-seconds", min=0, help="Simulated seconds from a change to its notification."),
     ] = 300.0,
 ) -> None:
-    """Run a simulated ORCID Registry to try the service against, with sample records and edits by chance."""
+    """Run a simulated ORCID Registry with sample records and random edits, to try the service without real data."""
     from orcid_sync.simulator.serve import serve_simulator  # noqa: PLC0415 - heavy
 
     simulating = serve_simulator(

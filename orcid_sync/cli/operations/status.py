@@ -1,4 +1,4 @@
-"""status: the whole at a glance, what needs somebody first."""
+"""status: the state of the service at a glance, first what needs attention."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @command
 def status(session: Session, *, json: Json = False) -> None:
-    """Show how the mirror stands: what needs attention, then the queue, freshness, webhooks, jobs and the feed."""
+    """Show the state of the service: first what needs attention, then queue, freshness, webhooks, jobs and feed."""
 
     async def work(connection: "Connection") -> "tuple[Overview, WebhookHealth]":
         from orcid_sync.daemon.public_listener import rules_of  # noqa: PLC0415 - heavy

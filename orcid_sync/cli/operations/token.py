@@ -1,4 +1,4 @@
-"""token: who may ask through the internal listener, and what they may see and do."""
+"""token: creating, listing and revoking the tokens of the internal listener."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from orcid_sync.store.console.api_tokens import ApiToken
 
-token = typer.Typer(no_args_is_help=True, help="Tokens for programs and people that use the internal listener.")
+token = typer.Typer(
+    no_args_is_help=True,
+    help="Create, list and revoke tokens for the internal listener: the HTTP API and the status pages.",
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.", show_default=False)]
 
@@ -32,26 +35,37 @@ def create(
         list[Scope],
         typer.Option(
             "--scope",
-            help="What it allows; may be repeated. read-limited includes read-public, admin includes both.",
+            help="What the token allows. May be repeated. read-limited includes read-public, admin includes both.",
         ),
     ],
     expires: Annotated[
-        int | None, typer.Option("--expires", min=1, max=3650, metavar="DAYS", help="It ends after so many days.")
+        int | None, typer.Option("--expires", min=1, max=3650, metavar="DAYS", help="Days until the token expires.")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="It takes the place of those with the same name, which end.")
+        bool, typer.Option("--replace", help="Replace the tokens with the same name: they are revoked.")
     ] = False,
     overlap: Annotated[
         float,
-        typer.Option("--overlap", min=0, max=8760, metavar="HOURS", help="With --replace: those end so much later."),
+        typer.Option(
+            "--overlap",
+            min=0,
+            max=8760,
+            metavar="HOURS",
+            help="With --replace: the old tokens stay valid for this many hours.",
+        ),
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Make a token and print it. It is shown once: only its hash is stored."""
+    """Create a token and print it. It is shown only once: the database stores only its hash.
+
+    Example: orcid-sync token create cris --scope read-public --expires 365
+    """
     if not NAME.fullmatch(name):
-        raise typer.BadParameter("a name has letters, digits, dots and hyphens, at most 64, and begins with no hyphen")
+        raise typer.BadParameter(
+            "a name has at most 64 letters, digits, dots and hyphens, and does not begin with a hyphen"
+        )
     if overlap and not replace:
-        raise typer.BadParameter("--overlap makes sense only with --replace")
+        raise typer.BadParameter("--overlap needs --replace")
     secret = session.run(
         lambda connection: _create(
             connection,
@@ -64,7 +78,9 @@ def create(
     if json:
         print_json({"name": name, "scopes": sorted({scope.value for scope in scopes}), "token": secret})
         return
-    tell(f"This is {name}, shown this once. It goes into the header Authorization, behind the word Bearer.")
+    tell(
+        f"This is the token {name}. It is shown only once. Send it in the header Authorization, after the word Bearer."
+    )
     line(secret)
 
 
@@ -75,13 +91,13 @@ async def _create(connection: "Connection", **wanted: Any) -> str:
     try:
         await api_tokens.create(connection, secret, **wanted)
     except api_tokens.NameTaken as error:
-        raise Failure(f"There is a token {error} already: take another name, or --replace it.") from None
+        raise Failure(f"There is already a token {error}: choose another name, or use --replace.") from None
     return secret
 
 
 @command
 def list_(session: Session, *, json: Json = False) -> None:
-    """Show the tokens: what they allow, when they end, when they were last used."""
+    """List the tokens: what they allow, when they expire, when they were last used."""
 
     async def work(connection: "Connection") -> "tuple[datetime, list[ApiToken]]":
         from orcid_sync.store.console import api_tokens, overview  # noqa: PLC0415 - heavy
@@ -94,7 +110,7 @@ def list_(session: Session, *, json: Json = False) -> None:
     elif tokens:
         console().print(table("name", "scopes", "made", "ends", "last used", rows=_rows(tokens, now)))
     else:
-        console().print(text("There is no token. On loopback everybody at this machine may everything."))
+        console().print(text("There is no token. On a loopback address, everybody on this machine may do everything."))
 
 
 def _rows(tokens: "list[ApiToken]", now: "datetime") -> "Iterator[tuple[Any, ...]]":
@@ -106,7 +122,7 @@ def _rows(tokens: "list[ApiToken]", now: "datetime") -> "Iterator[tuple[Any, ...
 
 @command
 def revoke(session: Session, name: Name, *, json: Json = False) -> None:
-    """End all tokens of that name, and the sessions of browsers that have shown one, at once."""
+    """Revoke all tokens with this name, and end the browser sessions that were opened with them, at once."""
 
     async def work(connection: "Connection") -> int:
         from orcid_sync.store.console import api_tokens  # noqa: PLC0415 - heavy
@@ -119,7 +135,7 @@ def revoke(session: Session, name: Name, *, json: Json = False) -> None:
     elif number:
         line(name, "revoked")
     if not number:
-        raise Failure(f"There is no token {name}. Which there are: orcid-sync token list")
+        raise Failure(f"There is no token {name}. List the tokens: orcid-sync token list")
 
 
 token.command("create")(create)

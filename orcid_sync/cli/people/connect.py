@@ -62,14 +62,19 @@ def connect(
             "--file",
             "-f",
             metavar="CSV",
-            help="Take them from a CSV file (- for stdin) whose first line names the columns: orcid and, if there are "
-            "tokens, access_token, refresh_token, scope, expires_at or expires_in.",
+            help="Read the iDs from a CSV file (- for stdin). Its first line names the columns: orcid and, if you "
+            "have tokens, access_token, refresh_token, scope, expires_at or expires_in.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only show what would happen.")] = False,
     json: Json = False,
 ) -> None:
-    """Follow iDs: mirror their records from now on. Repeating it does no harm."""
+    """Connect iDs: the service registers a webhook for each and mirrors its record from now on.
+
+    Prints what happened to each iD. Repeating it does no harm.
+
+    Example: orcid-sync connect 0000-0002-1825-0097
+    """
     if (file is None) == (not orcids):
         raise typer.BadParameter("give either iDs or --file")
 
@@ -191,11 +196,11 @@ def sync(
     session: Session,
     orcids: Orcids = None,
     *,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when they have been read.")] = False,
-    timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds that --wait waits at most.")] = 300,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the records have been read.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=0, help="Longest time for --wait, in seconds.")] = 300,
     json: Json = False,
 ) -> None:
-    """Read iDs from ORCID now, before everything but notifications. The service must be running."""
+    """Read the records of these iDs from ORCID now; only notifications go first. The service must be running."""
     wanted = several(orcids)
 
     async def work(connection: "Connection") -> dict[Orcid, str]:
@@ -240,4 +245,4 @@ def _outcome(orcid: Orcid, generations: Iterable[Orcid], left: dict[Orcid, str |
 def _advice(unfinished: list[Orcid], outcomes: dict[Orcid, str], timeout: float) -> str:
     if all(outcomes[orcid] == "not connected" for orcid in unfinished):
         return "Connect them first with: orcid-sync connect"
-    return f"{len(unfinished)} not done within {duration(timeout)}. What holds them up: orcid-sync status"
+    return f"{len(unfinished)} not done within {duration(timeout)}. Find the cause: orcid-sync status"

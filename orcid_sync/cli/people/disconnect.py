@@ -1,4 +1,4 @@
-"""disconnect: letting people go, and erasing what is known of them."""
+"""disconnect: ending the connection of people, and erasing their data."""
 
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -29,18 +29,18 @@ def disconnect(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", "-f", metavar="CSV", help="Take them from a CSV file (- for stdin) with a column orcid."
+            "--file", "-f", metavar="CSV", help="Read the iDs from a CSV file (- for stdin) with a column orcid."
         ),
     ] = None,
     erase: Annotated[
-        bool, typer.Option("--erase", help="Erase all that is known of them, also of those who left before.")
+        bool, typer.Option("--erase", help="Erase all data about these people, even if they are already disconnected.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking for confirmation.")] = False,
     json: Json = False,
 ) -> None:
-    """Stop following iDs: webhooks and tokens go; of the mirror what is not public goes, or with --erase everything.
+    """Disconnect iDs: remove their webhooks, tokens and non-public data; with --erase, remove everything.
 
-    Erasing cannot be undone. It prints a certificate, which orcid-sync erasures shows again.
+    You cannot undo an erasure. It prints a certificate, which orcid-sync erasures shows again.
     """
     if (file is None) == (not orcids):
         raise typer.BadParameter("give either iDs or --file")
@@ -49,7 +49,7 @@ def disconnect(
         _confirm(len(wanted))
     left_out = session.run(lambda connection: _let_go(session, connection, wanted, erase=erase, json=json))
     if left_out:
-        raise Failure(f"{left_out} of them was never connected; there is nothing to erase.")
+        raise Failure(f"Nothing to erase for {left_out} of them: never connected.")
 
 
 def from_file(file: Path, consequence: str) -> list[Orcid]:
@@ -65,9 +65,9 @@ def from_file(file: Path, consequence: str) -> list[Orcid]:
 
 def _confirm(number: int) -> None:
     if not sys.stdin.isatty():
-        raise typer.BadParameter("nobody can be asked here: give --yes as well, if you are sure")
+        raise typer.BadParameter("cannot ask for confirmation here: add --yes if you are sure")
     people = "this person" if number == 1 else f"these {number} people"
-    typer.confirm(f"Erase everything about {people}? It cannot be undone.", abort=True, err=True)
+    typer.confirm(f"Erase everything about {people}? You cannot undo this.", abort=True, err=True)
 
 
 async def _let_go(session: Session, connection: "Connection", wanted: list[Orcid], *, erase: bool, json: bool) -> int:

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 SHORT = 12
 """Characters of a hash in a table."""
 
-erasures = typer.Typer(no_args_is_help=True, help="The certificates of erasure, and the log that outlives a restore.")
+erasures = typer.Typer(
+    no_args_is_help=True,
+    help="Show and verify the certificates of erasure, and repeat erasures after a backup was restored.",
+)
 
 LogFile = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="The erasure log; without: as configured.", show_default=False)
+    Path | None,
+    typer.Argument(metavar="FILE", help="The erasure log. Default: the setting erasure_log.", show_default=False),
 ]
 
 
@@ -36,13 +40,13 @@ def print_certificate(certificate: "Certificate") -> None:
         ("certificate", certificate.number),
         ("erased", certificate.orcid),
         ("at", certificate.at),
-        ("wished by", f"{certificate.by} ({certificate.learnt})"),
+        ("requested by", f"{certificate.by} ({certificate.learnt})"),
         ("hash", certificate.hash),
         ("hash of the one before", certificate.previous),
         ("entry in the consent ledger", certificate.consents_hash),
     ]
     page.print(table("", "", rows=facts))
-    page.print(table("deleted from", "rows", rows=certificate.deleted.items() or [("nothing was left", "")]))
+    page.print(table("deleted from", "rows", rows=certificate.deleted.items() or [("nothing was there", "")]))
 
 
 @command
@@ -53,7 +57,7 @@ def list_(session: Session, *, json: Json = False) -> None:
         print_json(found)
         return
     rows = ((c.number, c.orcid, c.at, c.by, sum(c.deleted.values()), c.hash[:SHORT]) for c in found)
-    console().print(table("number", "iD", "at", "wished by", "rows", "hash", rows=rows))
+    console().print(table("number", "iD", "at", "requested by", "rows", "hash", rows=rows))
 
 
 async def _read_certificates(connection: "Connection") -> "list[Certificate]":
@@ -69,7 +73,7 @@ def show(
     *,
     json: Json = False,
 ) -> None:
-    """Show one certificate of erasure with everything that it says."""
+    """Show one certificate of erasure in full."""
 
     async def work(connection: "Connection") -> "list[Certificate]":
         from orcid_sync.store.consent import erasure_certificates  # noqa: PLC0415 - heavy
@@ -78,7 +82,7 @@ def show(
 
     found = session.run(work)
     if not found:
-        raise Failure(f"There is no certificate {number}. Those that there are: orcid-sync erasures list")
+        raise Failure(f"There is no certificate {number}. List the certificates: orcid-sync erasures list")
     if json:
         print_json(found[0])
     else:
@@ -87,16 +91,16 @@ def show(
 
 @command
 def export(session: Session) -> None:
-    """Print every certificate as JSON, one in a line, to be kept elsewhere."""
+    """Print every certificate as JSON, one per line, so that you can keep a copy elsewhere."""
     for certificate in session.run(_read_certificates):
         print_json_line(certificate)
 
 
 @command
 def verify(session: Session, *, json: Json = False) -> None:
-    """Compute the chains of certificates and of the consent ledger anew, and look for anybody who is back.
+    """Verify the hash chains of certificates and consent ledger, and find people whom a restored backup brought back.
 
-    Exit code 1, and the first entry that is not what was written, if somebody tampered with them.
+    Exit code 1 if a chain is broken, with the first entry that was changed, or if somebody is back.
     """
     path = session.settings.erasure_log
 
@@ -115,7 +119,9 @@ def verify(session: Session, *, json: Json = False) -> None:
     chains, back = session.run(work)
     _report_chains(chains, back, json=json)
     if back:
-        raise Failure("A restored backup has brought people back. Send them away again: orcid-sync erasures replay")
+        raise Failure(
+            "A restored backup has brought people back. Erase or disconnect them again: orcid-sync erasures replay"
+        )
     if any(isinstance(found, ChainBroken) for found in chains.values()):
         raise typer.Exit(1)
 
@@ -141,13 +147,13 @@ def _judged(found: Head | ChainBroken) -> dict[str, object]:
 
 @command
 def replay(session: Session, file: LogFile = None, *, json: Json = False) -> None:
-    """Erase and disconnect again whoever the erasure log names and a restored backup has brought back.
+    """Erase and disconnect again the people in the erasure log whom a restored backup has brought back.
 
-    The service does it by itself whenever it starts, if erasure_log is set.
+    The service does this itself at every start if erasure_log is set.
     """
     path = file or session.settings.erasure_log
     if path is None:
-        raise Failure("There is no erasure log: give its file, or set erasure_log.")
+        raise Failure("No erasure log is configured. Name its file, or set erasure_log.")
     if not path.exists():
         raise Failure(f"There is no erasure log {path}.")
 
@@ -166,13 +172,13 @@ def replay(session: Session, file: LogFile = None, *, json: Json = False) -> Non
             print_json_line(one.certificate or {"orcid": one.orcid, "event": one.event})
         else:
             line(one.orcid, f"{one.event} again", f"certificate {one.certificate.number}" if one.certificate else "")
-    tell(f"{len(again)} were sent away again." if again else "Nobody who went is back.")
+    tell(f"{len(again)} people were erased or disconnected again." if again else "Nobody is back.")
 
 
 @command
 def consents(
     session: Session,
-    orcid: Annotated[str | None, typer.Argument(metavar="iD", help="Only this one.", show_default=False)] = None,
+    orcid: Annotated[str | None, typer.Argument(metavar="iD", help="Show only this iD.", show_default=False)] = None,
     *,
     json: Json = False,
 ) -> None:

@@ -58,15 +58,19 @@ def invite(
             "--file",
             "-f",
             metavar="CSV",
-            help="CSV file (- for stdin) whose first line names the columns: person_id (your own id of the person) "
-            "and, if you like, given_names, family_names, email, orcid (the iD that you expect), lang (of the pages).",
+            help="CSV file (- for stdin). Its first line names the columns: person_id (your own id of the person) "
+            "and, optionally, given_names, family_names, email, orcid (the iD that you expect), lang (language "
+            "of the pages).",
         ),
     ],
-    expires: Annotated[int, typer.Option("--expires", min=1, max=730, help="Days until the links end.")] = 60,
-    again: Annotated[bool, typer.Option("--again", help="Ask also those who have withdrawn.")] = False,
+    expires: Annotated[int, typer.Option("--expires", min=1, max=730, help="Days until the links expire.")] = 60,
+    again: Annotated[bool, typer.Option("--again", help="Also invite people who have disconnected.")] = False,
     json: Json = False,
 ) -> None:
-    """Make a link for each person, on which they connect their iD. Repeating it makes fresh links; old ones stay."""
+    """Create an invitation link for each person, with which they connect their iD, and print the links as CSV.
+
+    It sends no mail: send the links yourself. Repeating it creates new links; the old ones stay valid.
+    """
     settings = session.settings
     settings.require("institution", "purpose", "privacy_url", "contact", "public_url", "encryption_key")
     expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=expires)
@@ -164,11 +168,11 @@ def invitations(
     *,
     state: Annotated[
         str | None,
-        typer.Option("--state", help=f"List the people of a state instead: {', '.join(STATES)}, or all."),
+        typer.Option("--state", help=f"List the people in this state instead: {', '.join(STATES)}, or all."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show how many people were invited, opened their link, allowed access or declined, and where they stand."""
+    """Show how many people were invited, opened their link, granted or denied access, and their present state."""
     if state not in {None, "all", *STATES}:
         raise typer.BadParameter(f"--state must be one of {', '.join(STATES)}, all")
 
@@ -189,9 +193,9 @@ async def _show_funnel(connection: "Connection", *, json: bool) -> None:
         print_json(counts)
         return
     came = [(name, getattr(counts, name)) for name in ("invited", "opened", "granted", "denied")]
-    console().print(table("came so far", "people", rows=came))
-    console().print(table("stand now", "people", rows=_sorted(counts.states)))
-    console().print(table("last way to ORCID ended", "people", rows=_sorted(counts.outcomes)))
+    console().print(table("reached step", "people", rows=came))
+    console().print(table("state now", "people", rows=_sorted(counts.states)))
+    console().print(table("last sign-in at ORCID", "people", rows=_sorted(counts.outcomes)))
 
 
 def _sorted(counts: dict[str, int]) -> list[tuple[str, int]]:

@@ -50,7 +50,7 @@ def read_invitees(stream: BinaryIO) -> Iterator[Invitee | Rejected]:
         if first == line:
             yield line, person
         else:
-            yield Rejected(line, f"the same person_id came before in line {first}; this one is left out", harmless=True)
+            yield Rejected(line, f"line {first} has the same person_id; this line is skipped", harmless=True)
 
 
 def _read(cells: dict[str, str]) -> Person:

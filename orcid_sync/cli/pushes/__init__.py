@@ -1,1 +1,1 @@
-"""Commands about subscriptions: who is told of changes by signed requests."""
+"""Commands about subscriptions: the receivers to which the service sends changes in signed requests."""

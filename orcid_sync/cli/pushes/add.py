@@ -1,4 +1,4 @@
-"""subscriptions add, edit: what is wanted, put together from options."""
+"""subscriptions add, edit: which changes a receiver gets, put together from options."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,21 +24,28 @@ WHEN_DEAD = ("pause", "continue")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the subscription.", show_default=False)]
 View = Annotated[
     str | None,
-    typer.Option("--view", help="public: what everybody may see; limited: also what trusted organisations may."),
+    typer.Option(
+        "--view", help="What the receiver may see. public: public items; limited: also items for trusted organisations."
+    ),
 ]
 Sections = Annotated[
-    list[str] | None, typer.Option("--section", help="Only changes of this section; may be repeated. all: every one.")
+    list[str] | None,
+    typer.Option("--section", help="Send only changes of this section. May be repeated. all: every section."),
 ]
 Operations = Annotated[
     list[str] | None,
-    typer.Option("--operation", help="Only added, updated, removed or withdrawn; may be repeated. all: every one."),
+    typer.Option(
+        "--operation",
+        help="Send only this operation: added, updated, removed or withdrawn. May be repeated. all: every operation.",
+    ),
 ]
 Organisations = Annotated[
     list[str] | None,
     typer.Option(
         "--organisation",
         metavar="[SOURCE:]ID",
-        help="Only items of this organisation: https://ror.org/…, GRID:grid.…; may be repeated. all: of any.",
+        help="Send only items of this organisation: https://ror.org/…, GRID:grid.…. May be repeated. all: every "
+        "organisation.",
     ),
 ]
 ExternalIds = Annotated[
@@ -46,20 +53,22 @@ ExternalIds = Annotated[
     typer.Option(
         "--external-id",
         metavar="TYPE[:PREFIX]",
-        help="Only items with such an identifier: doi, doi:10.5281/; may be repeated. all: with any or none.",
+        help="Send only items with this type of identifier: doi, doi:10.5281/. May be repeated. all: every item.",
     ),
 ]
 Minor = Annotated[
     bool | None,
-    typer.Option("--minor/--no-minor", help="Also changes that only move dates, order or names of sources."),
+    typer.Option("--minor/--no-minor", help="Also send changes of nothing but dates, order or names of sources."),
 ]
 Contents = Annotated[
-    bool | None, typer.Option("--contents/--no-contents", help="Send what items said before and after, or not.")
+    bool | None,
+    typer.Option("--contents/--no-contents", help="Send the contents of items before and after the change."),
 ]
 WhenDead = Annotated[
     str | None,
     typer.Option(
-        "--when-dead", help="After the last try of a message: pause until it is resumed, or continue with the next one."
+        "--when-dead",
+        help="After the last retry of a message: pause until you resume it, or continue with the next message.",
     ),
 ]
 
@@ -68,7 +77,7 @@ WhenDead = Annotated[
 def add(
     session: Session,
     name: Name,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where messages are sent to.", show_default=False)],
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address that receives the messages.", show_default=False)],
     *,
     view: View = None,
     section: Sections = None,
@@ -80,11 +89,14 @@ def add(
     when_dead: WhenDead = None,
     after: Annotated[
         int | None,
-        typer.Option("--after", min=0, help="Begin after this position of the feed; without: with what comes now."),
+        typer.Option("--after", min=0, help="Start after this position of the feed. Default: with the next change."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Add a subscription, and show the secret that signs its messages: once, so keep it."""
+    """Add a subscription and print the secret that signs its messages. It is shown only once: keep it.
+
+    Example: orcid-sync subscriptions add cris https://cris.example.edu/orcid --section work
+    """
     from orcid_sync.store.database.encryption import Vault  # noqa: PLC0415 - heavy
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
 
@@ -103,14 +115,15 @@ def add(
 
     found, secret = session.run(work)
     if found is None or secret is None:
-        raise Failure(f"There is a subscription {name} already. To change it: orcid-sync subscriptions edit {name}")
+        raise Failure(f"There is already a subscription {name}. To change it: orcid-sync subscriptions edit {name}")
     if json:
         print_json({"subscription": found, "secret": secret})
         return
     typer.echo(
-        f"{name} is told of what comes after position {found.reached}. Try it: orcid-sync subscriptions test {name}"
+        f"{name} receives the changes after position {found.reached}. Send a test message: orcid-sync subscriptions "
+        f"test {name}"
     )
-    typer.echo(f"Its secret, shown only now: {secret}")
+    typer.echo(f"Its secret, shown only once: {secret}")
 
 
 @command
@@ -118,7 +131,7 @@ def edit(
     session: Session,
     name: Name,
     *,
-    url: Annotated[str | None, typer.Option("--url", help="Where messages are sent to.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="Address that receives the messages.")] = None,
     view: View = None,
     section: Sections = None,
     operation: Operations = None,
@@ -129,7 +142,7 @@ def edit(
     when_dead: WhenDead = None,
     json: Json = False,
 ) -> None:
-    """Change what is given, leave the rest; what comes from now on is sent that way, also what is being tried."""
+    """Change the given options of a subscription. They apply to all further messages, retries included."""
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
 
     given = _filter(section, operation, organisation, external_id, minor)
@@ -150,12 +163,12 @@ def edit(
     if json:
         print_json(found)
     else:
-        tell(f"{name} is changed. What it looks like now: orcid-sync subscriptions show {name}")
+        tell(f"{name} is changed. Show it: orcid-sync subscriptions show {name}")
 
 
 def unknown(name: str) -> Failure:
     """There is no subscription of that name."""
-    return Failure(f"There is no subscription {name!a}. Which there are: orcid-sync subscriptions list")
+    return Failure(f"There is no subscription {name!a}. List the subscriptions: orcid-sync subscriptions list")
 
 
 def _wish(session: Session, chosen: dict[str, Any], url: str, view: str, *, contents: bool, when_dead: str) -> "Wish":
@@ -167,13 +180,15 @@ def _wish(session: Session, chosen: dict[str, Any], url: str, view: str, *, cont
 
     for option, value, known in (("--view", view, VIEWS), ("--when-dead", when_dead, WHEN_DEAD)):
         if value not in known:
-            raise typer.BadParameter(f"{option}: {value!a} is none of {', '.join(known)}.")
+            raise typer.BadParameter(f"{option}: {value!a} must be one of {', '.join(known)}.")
     try:
         origin = egress_rules(session.settings).check_url(url)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     except AddressRefused as error:
-        raise typer.BadParameter(f"The URL cannot be called: {error}. A network of yours: push_networks.") from None
+        raise typer.BadParameter(
+            f"The service may not call this URL: {error}. To allow a network of your own, set push_networks."
+        ) from None
     return Wish(url=url, origin=origin, view=view, filter=Filter(**chosen), contents=contents, when_dead=when_dead)
 
 
@@ -208,14 +223,14 @@ def _demand_name(name: str) -> None:
     import re  # noqa: PLC0415 - with what needs it
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
-        raise typer.BadParameter(f"{name!a}: a name has small letters, digits, hyphens and underscores only.")
+        raise typer.BadParameter(f"{name!a}: a name has only lower-case letters, digits, hyphens and underscores.")
 
 
 async def _demand_position(connection: "Connection", after: int | None) -> None:
     from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
 
     if after is not None and after > (last := (await overview.feed_head(connection)).last):
-        raise Failure(f"The feed ends at {last}, before {after}.")
+        raise Failure(f"The feed ends at position {last}, before {after}.")
 
 
 async def _hurry(connection: "Connection") -> None:

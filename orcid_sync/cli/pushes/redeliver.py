@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
     from orcid_sync.store.pushes.redelivery import Range
 
-Number = Annotated[int | None, typer.Option("--number", "-n", help="Only this one, as `dead` numbers them.")]
+Number = Annotated[
+    int | None,
+    typer.Option("--number", "-n", help="Only the message with this number, as in orcid-sync subscriptions dead."),
+]
 
 
 @command
 def dead(
     session: Session,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False, help="Only of this one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", show_default=False, help="Only dead letters of this subscription.")
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Show what could not be delivered in three days of tries, and what is being sent once more."""
+    """List dead letters, which three days of retries could not deliver, and messages that are being sent again."""
 
     async def work(connection: "Connection") -> "list[Range]":
         from orcid_sync.store.pushes import redelivery  # noqa: PLC0415 - heavy
@@ -38,7 +43,7 @@ def dead(
     elif ranges:
         console().print(ranges_table(ranges))
     else:
-        console().print(text("Nothing is dead.", "ok"))
+        console().print(text("There are no dead letters.", "ok"))
 
 
 def ranges_table(ranges: "list[Range]") -> Any:
@@ -53,17 +58,22 @@ def replay(
     name: Name,
     *,
     number: Number = None,
-    first: Annotated[int | None, typer.Option("--from", min=1, help="Send the feed again from this position.")] = None,
+    first: Annotated[
+        int | None, typer.Option("--from", min=1, help="Send the feed again, starting with this position.")
+    ] = None,
     last: Annotated[
-        int | None, typer.Option("--to", min=1, help="And up to this one; without: to where it is.")
+        int | None,
+        typer.Option(
+            "--to", min=1, help="Last position to send again. Default: the present position of the subscription."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Send once more what is dead (all, or --number), or a part of the feed (--from); before anything else."""
+    """Send dead letters again (all, or --number), or a part of the feed (--from), before any new message."""
     from orcid_sync.store.pushes import redelivery  # noqa: PLC0415 - heavy
 
     if number is not None and first is not None:
-        raise typer.BadParameter("--number is for what is dead, --from for what was delivered: give one of them.")
+        raise typer.BadParameter("--number selects a dead letter, --from a part of the feed: give one of them.")
 
     async def work(connection: "Connection") -> Any:
         if first is None:
@@ -74,22 +84,24 @@ def replay(
     if json:
         print_json({"numbers": done} if first is None else {"range": done})
     if not done:
-        raise Failure(f"There is nothing to be sent again. What is dead: orcid-sync subscriptions dead {name}")
+        raise Failure(f"There is nothing to send again. List the dead letters: orcid-sync subscriptions dead {name}")
     if not json:
         typer.echo(
-            f"{len(done)} messages are sent again." if first is None else f"{done[0]} to {done[1]} is sent again."
+            f"{len(done)} messages will be sent again."
+            if first is None
+            else f"Positions {done[0]} to {done[1]} will be sent again."
         )
 
 
 @command
 def discard(session: Session, name: Name, *, number: Number = None) -> None:
-    """Give up what is dead, one message or all: it is never sent."""
+    """Discard dead letters, one (--number) or all. They are never sent."""
     from orcid_sync.store.pushes import redelivery  # noqa: PLC0415 - heavy
 
     gone = session.run(lambda connection: redelivery.discard_dead(connection, name, number))
     typer.echo(f"{len(gone)} discarded.")
     if not gone:
-        raise Failure(f"Nothing like that is dead. What is: orcid-sync subscriptions dead {name}")
+        raise Failure(f"There is no such dead letter. List the dead letters: orcid-sync subscriptions dead {name}")
 
 
 def with_wake(session: Session, work: "Callable[[Connection], Awaitable[Any]]") -> Any:

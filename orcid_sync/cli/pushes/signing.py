@@ -23,11 +23,11 @@ def rotate(
     name: Name,
     *,
     overlap: Annotated[
-        float, typer.Option("--overlap-hours", min=0, max=8_760, help="How long the old secret signs, too.")
+        float, typer.Option("--overlap-hours", min=0, max=8_760, help="Hours for which the old secret signs as well.")
     ] = 24.0,
     json: Json = False,
 ) -> None:
-    """Make a new secret, and show it: once. The old one signs, too, until the receiver must know the new one."""
+    """Create a new signing secret and print it once. Until the overlap ends, the old secret signs as well."""
     from orcid_sync.store.database.encryption import Vault  # noqa: PLC0415 - heavy
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
 
@@ -38,20 +38,23 @@ def rotate(
     if json:
         print_json({"name": name, "secret": secret, "old_secret_ends": datetime.now(UTC) + lasting})
         return
-    typer.echo(f"The old secret signs for another {duration(lasting.total_seconds())}; the receiver may know both.")
-    typer.echo(f"The new secret, shown only now: {secret}")
+    typer.echo(
+        f"The old secret signs as well for another {duration(lasting.total_seconds())}; until then the receiver may "
+        f"check either."
+    )
+    typer.echo(f"The new secret, shown only once: {secret}")
 
 
 @command
 def fire(session: Session, name: Name, *, json: Json = False) -> None:
-    """Send a message of the type orcid.test from here and now; exit code 1 if it is not taken."""
+    """Send a test message (type orcid.test) to the receiver now. Exit code 1 if the receiver does not accept it."""
     result = session.run(lambda connection: _try(session, connection, name))
     if json:
         print_json(result)
     elif result.outcome == "delivered":
-        typer.echo(f"Taken within {round(result.seconds * 1000)} ms.")
+        typer.echo(f"Accepted within {round(result.seconds * 1000)} ms.")
     if result.outcome != "delivered":
-        raise Failure(f"Not taken: {result.outcome.value}, {result.error}.")
+        raise Failure(f"Not accepted: {result.outcome.value}, {result.error}.")
 
 
 async def _try(session: Session, connection: "Connection", name: str) -> "Result":

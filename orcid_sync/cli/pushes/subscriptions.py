@@ -1,4 +1,4 @@
-"""subscriptions: who is told of changes by signed requests, how that goes, and what is to be done about it."""
+"""subscriptions: listing, showing, pausing, resuming and removing the receivers of pushes."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
@@ -25,14 +25,14 @@ STYLES = {"active": "ok", "failing": "warn", "stopped": "fail", "paused": "note"
 
 subscriptions = typer.Typer(
     no_args_is_help=True,
-    help="Who is told of changes by signed HTTP requests (pushes): at least once, in the order of the feed. "
-    "The service sends; these commands manage.",
+    help="Manage subscriptions: receivers to which the service sends changes in signed HTTP requests "
+    "(pushes).\n\nThe service sends each change at least once, in the order of the feed.",
 )
 
 
 @command
 def list_(session: Session, *, json: Json = False) -> None:
-    """Show all subscriptions: how they are, and how far behind the feed."""
+    """List all subscriptions: state, and how far behind the feed they are."""
 
     async def work(connection: "Connection") -> "tuple[list[Subscription], datetime]":
         from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
@@ -46,7 +46,7 @@ def list_(session: Session, *, json: Json = False) -> None:
     elif found:
         console().print(table("name", "", "behind", "delivered", "dead", "view", "URL", rows=_rows(found, now)))
     else:
-        console().print(text("Nobody is subscribed. To add somebody: orcid-sync subscriptions add NAME URL"))
+        console().print(text("There are no subscriptions. To add one: orcid-sync subscriptions add NAME URL"))
 
 
 def _rows(found: "list[Subscription]", now: datetime) -> Iterator[tuple[Any, ...]]:
@@ -64,7 +64,7 @@ def _behind(one: "Subscription", now: datetime) -> str:
 
 @command
 def show(session: Session, name: Name, *, json: Json = False) -> None:
-    """Show one subscription: what it wants, how far it is, what went wrong last, what is dead."""
+    """Show one subscription: its filters, position, last failure and dead letters."""
 
     async def work(connection: "Connection") -> "tuple[Subscription | None, list[Range], datetime]":
         from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
@@ -117,7 +117,7 @@ def _facts(one: "Subscription", now: datetime) -> Iterator[tuple[str, Any]]:
 
 @command
 def pause(session: Session, name: Name) -> None:
-    """Send nothing more until it is resumed; nothing is lost meanwhile."""
+    """Pause a subscription: the service sends nothing until you resume it. Nothing is lost."""
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
 
     _do(session, name, lambda connection: store.pause(connection, name), "is paused")
@@ -125,15 +125,15 @@ def pause(session: Session, name: Name) -> None:
 
 @command
 def resume(session: Session, name: Name) -> None:
-    """Go on where it stopped, at once, beginning with the message that stopped it."""
+    """Resume a subscription at once, starting with the message at which it stopped."""
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
 
-    _do(session, name, lambda connection: store.resume(connection, name), "goes on")
+    _do(session, name, lambda connection: store.resume(connection, name), "is resumed")
 
 
 @command
 def remove(session: Session, name: Name) -> None:
-    """Forget a subscription with its secret, its position and what is dead of it."""
+    """Remove a subscription with its secret, its position and its dead letters."""
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
 
     _do(session, name, lambda connection: store.remove(connection, name), "is removed")

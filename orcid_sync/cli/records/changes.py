@@ -27,7 +27,7 @@ LAST = 20
 POLL_SECONDS = 1.0
 """How often --follow looks."""
 
-REWOUND = "Resync: the feed's history was lost or rewound; start again from 0."
+REWOUND = "Resync: the history of the feed was lost or rewound. Start again from position 0."
 
 OPS = {"added": "green", "updated": "yellow", "removed": "red", "withdrawn": "magenta"}
 
@@ -39,22 +39,33 @@ def changes(
     after: Annotated[
         int | None,
         typer.Option(
-            "--after", min=0, help=f"Those after this position; without: the last {LAST}.", show_default=False
+            "--after",
+            min=0,
+            help=f"Print the changes after this position. Default: the last {LAST} changes.",
+            show_default=False,
         ),
     ] = None,
     epoch: Annotated[
-        str | None, typer.Option("--epoch", help="Epoch that the position belongs to; another one is an error.")
+        str | None,
+        typer.Option(
+            "--epoch", help="Epoch of the position in --after. If the feed now has another epoch, that is an error."
+        ),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
-    orcid: Annotated[str | None, typer.Option("--orcid", metavar="iD", help="Only of this iD.")] = None,
-    section: Annotated[str | None, typer.Option("--section", help="Only of this section, as ORCID names it.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Print at most this many changes.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for new changes and print them, until Ctrl-C.")
+    ] = False,
+    orcid: Annotated[str | None, typer.Option("--orcid", metavar="iD", help="Only changes of this iD.")] = None,
+    section: Annotated[
+        str | None, typer.Option("--section", help="Only changes of this section, as ORCID names it.")
+    ] = None,
     minor: Annotated[
-        bool, typer.Option("--minor/--no-minor", help="Also those that only move dates, order or names of sources.")
+        bool,
+        typer.Option("--minor/--no-minor", help="Also print changes of nothing but dates, order or names of sources."),
     ] = True,
     json: Json = False,
 ) -> None:
-    """Print the changes of the mirror in the order in which they were committed."""
+    """Print the change feed: the changes of the mirror in the order in which they were committed."""
     from orcid_sync.store.console.overview import Choice  # noqa: PLC0415 - heavy
 
     choice = Choice(orcid=single(orcid) if orcid else None, section=section, minor=minor)
@@ -81,11 +92,15 @@ async def _start(
     async with session.connect(dsn) as connection:
         head = await overview.feed_head(connection)
         if epoch is not None and epoch != head.epoch:
-            raise Failure(f"Resync: the feed's history is another one now (epoch {head.epoch}); start again from 0.")
+            raise Failure(
+                f"Resync: the feed has another history now (epoch {head.epoch}). Start again from position 0."
+            )
         if after is None:
             return await overview.position_before_last(connection, limit or LAST, choice), head.epoch
         if after > head.last:
-            raise Failure(f"Resync: the feed ends at {head.last}, before {after}; start again from 0.")
+            raise Failure(
+                f"Resync: the feed ends at position {head.last}, before {after}. Start again from position 0."
+            )
         return after, head.epoch
 
 
@@ -122,7 +137,7 @@ async def _follow(
                 if (head := await overview.feed_head(connection)).epoch != epoch or head.last < after:
                     raise Failure(REWOUND)
                 if waiting:
-                    tell("The database is back.")
+                    tell("The database answers again.")
                 waiting = False
                 while True:
                     page = await _page(connection, choice, after, epoch)

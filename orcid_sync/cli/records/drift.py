@@ -1,4 +1,4 @@
-"""drift: what ORCID says that no column is made of, and the word that somebody knows."""
+"""drift: members of ORCID's JSON that have no column, and acknowledging them."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from orcid_sync.store.mirror.unknown_members import Member
 
 drift = typer.Typer(
-    no_args_is_help=True, help="Members of ORCID's JSON that this version does not know: kept in doc, without a column."
+    no_args_is_help=True,
+    help="Show and acknowledge members of ORCID's JSON that this version does not know. They are kept in doc, "
+    "without a column.",
 )
 
 
@@ -23,10 +25,10 @@ drift = typer.Typer(
 def list_(
     session: Session,
     *,
-    acknowledged: Annotated[bool, typer.Option("--all", help="Also those that were acknowledged.")] = False,
+    acknowledged: Annotated[bool, typer.Option("--all", help="Also show acknowledged members.")] = False,
     json: Json = False,
 ) -> None:
-    """Show which members were seen, of which type, since when and in how many new or changed documents."""
+    """List the unknown members: type, since when, and in how many new or changed documents."""
 
     async def work(connection: "Connection") -> "list[Member]":
         from orcid_sync.store.mirror.unknown_members import list_members  # noqa: PLC0415 - heavy
@@ -40,7 +42,7 @@ def list_(
         columns = ("member", "type", "documents", "first seen", "last seen", "acknowledged")
         console().print(table(*columns, rows=_rows(members)))
     else:
-        console().print(text("ORCID says nothing that this version does not know.", "ok"))
+        console().print(text("There are no unknown members: this version knows all that ORCID sends.", "ok"))
 
 
 def _rows(members: "Iterable[Member]") -> Iterable[tuple[Any, ...]]:
@@ -53,15 +55,17 @@ def _rows(members: "Iterable[Member]") -> Iterable[tuple[Any, ...]]:
 def acknowledge(
     session: Session,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="MEMBER…", help="As orcid-sync drift list names them.")
+        list[str] | None, typer.Argument(metavar="MEMBER…", help="Names of the members, as in orcid-sync drift list.")
     ] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="All that are news.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Acknowledge all members that are not acknowledged yet.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Say that you know of these members: status does not tell of them any more. They are counted on."""
+    """Acknowledge members: orcid-sync status does not report them any more. The service still counts them."""
     if bool(names) == everything:
-        raise typer.BadParameter("name members as orcid-sync drift list does, or give --all.")
+        raise typer.BadParameter("name members as in orcid-sync drift list, or give --all.")
 
     async def work(connection: "Connection") -> list[str]:
         from orcid_sync.store.mirror import unknown_members as store  # noqa: PLC0415 - heavy
@@ -75,7 +79,7 @@ def acknowledge(
         for name in done:
             line(name, "acknowledged")
     if missing := sorted(set(names or []) - set(done)):
-        raise Failure(f"Not among the news: {', '.join(missing)}. What is: orcid-sync drift list")
+        raise Failure(f"Not among the unacknowledged members: {', '.join(missing)}. List them: orcid-sync drift list")
 
 
 drift.command("list")(list_)

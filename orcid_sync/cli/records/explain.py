@@ -49,15 +49,21 @@ def explain(
     *,
     item: Annotated[
         str | None,
-        typer.Option("--item", metavar="TEXT", help="One item in particular: a DOI, a put-code, a part of its title."),
+        typer.Option("--item", metavar="TEXT", help="Explain one item: a DOI, a put-code, or a part of its title."),
     ] = None,
     ask: Annotated[
-        bool, typer.Option("--ask", help="Also ask ORCID what it shows right now: one request; nothing is written.")
+        bool,
+        typer.Option(
+            "--ask", help="Also read the record from ORCID now and compare it: one request, nothing is written."
+        ),
     ] = False,
-    view: Annotated[View | None, typer.Option("--view", help="Tell only what readers of this kind may see.")] = None,
+    view: Annotated[View | None, typer.Option("--view", help="Use only what these readers may see.")] = None,
     json: Json = False,
 ) -> None:
-    """Say why the mirror of an iD is as it is: one sentence, the facts behind it, and a time line."""
+    """Explain why the mirror of an iD is as it is: one sentence, the facts behind it, and a time line.
+
+    Example: orcid-sync explain 0000-0002-1825-0097 --item 10.1234/5678
+    """
     from orcid_sync.model.explain.explanation import explain as judge  # noqa: PLC0415 - heavy
 
     if item is not None and not item.strip():
@@ -105,7 +111,7 @@ def _show(explanation: "Explanation") -> None:
     page.print()
     if explanation.item and len(explanation.item.found) > 1:
         rows = map(_item_cells, explanation.item.found)
-        title = f'Items that answer to "{explanation.item.text}"'
+        title = f'Items that match "{explanation.item.text}"'
         page.print(table("title", "section", "key", "visible to", "there", title=title, rows=rows))
     page.print(table("", "", rows=_facts_cells(explanation)))
     if not explanation.timeline:

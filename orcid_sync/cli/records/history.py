@@ -32,9 +32,10 @@ def diff(
     *,
     from_: Moment,
     to: Annotated[str, typer.Option("--to", metavar="MOMENT", help="The later moment.")] = "now",
-    section: Annotated[str | None, typer.Option("--section", help="Only this section, as ORCID names it.")] = None,
+    section: Annotated[str | None, typer.Option("--section", help="Show only this section, as ORCID names it.")] = None,
     minor: Annotated[
-        bool, typer.Option("--minor", help="Also what only moved dates, order, names of sources or identifiers.")
+        bool,
+        typer.Option("--minor", help="Also show changes of nothing but dates, order, names of sources or identifiers."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -89,7 +90,7 @@ async def moments(connection: "Connection", orcid: "Orcid", given: Mapping[str, 
         if at < known_since:
             first = known_since.replace(microsecond=0) + timedelta(seconds=1)
             raise Failure(
-                f"{option}: the mirror holds {orcid} since {moment(known_since)}, and knows nothing of {moment(at)}. "
+                f"{option}: the mirror holds {orcid} since {moment(known_since)}, and has nothing of {moment(at)}. "
                 f"For its first state: {option} {moment(first).replace(' ', 'T')}"
             )
         found.append(at)

@@ -1,4 +1,4 @@
-"""holds: removals that wait for a second read, and what an operator says to them."""
+"""holds: removals that wait for a second read, and the operator's decision about them."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     Decide = Callable[[Connection, list[Orcid]], Awaitable[list[Orcid]]]
 
 holds = typer.Typer(
-    no_args_is_help=True, help="Removals that wait: a read would take more than half of a section from the mirror."
+    no_args_is_help=True,
+    help="Show and decide held removals: a read would remove more than half of a section from the mirror.",
 )
 
 
 @command
 def list_(session: Session, *, json: Json = False) -> None:
-    """Show which iDs hold removals, how many items of which section would go, and when they are read again."""
+    """List the iDs with held removals: how many items of which section would be removed, and when the next read is."""
 
     async def work(connection: "Connection") -> "tuple[datetime, list[Hold]]":
         from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
@@ -40,7 +41,7 @@ def list_(session: Session, *, json: Json = False) -> None:
     elif held:
         console().print(table("iD", "would remove", "held", "next read", "", rows=_rows(held, now)))
     else:
-        console().print(text("Nothing is held.", "ok"))
+        console().print(text("No removals are held.", "ok"))
 
 
 def _rows(held: "Iterable[Hold]", now: datetime) -> Iterable[tuple[Any, ...]]:
@@ -51,7 +52,7 @@ def _rows(held: "Iterable[Hold]", now: datetime) -> Iterable[tuple[Any, ...]]:
 
 @command
 def release(session: Session, orcids: Orcids = None, *, json: Json = False) -> None:
-    """Agree to the removals: they are applied as soon as the next read says the same, which is asked for now."""
+    """Approve the removals. The record is read again now; if it still says the same, they are applied."""
     from orcid_sync.store.sync import holds as store  # noqa: PLC0415 - heavy
 
     _decide(session, orcids, store.release, "released", json=json)
@@ -59,7 +60,7 @@ def release(session: Session, orcids: Orcids = None, *, json: Json = False) -> N
 
 @command
 def discard(session: Session, orcids: Orcids = None, *, json: Json = False) -> None:
-    """Forget what is held, and read afresh now. If as much is gone then, that is held anew."""
+    """Discard the held removals and read the record again now. If as much is missing then, it is held again."""
     from orcid_sync.store.sync import holds as store  # noqa: PLC0415 - heavy
 
     _decide(session, orcids, store.discard, "discarded", json=json)
@@ -83,7 +84,7 @@ def _decide(session: Session, orcids: list[str] | None, decide: "Decide", done: 
         else:
             line(orcid, outcome)
     if len(held) < len(wanted):
-        raise Failure("Nothing waits there to be decided. What does: orcid-sync holds list")
+        raise Failure("There is nothing to decide for these iDs. List the held removals: orcid-sync holds list")
 
 
 holds.command("list")(list_)

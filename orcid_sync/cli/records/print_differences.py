@@ -51,7 +51,7 @@ def _lines(one: "Difference", *, minor: bool) -> Iterator[Any]:
     sign, style = SIGNS[one.op]
     name = f'"{one.title}"' if one.title else "" if one.section == "record" else one.key
     key = f"  ({one.key})" if one.title and one.key else ""
-    why = f"  (nothing is kept of what it said: {one.forgotten})" if one.forgotten else ""
+    why = f"  (its contents are not kept: {one.forgotten})" if one.forgotten else ""
     yield text(f"  {sign} {name or one.section}{key}{why}", style)
     for change in one.fields:
         if minor or one.minor or change.name.partition(": ")[0] not in MINOR - {"doc"}:

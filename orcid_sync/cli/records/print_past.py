@@ -50,7 +50,7 @@ def print_past(orcid: "Orcid", at: datetime, state: "Mapping[ItemKey, Past]") ->
         if known:
             page.print(table("title", "where", "when", "visible to", "key", title=name, rows=map(_cells, known)))
         for why, count in Counter(why for past in members if (why := forgotten_because(past))).items():
-            page.print(text(f"{name}: {count} more, of which nothing is kept: {why}", "magenta"))
+            page.print(text(f"{name}: {count} more, whose contents are not kept: {why}", "magenta"))
     if not sections:
         page.print(text("No items.", "note"))
 
@@ -64,7 +64,7 @@ def forgotten_because(past: "Past") -> str | None:
 
 def _record(past: "Past") -> str:
     if past.content is None:
-        return f"record: nothing is kept of what it said: {forgotten_because(past)}"
+        return f"record: its contents are not kept: {forgotten_because(past)}"
     said = msgspec.structs.asdict(past.content)
     names = ("state", "access", "primary_orcid", "withheld")
     return "record: " + ", ".join(str(said[name]) for name in names if said[name])

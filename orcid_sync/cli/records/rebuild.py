@@ -1,4 +1,4 @@
-"""rebuild: the columns of a section made anew from the stored documents, the difference first."""
+"""rebuild: making the columns of a section again from the stored documents, after showing what would differ."""
 
 import asyncio
 from collections.abc import Iterator
@@ -30,7 +30,10 @@ LISTS = {"external_ids", "contributors", "hosts", "items"}
 Section = Annotated[
     list[str],
     typer.Option(
-        "--section", "-s", metavar="NAME", help="As orcid-sync changes names them; record: records themselves."
+        "--section",
+        "-s",
+        metavar="NAME",
+        help="Section to rebuild, as orcid-sync changes names it. record: the records themselves.",
     ),
 ]
 
@@ -40,13 +43,20 @@ def rebuild(
     session: Session,
     section: Section,
     *,
-    apply: Annotated[bool, typer.Option("--apply", help="Write it. Without, the difference is only shown.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the new columns. Default: only show the differences.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Make the columns of a section anew from the stored documents, without asking ORCID. May be interrupted."""
+    """Rebuild the columns of a section from the stored documents, without a request to ORCID.
+
+    You can interrupt and repeat it.
+    """
     known = [RECORD, *SECTIONS]
     if unknown := [name for name in section if name not in known]:
-        raise typer.BadParameter(f"{unknown[0]} is no section. These are: {', '.join(known)}.", param_hint="--section")
+        raise typer.BadParameter(
+            f"{unknown[0]} is not a section. The sections are: {', '.join(known)}.", param_hint="--section"
+        )
     with session.database() as dsn:
         outcomes = {name: asyncio.run(_rebuild(session, dsn, name, apply=apply)) for name in dict.fromkeys(section)}
     if json:
@@ -56,7 +66,7 @@ def rebuild(
             _show(name, outcome, applied=apply)
     busy = sum(len(outcome.busy) for outcome in outcomes.values())
     if busy:
-        raise Failure(f"{busy} records were just being read and are not done. Run it again.")
+        raise Failure(f"{busy} records were being read and are not done. Run the command again.")
 
 
 async def _rebuild(session: Session, dsn: str, section: str, *, apply: bool) -> "Outcome":
@@ -89,7 +99,7 @@ def _show(section: str, outcome: "Outcome", *, applied: bool) -> None:
     elif outcome.differing:
         page.print(text(f"{section}: {counted} would be rewritten. To do it: --apply", "warn"))
     else:
-        page.print(text(f"{section}: {outcome.items:,} items say what their documents say.", "ok"))
+        page.print(text(f"{section}: {outcome.items:,} items agree with their documents.", "ok"))
 
 
 def _rows(outcome: "Outcome") -> Iterator[tuple[Any, ...]]:

@@ -30,17 +30,19 @@ def show(
     orcid: Annotated[str, typer.Argument(metavar="iD", help="The iD in any form.", show_default=False)],
     *,
     section: Annotated[
-        str | None, typer.Option("--section", help="Only this section, as ORCID names it: work, employment, …")
+        str | None, typer.Option("--section", help="Show only this section, as ORCID names it: work, employment, …")
     ] = None,
     as_of: Annotated[
         str | None,
         typer.Option(
-            "--as-of", metavar="MOMENT", help="As it was then: 2026-06-01, 2026-06-01T12:00Z, 3d (three days ago)."
+            "--as-of",
+            metavar="MOMENT",
+            help="Show the record as it was then: 2026-06-01, 2026-06-01T12:00Z, 3d (three days ago).",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show what the mirror holds of an iD, and how it stands; or what it held at a moment."""
+    """Show what the mirror holds of an iD, with its connection, access and next read; or what it held at a moment."""
     from orcid_sync.model.record.sections import SECTIONS  # noqa: PLC0415 - heavy
 
     wanted = single(orcid)
@@ -104,7 +106,9 @@ def _facts(person: "Person", hooks: list["Webhook"], now: datetime) -> list[tupl
     if person.attempts:
         facts.append(("failing", text(f"{person.attempts} in a row, the last: {person.last_error}", "fail")))
     if person.held:
-        facts.append(("held", text("a read would remove most of a section; waiting for a second one to agree", "warn")))
+        facts.append(
+            ("held", text("a read would remove most of a section; waiting for a second read to agree", "warn"))
+        )
     return [(name, value) for name, value in facts if value is not None]
 
 
@@ -123,7 +127,7 @@ def _connection(person: "Person") -> str:
 def _next_read(person: "Person", now: datetime) -> str | None:
     if person.due_at is None:
         return None
-    return "under way" if person.leased else _when(person.due_at, now)
+    return "running now" if person.leased else _when(person.due_at, now)
 
 
 def _when(at: datetime | None, now: datetime) -> str:

@@ -1,1 +1,1 @@
-"""Commands about webhooks: what ORCID has of ours, and putting it right."""
+"""Commands about webhooks: the inventory of those at ORCID, and correcting, reviving and replacing them."""

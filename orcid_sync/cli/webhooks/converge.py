@@ -29,11 +29,16 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 """How often the inventory is counted while somebody watches."""
 
-NOBODY = "It is all marked, but no worker is there to do it. Start: orcid-sync serve"
+NOBODY = "The work is queued, but no worker runs to do it. Start one: orcid-sync serve"
 
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until it is done; stopping ends only that.")]
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait/--no-wait", help="Wait and show progress until the work is done. Ctrl-C ends only the waiting."
+    ),
+]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", min=0, help="Seconds to watch at most. Without: as long as it takes.")
+    float | None, typer.Option("--timeout", min=0, help="Longest time to wait, in seconds. Default: no limit.")
 ]
 
 
@@ -53,7 +58,7 @@ async def look(session: Session, connection: "Connection") -> "Inventory":
 
 @command
 def apply(session: Session, *, wait: Wait = True, timeout: Timeout = None, json: Json = False) -> None:
-    """Have everything done now that plan shows, also what failed or was refused, instead of in its own time."""
+    """Have the service do now what orcid-sync webhooks plan shows, including what failed or ORCID refused."""
     from orcid_sync.store.webhooks import convergence  # noqa: PLC0415 - heavy
 
     overlap = overlap_of(session)
@@ -63,15 +68,15 @@ def apply(session: Session, *, wait: Wait = True, timeout: Timeout = None, json:
         return marked, await see_to_it(connection, overlap=overlap, seconds=timeout if wait else 0)
 
     marked, left = session.run(work)
-    _report(f"{marked} iDs were marked", {"marked": marked}, left, wait=wait, json=json)
+    _report(f"{marked} iDs were queued", {"marked": marked}, left, wait=wait, json=json)
 
 
 @command
 def verify(session: Session, *, wait: Wait = True, timeout: Timeout = None, json: Json = False) -> None:
-    """Ask ORCID about every webhook: registering it again changes nothing if it is there, and makes it if it is not.
+    """Register every webhook again: ORCID changes nothing if it exists, and creates it if it does not.
 
-    What was missing is counted, registered and its record read. It does not tell whether ORCID has given a webhook up;
-    revive makes sure. One request and one read for each iD: see plan for the time that takes.
+    Missing webhooks are counted and their records read. This does not show whether ORCID has given up a webhook; for
+    that, use revive. It takes one request and one read for each iD; orcid-sync webhooks plan shows how long.
     """
     from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
     from orcid_sync.store.webhooks import convergence, inventory  # noqa: PLC0415 - heavy
@@ -85,7 +90,7 @@ def verify(session: Session, *, wait: Wait = True, timeout: Timeout = None, json
         return await convergence.verified(connection, since=since), left
 
     (asked, missing), left = session.run(work)
-    sentence = f"ORCID was asked about {asked} webhooks; {missing} were missing and are registered again"
+    sentence = f"{asked} webhooks were verified; {missing} were missing and are registered again"
     _report(sentence, {"verified": asked, "missing": missing}, left, wait=wait, json=json)
 
 
@@ -95,17 +100,19 @@ def revive(
     orcids: Orcids = None,
     *,
     every: Annotated[
-        bool, typer.Option("--all", help="Every webhook: after days in which ORCID reached nobody.")
+        bool, typer.Option("--all", help="Revive every webhook, after days in which ORCID could not reach the service.")
     ] = False,
-    suspect: Annotated[bool, typer.Option("--suspect", help="Those that missed a change.")] = False,
+    suspect: Annotated[
+        bool, typer.Option("--suspect", help="Revive the webhooks that did not announce a change.")
+    ] = False,
     wait: Wait = True,
     timeout: Timeout = None,
     json: Json = False,
 ) -> None:
-    """Make webhooks anew: remove, register, read the record.
+    """Revive webhooks: remove them at ORCID, register them again and read the records.
 
-    ORCID gives a webhook up after some 25 failures in a row, says so to nobody, and registering it again does not help.
-    The service finds out by itself and does this; the command is for when you know more than it can.
+    ORCID gives up a webhook after some 25 failures in a row without telling anybody, and registering it again does
+    not help. The service detects this and revives it; use this command when you know more than the service.
     """
     from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
     from orcid_sync.store.webhooks import inventory  # noqa: PLC0415 - heavy
@@ -127,7 +134,7 @@ def revive(
     marked, left = session.run(work)
     if wanted and marked < len(wanted):
         tell(f"{len(wanted) - marked} of them have no active webhook: orcid-sync show <iD>")
-    _report(f"{marked} webhooks are made anew", {"marked": marked}, left, wait=wait, json=json)
+    _report(f"{marked} webhooks are being revived", {"marked": marked}, left, wait=wait, json=json)
 
 
 async def _mark(mark: "Mark", *, once: bool = False) -> int:
@@ -153,7 +160,7 @@ async def see_to_it(connection: "Connection", *, overlap: "timedelta", seconds: 
         return left
     if not (await convergence.inventory(connection, overlap=overlap)).at_work:
         raise Failure(NOBODY)
-    tell(f"{left.waiting} iDs to go. Ctrl-C ends only the watching; the service goes on.")
+    tell(f"{left.waiting} iDs to go. Ctrl-C ends only the waiting; the service continues.")
     return await _watch(connection, left, overlap=overlap, seconds=seconds)
 
 

@@ -1,4 +1,4 @@
-"""Knocking at the public address as ORCID does: a certificate, a redirect or a proxy may shut it (fault F14)."""
+"""Sends a request to the public address as ORCID does: a certificate, redirect or proxy may block it (fault F14)."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,7 +40,7 @@ async def knock(public_url: str) -> Knock:
             reason = getattr(error.certificate_error, "verify_message", "") or "not trusted"
             return Knock(False, f"the certificate is refused ({reason}): ORCID counts each call as a failure")
         except (aiohttp.ClientError, TimeoutError) as error:
-            return Knock(False, f"nobody answers from here ({_reason(error)}); is the service running?")
+            return Knock(False, f"no answer from here ({_reason(error)}): check that the service runs")
 
 
 def _judged(answer: "ClientResponse", body: bytes) -> Knock:
@@ -48,9 +48,9 @@ def _judged(answer: "ClientResponse", body: bytes) -> Knock:
         return Knock(True, "the public listener answers")
     if 300 <= answer.status < 400:
         to = clean(answer.headers.get("Location", "elsewhere"))
-        return Knock(False, f"redirects to {to}: ORCID does not follow, and counts each call as a failure")
-    by = clean(answer.headers.get("Server", "somebody else"))
-    return Knock(False, f"{by} answers {answer.status} instead of us: let POST /webhooks/… pass as it is")
+        return Knock(False, f"redirects to {to}: ORCID does not follow redirects, and counts each call as a failure")
+    by = clean(answer.headers.get("Server", "another server"))
+    return Knock(False, f"{by} answers {answer.status} instead of the service: let POST /webhooks/… pass unchanged")
 
 
 def _reason(error: BaseException) -> str:

@@ -29,23 +29,23 @@ def recover(
             "--file",
             "-f",
             metavar="CSV",
-            help="More iDs that may have webhooks of ours, in a CSV file with a column orcid.",
+            help="CSV file with a column orcid: more iDs that may have webhooks of this service.",
         ),
     ] = None,
     address: Annotated[
         list[str] | None,
-        typer.Option("--address", metavar="URL", help="An earlier public_url; may be repeated."),
+        typer.Option("--address", metavar="URL", help="An earlier public_url. May be repeated."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it takes.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only count the requests.")] = False,
     wait: Wait = True,
     timeout: Timeout = None,
     json: Json = False,
 ) -> None:
-    """Make the inventory anew after it was lost, or restored from a backup.
+    """Rebuild the inventory after it was lost, or restored from a backup.
 
-    Nobody can say what ORCID has; but every address follows from a secret, a public address and an iD. Whoever is
-    connected gets a new webhook (removed first, so that it lives), and loses those of every earlier secret and address
-    that we know. Whoever is not connected, but was, or stands in the consent ledger, or in the file, loses all.
+    ORCID has no list of webhooks, but every callback address follows from a secret, a public address and an iD. Each
+    connected iD gets a new webhook (removed first, so that it is alive) and loses those of every known earlier secret
+    and address. An iD that was connected before, or is in the consent ledger or the file, loses all its webhooks.
     """
     from orcid_sync.settings.values import check_address  # noqa: PLC0415 - heavy
 
@@ -72,7 +72,9 @@ def recover(
             f"{would} {made.puts} PUT, {made.deletes} DELETE and {made.reads} reads, {duration(seconds)} or more."
         )
     if wait and left is not None and left.total:
-        raise Failure("It is not over yet; the service goes on by itself. What is left: orcid-sync webhooks status")
+        raise Failure(
+            "The work is not finished; the service continues by itself. See what is left: orcid-sync webhooks status"
+        )
 
 
 async def _announce(session: Session, connection: "Connection", addresses: list[str], *, dry_run: bool) -> int:
@@ -86,7 +88,7 @@ async def _announce(session: Session, connection: "Connection", addresses: list[
     proofs = desired.callbacks.proofs
     present = (await look(session, connection)).present
     if present and (present.key_version, present.public_url) != (desired.key_version, desired.public_url):
-        raise Failure("These settings are not those of the process that was started last. Restart every process first.")
+        raise Failure("These settings differ from those of the process that started last. Restart every process first.")
     await generations.check(connection, proofs)
     known = {(one.key_version, one.public_url) for one in await generations.load(connection) if one.derivable}
     urls = sorted({desired.public_url, *addresses, *(url for _, url in known)})
@@ -115,21 +117,23 @@ async def _expect(connection: "Connection", named: "list[Orcid]", generations: i
 @command
 def forget(
     session: Session,
-    generation: Annotated[int, typer.Argument(help="Its number, as orcid-sync webhooks status shows it.")],
+    generation: Annotated[int, typer.Argument(help="Number of the generation, as in orcid-sync webhooks status.")],
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Json = False,
 ) -> None:
-    """Strike webhooks from the inventory that nobody can remove, because their secret is lost for ever.
+    """Delete webhooks from the inventory that nobody can remove at ORCID because their secret is lost for ever.
 
-    They stay at ORCID, which calls them in vain whenever their record is edited, and gives up after 25 times. People
-    who are to be let go wait for this: as long as something of theirs is in the inventory, they are not disconnected.
+    They stay at ORCID, which calls them without success after every edit and gives up after 25 failures. People who
+    are being disconnected wait for this: their disconnection ends only when the inventory has none of their webhooks.
     """
     from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy
     from orcid_sync.store.webhooks import generations  # noqa: PLC0415 - heavy
 
     if not yes:
-        typer.confirm("Is the secret lost for ever? They can never be removed then.", abort=True, err=True)
+        typer.confirm(
+            "Is the secret lost for ever? Nobody can then remove these webhooks at ORCID.", abort=True, err=True
+        )
 
     async def work(connection: "Connection") -> int:
         forgotten = await generations.forget(connection, generation)
@@ -140,6 +144,8 @@ def forget(
     if json:
         print_json({"forgotten": forgotten})
     else:
-        typer.echo(f"{forgotten} webhooks were struck from the inventory.")
+        typer.echo(f"{forgotten} webhooks were deleted from the inventory.")
     if not forgotten:
-        raise Failure("There is none of this generation whose secret is not known: orcid-sync webhooks status")
+        raise Failure(
+            "This generation has no webhooks whose secret is lost. See the generations: orcid-sync webhooks status"
+        )

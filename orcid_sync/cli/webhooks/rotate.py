@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 HOW = """To replace the secret of the callback addresses, or to move to another address, without losing a notification:
 
-1. Make a secret (openssl rand -hex 32). Set it as webhook_secret, raise webhook_key_version by 1, and put the old one
-   under its own version into old_webhook_secrets: {"1": "the old one"}. To move, change public_url; raise the version
-   then, too (the secret may stay: old and new are the same), unless your proxy passes the name of the host on. Both
-   addresses must lead here until the end.
-2. Restart every process. From then on calls at old and new addresses are taken.
-3. orcid-sync webhooks rotate: every iD gets a new webhook, then ORCID has to call one of them, then the old ones go.
-   May be stopped and begun again at any time; without it, the service does the same in its own time.
-4. When it says so, take the old secret out of old_webhook_secrets, and restart."""
+1. Make a secret (openssl rand -hex 32). Set it as webhook_secret, raise webhook_key_version by 1, and add the old one
+   under its own version to old_webhook_secrets: {"1": "the old one"}. To move, change public_url; raise the version as
+   well (the secret may stay the same in old and new), unless your proxy passes on the name of the host. Both addresses
+   must lead to this service until the end.
+2. Restart every process. From then on the service accepts calls at old and new addresses.
+3. orcid-sync webhooks rotate: every iD gets a new webhook; when ORCID has called one of them, the service removes the
+   old ones. You can stop and repeat the command at any time; without it, the service does the same at its own pace.
+4. When the command says so, remove the old secret from old_webhook_secrets, and restart every process."""
 
 
 @command
@@ -39,17 +39,19 @@ def rotate(
     finish: Annotated[
         bool,
         typer.Option(
-            "--finish", help="Remove the older webhooks although none of the new ones was called yet: you are sure."
+            "--finish",
+            help="Remove the old webhooks although ORCID has not called a new one yet. Use it only if you are sure "
+            "that calls arrive.",
         ),
     ] = False,
     wait: Wait = True,
     timeout: Timeout = None,
     json: Json = False,
 ) -> None:
-    """Replace the webhook secret or the public address: check the settings, say what to do, follow it to its end.
+    """Replace the webhook secret or the public address: check the settings, print the steps, follow them to the end.
 
-    New webhooks are registered beside the old ones; these go when ORCID was seen to call a new one, each after its
-    successor has stood for second_look_seconds, with one more read. So every edit is announced by one of them.
+    The service registers new webhooks beside the old ones. It removes the old ones after ORCID has called a new one,
+    each when the new one has existed for second_look_seconds, and reads the record once more. So no edit is missed.
     """
     seconds = timeout if wait else 0
     seen = session.run(lambda connection: _rotate(session, connection, finish=finish, seconds=seconds))
@@ -59,7 +61,9 @@ def rotate(
         for sentence in _tell(session, seen):
             console().print(text(sentence))
     if wait and not _is_done(seen):
-        raise Failure("It is not over yet. Run it again to go on watching; the service goes on by itself.")
+        raise Failure(
+            "The rotation is not finished. The service continues by itself; run the command again to watch it."
+        )
 
 
 async def _rotate(session: Session, connection: "Connection", *, finish: bool, seconds: float | None) -> "Inventory":
@@ -75,7 +79,7 @@ async def _rotate(session: Session, connection: "Connection", *, finish: bool, s
     await convergence.mark_all(connection, overlap=overlap_of(session), again=True)
     await queue.wake(connection)
     if seconds != 0 and not _is_done(seen):
-        tell("Ctrl-C ends only the watching; the service goes on.")
+        tell("Ctrl-C ends only the waiting; the service continues.")
         return await _watch(session, connection, seconds=seconds)
     return await look(session, connection)
 
@@ -93,13 +97,16 @@ async def _demand_settings(session: Session, connection: "Connection", seen: "In
     present = seen.present
     if present is None or (present.key_version, present.public_url) != (desired.key_version, desired.public_url):
         raise Failure(
-            f"These settings (key version {desired.key_version}, {desired.public_url}) are not those of the process "
-            "that was started last. Restart every process with them, then run this again."
+            f"These settings (key version {desired.key_version}, {desired.public_url}) differ from those of the "
+            f"process "
+            "that started last. Restart every process with them, then run the command again."
         )
     missing = [one for one in _older(seen) if one.key_version not in desired.callbacks.secrets and one not in seen.lost]
     if missing:
         versions = ", ".join(str(one.key_version) for one in missing)
-        raise Failure(f"old_webhook_secrets: the secret of version {versions} is missing; its webhooks still exist.")
+        raise Failure(
+            f"old_webhook_secrets: the secret of version {versions} is missing, but its webhooks still exist."
+        )
 
 
 def _older(seen: "Inventory") -> "list[Generation]":
@@ -142,7 +149,10 @@ def _tell(session: Session, seen: "Inventory") -> Iterator[str]:
     if not _is_done(seen):
         yield from (finding.sentence for finding in webhook_findings(seen, overlap_seconds=overlap))
         if seen.number("wait") and seen.present and not seen.present.works:
-            yield "If you are sure that calls come in: edit a connected record, or orcid-sync webhooks rotate --finish"
+            yield (
+                "If you are sure that calls arrive, edit a connected record, or run: orcid-sync webhooks rotate "
+                "--finish"
+            )
         return
     over = [one for one in seen.generations if not one.is_present and not seen.of(one)]
     if present := seen.present:
@@ -152,7 +162,7 @@ def _tell(session: Session, seen: "Inventory") -> Iterator[str]:
     versions = {one.key_version for one in over} & set(session.settings.old_webhook_secrets or {})
     still = {one.key_version for one in seen.generations if seen.of(one)}
     for version in sorted(versions - still):
-        yield f"Version {version} is not needed any more: take it out of old_webhook_secrets."
+        yield f"Version {version} is not needed any more: remove it from old_webhook_secrets."
     yield from (finding.sentence for finding in webhook_findings(seen, overlap_seconds=overlap))
     if not over:
         yield HOW

@@ -1,4 +1,4 @@
-"""webhooks: the inventory of what ORCID has of ours, and bringing it to what it should be."""
+"""webhooks: the inventory of the webhooks at ORCID, and the requests that would correct it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 
 webhooks = typer.Typer(
     no_args_is_help=True,
-    help="The webhooks at ORCID: one for each connected iD. ORCID shows nobody which exist, so this inventory is all "
-    "there is. The service keeps it right by itself; these commands show it, hurry it, and help when something was "
-    "lost or is to be replaced. None of them talks to ORCID: the service does, at its pace.",
+    help="Show, repair and replace the webhooks at ORCID, one for each connected iD.\n\nORCID has no list of "
+    "them, so this inventory is the only one. The service maintains it; use these commands to look at "
+    "it, to have work done at once, or after a secret or the inventory was lost. They send nothing to "
+    "ORCID themselves: the service does, at its own pace.",
 )
 
 
 @command
 def status(session: Session, *, json: Json = False) -> None:
-    """Show how many webhooks there are, by generation (secret and address) and state, and what is not as it should be.
+    """Count the webhooks by generation (secret and address) and state, and show what needs attention.
 
-    A webhook is registering (told to ORCID, not confirmed), active, verifying or reviving (to be told again), or
-    removing. Suspects are those that missed a change.
+    A webhook is registering (sent to ORCID, not confirmed), active, verifying or reviving (to be registered again),
+    or removing. Suspect webhooks did not announce a change.
     """
     overlap = session.settings.second_look_seconds
     seen = _inventory(session)
@@ -44,7 +45,7 @@ def status(session: Session, *, json: Json = False) -> None:
     for finding in found:
         page.print(text(finding.sentence, finding.severity))
     if not found:
-        page.print(text("Every connected iD has the webhook that it should have.", "ok"))
+        page.print(text("Every connected iD has the right webhook.", "ok"))
     if seen.generations:
         columns = ("generation", "key version", "address", "webhooks", "", "last called")
         page.print()
@@ -61,10 +62,10 @@ def _generations(seen: "Inventory") -> Iterator[tuple[Any, ...]]:
 
 @command
 def plan(session: Session, *, json: Json = False) -> None:
-    """Show which requests would make everything right, and how long they take at the present pace.
+    """Show which requests would correct all webhooks, and how long they take at the present pace.
 
-    Each iD is visited once for what can be done now; the read of its record comes with it, so that no change falls
-    between two webhooks. What has to wait is shown apart. Nothing is changed.
+    The service handles each iD once and also reads its record, so that no change is missed between two webhooks.
+    Work that has to wait is shown separately. This command changes nothing.
     """
     from orcid_sync.model.webhooks.registration import calls  # noqa: PLC0415 - with what it needs
 

@@ -65,7 +65,9 @@ def parse_organization_id(text: str) -> OrganizationId:
     for source, form in _FORMS:
         if found := form.fullmatch(given):
             return OrganizationId(source, f"https://ror.org/{found[1]}" if source == "ROR" else found[1])
-    raise InvalidInstitutionId(f"{text.strip()[:60]!a} identifies no organisation; expected one {EXPECTED}")
+    raise InvalidInstitutionId(
+        f"{text.strip()[:60]!a} is not an identifier of an organisation; expected one {EXPECTED}"
+    )
 
 
 def identified(source: str, value: str) -> OrganizationId | None:
@@ -82,5 +84,5 @@ def parse_domain(text: str) -> str:
     """A domain in lower case, without @ before it. Raises ValueError."""
     domain = text.strip().lower().removeprefix("@").rstrip(".")
     if not _DOMAIN.fullmatch(domain):
-        raise ValueError(f"{text.strip()[:60]!a} is no domain; expected one such as example.edu")
+        raise ValueError(f"{text.strip()[:60]!a} is not a domain; expected one such as example.edu")
     return domain

@@ -65,7 +65,7 @@ def period(first: date | None, last: date | None, today: date) -> Period:
     end = min(last or today, today)
     begin = first or (end.replace(year=end.year - 1, day=min(end.day, 28)) + timedelta(days=1))
     if begin > end:
-        raise InvalidPeriod(f"the period begins on {begin} and ends on {end}: it has no day")
+        raise InvalidPeriod(f"the period has no day: it begins on {begin} and ends on {end}")
     if begin < end.replace(year=end.year - LONGEST_YEARS, day=min(end.day, 28)):
         raise InvalidPeriod(f"a report covers at most {LONGEST_YEARS} years")
     return Period(begin, end)

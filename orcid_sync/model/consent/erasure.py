@@ -1,4 +1,4 @@
-"""What an erasure tells: the readers of the change feed that all is gone, and a log outside the database who it was."""
+"""What an erasure writes: to the change feed, that everything is removed; to the erasure log, about whom."""
 
 import hashlib
 import hmac

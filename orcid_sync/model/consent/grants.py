@@ -1,4 +1,4 @@
-"""What a grant means beside the one that it replaces."""
+"""How a new grant compares with the one that it replaces: granted, narrowed or widened."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Chains of hashes: who changes, removes or inserts an entry of the past breaks every entry after it.
+"""Chains of hashes: changing, removing or inserting an earlier entry breaks every entry after it.
 
 An entry's hash covers its content and the hash of the entry before, so the last hash speaks for all of them. What a
 chain cannot show is that its end was cut off together with the note of its last hash, or that somebody computed all of

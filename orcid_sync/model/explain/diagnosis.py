@@ -1,4 +1,4 @@
-"""What can be the matter with the mirror of one iD, or of one of its items."""
+"""What can be wrong with the mirror of one iD, or of one of its items."""
 
 import enum
 

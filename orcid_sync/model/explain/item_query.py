@@ -1,4 +1,4 @@
-"""Which items somebody means who says a DOI, a put-code or a part of a title."""
+"""Which items a DOI, a put-code or a part of a title refers to."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

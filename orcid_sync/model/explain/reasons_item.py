@@ -9,8 +9,8 @@ from orcid_sync.model.record.access import access_from
 from orcid_sync.model.text.phrases import day, kind, moment, named, number, series
 
 _WHO = {
-    "limited": "its holder shows it to trusted organisations only, so it is for members of orcid_reader_limited",
-    "private": "it is private, so it is for the service alone",
+    "limited": "its holder shows it only to trusted organisations, so only members of orcid_reader_limited see it",
+    "private": "it is private, so only the service sees it",
 }
 
 
@@ -26,10 +26,11 @@ def _name(item: Item) -> str:
 
 _GONE: Mapping[str | None, str] = {
     "removed": "was removed by its owner or hidden on {day}; ORCID does not tell which",
-    "access-lost": "went from the mirror on {day}, since we may not see it any more; it may still be at ORCID",
-    "visibility": "was restricted by its holder on {day} to fewer people than may see this",
-    "record-deactivated": "went on {day}, when the record was deactivated",
-    "record-deprecated": "went on {day}, when the record was merged into another one",
+    "access-lost": "was removed from the mirror on {day}, because your client may not see it any more; it may still "
+    "be at ORCID",
+    "visibility": "was restricted by its holder on {day} to fewer readers",
+    "record-deactivated": "was removed on {day}, when the record was deactivated",
+    "record-deprecated": "was removed on {day}, when the record was merged into another one",
     "erased": "was erased on {day}",
 }
 
@@ -39,7 +40,7 @@ def removed(facts: Facts) -> Diagnosis | None:
     item = _first(facts)
     if item is None or item.gone_at is None:
         return None
-    said = _GONE.get(item.gone_reason, "went from the mirror on {day}")
+    said = _GONE.get(item.gone_reason, "was removed from the mirror on {day}")
     # ORCID's date of the record is nearer to the deed than our read, if it is not the date of something later.
     at = min(filter(None, (item.gone_modified_at, item.gone_at)))
     return Diagnosis(Complaint.ITEM_REMOVED, f"{_name(item)} {said.format(day=day(at))}.", _before(facts, item.gone_at))
@@ -48,7 +49,7 @@ def removed(facts: Facts) -> Diagnosis | None:
 def _before(facts: Facts, gone_at: datetime) -> str:
     then = f"{(gone_at - timedelta(minutes=1)).astimezone(UTC):%Y-%m-%dT%H:%MZ}"
     return (
-        f"The record before that: orcid-sync show {facts.orcid} --as-of {then}; what has changed since: "
+        f"To see the record before that: orcid-sync show {facts.orcid} --as-of {then}; to see what has changed since: "
         f"orcid-sync diff {facts.orcid} --from {then}"
     )
 
@@ -59,14 +60,17 @@ def merged(facts: Facts) -> Diagnosis | None:
     if item is None or item.gone_at or item.versions < 2:
         return None
     noun = kind(item.section)
-    together = f"{number(item.versions, 'version')} that ORCID takes for the same {noun} (they share an identifier)"
+    together = f"{number(item.versions, 'version')} that ORCID counts as the same {noun} (they share an identifier)"
     if item.preferred_key in (None, item.key):
-        sentence = f"{_name(item)} is in the mirror and stands for {together}; lists count them once."
+        sentence = f"{_name(item)} is in the mirror and represents {together}; lists count them once."
     else:
         other = named(item.section, item.preferred_title or "", item.preferred_key or "").removeprefix("The ")
-        sentence = f"{_name(item)} is in the mirror as one of {together}; lists show another one instead, the {other}."
+        sentence = (
+            f"{_name(item)} is in the mirror as one of {together}; lists show the preferred one instead, the {other}."
+        )
     advice = (
-        "The holder chooses the preferred version at ORCID. orcid.works has all versions, orcid.work_groups one each."
+        "The holder chooses the preferred version at ORCID. orcid.works has all versions, orcid.work_groups "
+        "one of each group."
     )
     return Diagnosis(Complaint.ITEM_MERGED, sentence, advice)
 
@@ -80,7 +84,7 @@ def withheld(facts: Facts) -> Diagnosis | None:
         return None
     return Diagnosis(
         Complaint.ITEM_WITHHELD,
-        f"{_name(item)} is in the mirror, but readers are not shown it while our access to the record is in doubt.",
+        f"{_name(item)} is in the mirror, but readers do not see it while your access to the record is in doubt.",
     )
 
 
@@ -89,11 +93,11 @@ def restricted(facts: Facts) -> Diagnosis | None:
     item = _first(facts)
     if item is None or item.gone_at or item.visibility == "public":
         return None
-    who = _WHO.get(item.visibility or "", "its visibility is none that we know, so it is for the service alone")
+    who = _WHO.get(item.visibility or "", "its visibility is unknown, so only the service sees it")
     return Diagnosis(
         Complaint.ITEM_RESTRICTED,
-        f"{_name(item)} is in the mirror, but not for everybody: {who}.",
-        '"Who sees what" in deploy/docs/privacy.md',
+        f"{_name(item)} is in the mirror, but not everybody may see it: {who}.",
+        'See "Who sees what" in deploy/docs/privacy.md',
     )
 
 
@@ -105,30 +109,30 @@ def present(facts: Facts) -> Diagnosis | None:
     since = f", since {day(item.first_seen_at)}" if item.first_seen_at else ""
     verified = facts.queue.verified_at if facts.queue else None
     right = f"; the record was last verified on {moment(verified)}" if verified else ""
-    return Diagnosis(Complaint.ITEM_PRESENT, f"{_name(item)} is in the mirror, for everybody{since}{right}.")
+    return Diagnosis(Complaint.ITEM_PRESENT, f"{_name(item)} is in the mirror, and everybody may see it{since}{right}.")
 
 
 def unseen(facts: Facts) -> Diagnosis | None:
     """It was never there: what we may not see, ORCID does not even mention (contract section 3.4)."""
     if facts.item is None or facts.item.found or facts.queue is None or facts.queue.verified_at is None:
         return None
-    nothing = f'Nothing that answers to "{facts.item.text}" was ever in the mirror'
+    nothing = f'Nothing that matches "{facts.item.text}" was ever in the mirror'
     if facts.view is not None:
-        nothing = f'Nothing that answers to "{facts.item.text}" is, or was, in the mirror for this view'
+        nothing = f'Nothing that matches "{facts.item.text}" is, or was, in the mirror for this view'
     shows = access_from(facts.queue.read_with).shows
     if not shows:
         return Diagnosis(
             Complaint.LIMITED_ONLY,
-            f"{nothing}: the record is read without its holder's permission, so only what everybody may see; at ORCID "
-            "it is limited or private, or it is not there.",
-            "With the holder's permission limited items come, too: orcid-sync invite",
+            f"{nothing}: the service reads the record without its holder's permission, so only public items; at "
+            "ORCID it is limited or private, or it does not exist.",
+            "To see limited items, ask the holder for permission: orcid-sync invite",
         )
     parts = series("activities" if part == "activities-summary" else part for part in sorted(shows))
     return Diagnosis(
         Complaint.ITEM_PRIVATE,
-        f"{nothing}: we see all but private items ({parts}), so at ORCID it is private or not there; "
-        "ORCID tells nobody which.",
-        "Only its holder can look, at orcid.org.",
+        f"{nothing}: the service sees all but private items ({parts}), so at ORCID it is private or does not exist; "
+        "ORCID does not tell which.",
+        "Ask its holder, who can look at orcid.org.",
     )
 
 
@@ -142,7 +146,7 @@ def lately_removed(facts: Facts) -> Diagnosis | None:
         return None
     first, more = gone[0], sum(n for name, n in last.counts.items() if name.startswith(("removed", "withdrawn"))) - 1
     others = f" (and {more} more)" if more else ""
-    said = _GONE.get(first.reason, "went from the mirror on {day}")
+    said = _GONE.get(first.reason, "was removed from the mirror on {day}")
     at = min(filter(None, (last.source_modified_at, last.at)))
     return Diagnosis(
         Complaint.LATELY_REMOVED,
@@ -155,13 +159,13 @@ def well(facts: Facts) -> Diagnosis:
     """Nothing is the matter."""
     queue, known = facts.queue, facts.connection
     at = queue.verified_at if queue else None
-    same = "equals what ORCID shows at this moment" if facts.now and not facts.now.reason else "is up to date"
+    same = "equals what ORCID shows now" if facts.now and not facts.now.reason else "is up to date"
     verified = f" (last verified on {moment(at)})" if at else ""
     if known is not None and known.access_state == "public":
         return Diagnosis(
             Complaint.LIMITED_ONLY,
-            f"The mirror {same}{verified} with what everybody may see; items that the holder shows to trusted "
-            "organisations only need a permission that we do not have.",
+            f"The mirror {same}{verified} with the public items; the service has no permission to read "
+            "items that the holder shows only to trusted organisations.",
             "Ask the holder to connect: orcid-sync invite",
         )
-    return Diagnosis(Complaint.WELL, f"Nothing is the matter: the mirror {same}{verified}.")
+    return Diagnosis(Complaint.WELL, f"Nothing is wrong: the mirror {same}{verified}.")

@@ -1,4 +1,4 @@
-"""Reasons that lie with reading: our quota, ORCID's absence and its caches, what is held, webhooks that are silent."""
+"""Reasons that concern reading: quotas, ORCID's outages and caches, held removals, webhooks that are silent."""
 
 from datetime import timedelta
 
@@ -29,17 +29,18 @@ def quota(facts: Facts) -> Diagnosis | None:
     if queue is None or not (limits.used_up_seconds or limits.shed):
         return None
     if limits.used_up_seconds:
-        whose, again = "ORCID says that our quota of requests is used up", limits.used_up_seconds
+        whose, again = "ORCID says that your daily quota of requests is used up", limits.used_up_seconds
     else:
         whose = (
-            f"The day's budget is used up for reads of this kind ({limits.used} of {limits.daily_requests} requests)"
+            f"The daily budget for reads of this kind is used up ({limits.used} of {limits.daily_requests} requests)"
         )
         again = limits.day_ends_seconds
     return Diagnosis(
         Complaint.QUOTA,
-        f"{whose}: the read that is due since {moment(queue.due_at)} waits, and goes on in {span(again)}.",
-        "What the records need a day: orcid-sync plan. The budget is the setting daily_requests; ORCID's quotas are "
-        "larger for members.",
+        f"{whose}: the read has been due since {moment(queue.due_at)} and waits; requests continue in {span(again)}.",
+        "How many requests the records need per day: orcid-sync plan. The budget is the setting daily_requests; "
+        "ORCID gives "
+        "members larger quotas.",
     )
 
 
@@ -51,12 +52,13 @@ def away(facts: Facts) -> Diagnosis | None:
     if limits.failing_since:
         said = f"ORCID has given no usable answer since {moment(limits.failing_since)}"
     else:
-        said = "ORCID asked for silence"
+        said = "ORCID asked the service to wait"
     wait = max(limits.paused_seconds, limits.silent_seconds)
     return Diagnosis(
         Complaint.REGISTRY_AWAY,
-        f"{said}: the read that is due waits, and is tried again in {span(wait)}; nothing is lost.",
-        "https://orcid.statuspage.io tells of ORCID's outages; orcid-sync check tells whether it is our own network.",
+        f"{said}: the read that is due waits for the next try in {span(wait)}; nothing is lost.",
+        "See https://orcid.statuspage.io for ORCID's outages; orcid-sync check shows whether your own network is "
+        "the cause.",
     )
 
 
@@ -68,10 +70,10 @@ def held(facts: Facts) -> Diagnosis | None:
     what = f"remove {tally(queue.held_removals)}" if queue.held_removals else "remove most of a section"
     return Diagnosis(
         Complaint.HELD,
-        f"The read of {moment(queue.held_at)} would {what}: so much is held until a second read agrees, "
+        f"The read of {moment(queue.held_at)} would {what}: such a large removal is held until a second read agrees, "
         f"which is due {until(queue.due_at, facts.at)}.",
-        f"If it is right: orcid-sync holds release {facts.orcid}. "
-        f"To read afresh: orcid-sync holds discard {facts.orcid}",
+        f"To approve it: orcid-sync holds release {facts.orcid}. "
+        f"To read the record again: orcid-sync holds discard {facts.orcid}",
     )
 
 
@@ -84,7 +86,7 @@ def stale(facts: Facts) -> Diagnosis | None:
         return Diagnosis(
             Complaint.STALE_CACHE,
             f"ORCID answers with an older version than the mirror holds ({number(queue.attempts, 'time')} in a row): "
-            f"one of its caches lags, and the record is read again {until(queue.due_at, facts.at)}.",
+            f"one of its caches is out of date, and the record is read again {until(queue.due_at, facts.at)}.",
         )
     heard = queue.notified_at
     if heard is None or queue.verified_at is None or queue.second_look_at is None:
@@ -118,8 +120,8 @@ def failing(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         Complaint.FAILING,
         f"{number(queue.attempts, 'read')} in a row failed{since}; the last said: {queue.last_error}. "
-        f"The mirror stays as it is, and the next try is {until(queue.due_at, facts.at)}.",
-        f"To try at once: orcid-sync sync {facts.orcid} --wait. What the words mean: deploy/docs/runbook.md",
+        f"The mirror stays unchanged, and the next retry is {until(queue.due_at, facts.at)}.",
+        f"To retry now: orcid-sync sync {facts.orcid} --wait. What the error means: deploy/docs/runbook.md",
     )
 
 
@@ -132,8 +134,8 @@ def overdue(facts: Facts) -> Diagnosis | None:
     why = "no worker is connected to the database" if idle else "the queue is behind"
     return Diagnosis(
         Complaint.OVERDUE,
-        f"The read that is due since {moment(queue.due_at)} waits: {why}.",
-        "Start one: orcid-sync serve" if idle else "orcid-sync status says how much waits, and for what.",
+        f"The read has been due since {moment(queue.due_at)} and waits: {why}.",
+        "Start one: orcid-sync serve" if idle else "To see how much waits, and for what: orcid-sync status",
     )
 
 
@@ -143,13 +145,15 @@ def pending(facts: Facts) -> Diagnosis | None:
     if queue is None or not queue.owed:
         return None
     if queue.leased:
-        said = "The record is being read at this moment"
+        said = "The record is being read now"
     elif queue.verified_at is None:
-        said = f"The record was connected and not read yet; it is due {until(queue.due_at, facts.at)}"
+        said = f"The record is connected but not read yet; the read is due {until(queue.due_at, facts.at)}"
     elif queue.lane is Lane.NOTIFICATION and queue.notified_at:
-        said = f"A notification came on {moment(queue.notified_at)}; the record is read {until(queue.due_at, facts.at)}"
+        said = (
+            f"A notification arrived on {moment(queue.notified_at)}; the record is read {until(queue.due_at, facts.at)}"
+        )
     else:
-        said = f"A read was asked for; it is due {until(queue.due_at, facts.at)}"
+        said = f"A read was requested; it is due {until(queue.due_at, facts.at)}"
     return Diagnosis(Complaint.PENDING, f"{said}.")
 
 
@@ -161,12 +165,13 @@ def differs(facts: Facts) -> Diagnosis | None:
     what = series(f"{count} {name}" for name, count in now.differences.items())
     changed = f"changed there on {moment(now.changed_at)}" if now.changed_at else "changed there"
     why = {
-        Verdict.NEWER: f"{changed}, and nothing has told of it yet",
-        Verdict.DRIFTED: "ORCID's date is the one that we know, so it is a cache, a name of a source, or a defect",
-    }.get(now.verdict, "a read of it is asked for already")
+        Verdict.NEWER: f"{changed}, and no notification or check has found it yet",
+        Verdict.DRIFTED: "the record's date has not changed, so the cause is a cache, the name of a source, or a "
+        "defect",
+    }.get(now.verdict, "a read of it is already requested")
     return Diagnosis(
         Complaint.ORCID_DIFFERS,
-        f"ORCID shows something else at this moment ({what}): {why}.",
+        f"ORCID shows something else now ({what}): {why}.",
         f"Read it into the mirror: orcid-sync sync {facts.orcid} --wait",
     )
 
@@ -178,19 +183,19 @@ def webhook_dead(facts: Facts) -> Diagnosis | None:
         return None
     if hook.suspect_since:
         why = (
-            f"it did not announce {number(max(hook.missed, 1), 'change')} that other reads found "
+            f"it did not announce {number(max(hook.missed, 1), 'change')} that regular reads found "
             f"(suspect since {moment(hook.suspect_since)})"
         )
     elif _is_lost(facts, hook):
-        why = "ORCID could not reach us for so long that it may have used up its tries"
+        why = "ORCID could not reach the service for so long that it may have given up"
     elif hook.state == HookState.REVIVING:
-        why = f"it was given up on {moment(hook.requested_at)}"
+        why = f"the service has counted it as dead since {moment(hook.requested_at)}"
     else:
         return None
     return Diagnosis(
         Complaint.WEBHOOK_DEAD,
-        f"The webhook may be dead: {why}; it is made anew, and until then only regular reads find changes.",
-        f"To make it anew now: orcid-sync webhooks revive {facts.orcid}",
+        f"The webhook may be dead: {why}; the service revives it, and until then only regular reads find changes.",
+        f"To revive it now: orcid-sync webhooks revive {facts.orcid}",
     )
 
 
@@ -211,14 +216,14 @@ def webhook_missing(facts: Facts) -> Diagnosis | None:
         return None
     hook = facts.registered
     if hook is None:
-        said = "ORCID has no webhook of ours for this iD"
+        said = "ORCID has no webhook of this service for this iD"
     elif hook.state == HookState.REGISTERING and facts.ago(hook.requested_at) > UNCONFIRMED_FOR:
-        said = f"ORCID has not confirmed the webhook that was asked for on {moment(hook.requested_at)}"
+        said = f"ORCID has not confirmed the webhook that was requested on {moment(hook.requested_at)}"
     else:
         return None
     return Diagnosis(
         Complaint.WEBHOOK_MISSING,
-        f"{said}: its changes are found by regular reads only, until a read registers it.",
+        f"{said}: until the next read registers it, only regular reads find changes.",
         f"To register it now: orcid-sync sync {facts.orcid} --wait",
     )
 
@@ -229,13 +234,13 @@ def deaf(facts: Facts) -> Diagnosis | None:
     if not hearing.wanted or not _followed(facts):
         return None
     if hearing.outage_since:
-        said = f"Notifications cannot be taken since {moment(hearing.outage_since)}: no public listener is alive"
+        said = f"The service cannot receive notifications since {moment(hearing.outage_since)}: no public listener runs"
     elif hearing.silent_since:
-        said = f"None of all webhooks has called since {moment(hearing.silent_since)}, which is unusual"
+        said = f"No webhook at all has called since {moment(hearing.silent_since)}, which is unusual"
     else:
         return None
     return Diagnosis(
         Complaint.DEAF,
-        f"{said}; changes are found by regular reads only.",
+        f"{said}; only regular reads find changes.",
         'See orcid-sync status, and "Webhooks fall silent" in deploy/docs/runbook.md',
     )

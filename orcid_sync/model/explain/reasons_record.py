@@ -7,18 +7,18 @@ from orcid_sync.model.explain.facts import Facts, Record
 from orcid_sync.model.sync.record_states import State
 from orcid_sync.model.text.phrases import moment, number, until
 
-_FROM_FILE = "it is in the mirror as it was in a file, and nothing is read"
+_FROM_FILE = "the mirror has it from a file, and the service does not read it"
 
 
 def never_connected(facts: Facts) -> Diagnosis | None:
     """Nobody has allowed, or asked, us to follow it."""
     if facts.connection is not None:
         return None
-    then = _FROM_FILE if facts.record else "nothing of it was ever read"
+    then = _FROM_FILE if facts.record else "the service has never read it"
     return Diagnosis(
         Complaint.NEVER_CONNECTED,
         f"{facts.orcid} was never connected: {then}.",
-        f"Invite its holder (orcid-sync invite), or follow what is public: orcid-sync connect {facts.orcid}",
+        f"Invite its holder (orcid-sync invite), or mirror its public items: orcid-sync connect {facts.orcid}",
     )
 
 
@@ -30,35 +30,44 @@ def disconnected(facts: Facts) -> Diagnosis | None:
     if known.erased_at:
         return Diagnosis(
             Complaint.DISCONNECTED,
-            f"Everything about {facts.orcid} was erased on {moment(known.erased_at)}: only the iD is left.",
-            f"What went: orcid-sync erasures list. To begin anew: orcid-sync connect {facts.orcid}",
+            f"Everything about {facts.orcid} was erased on {moment(known.erased_at)}; only the iD is kept.",
+            f"What was erased: orcid-sync erasures list. To connect it again: orcid-sync connect {facts.orcid}",
         )
     since = f" on {moment(known.disconnected_at)}" if known.disconnected_at else ""
     return Diagnosis(
         Complaint.DISCONNECTED,
-        f"{facts.orcid} was disconnected{since}: the mirror keeps what was public then, and nothing is read any more.",
-        f"Who ended it, and how: orcid-sync consents {facts.orcid}. To begin anew: orcid-sync connect {facts.orcid}",
+        f"{facts.orcid} was disconnected{since}: the mirror keeps what was public then, and the service does not "
+        f"read it any more.",
+        f"Who ended it, and how: orcid-sync consents {facts.orcid}. To connect it again: orcid-sync connect "
+        f"{facts.orcid}",
     )
 
 
 _CLOSED: Mapping[str, tuple[Complaint, str]] = {
-    State.DEPRECATED: (Complaint.DEPRECATED, "ORCID merged {orcid} into {primary}{since}: its items are gone"),
+    State.DEPRECATED: (Complaint.DEPRECATED, "ORCID merged {orcid} into {primary}{since}: its items are removed"),
     State.DEACTIVATED: (
         Complaint.DEACTIVATED,
-        "The holder of {orcid} deactivated the record{since}: its items are gone, and nothing of them is kept",
+        "The holder of {orcid} deactivated the record{since}: its items are removed, and their contents are not kept",
     ),
-    State.LOCKED: (Complaint.LOCKED, "ORCID locked the record of {orcid}{since}: {shown}, and it is tried every day"),
+    State.LOCKED: (
+        Complaint.LOCKED,
+        "ORCID locked the record of {orcid}{since}: {shown}, and the service tries it every day",
+    ),
     State.UNCLAIMED: (
         Complaint.UNCLAIMED,
-        "The record of {orcid} is not claimed by its holder{since}: {shown}, and it is tried every day",
+        "The holder of {orcid} has not claimed the record{since}: {shown}, and the service tries it every day",
     ),
-    State.NOT_FOUND: (Complaint.NOT_FOUND, "ORCID does not know {orcid}{since}: {shown}, and it is tried every week"),
+    State.NOT_FOUND: (
+        Complaint.NOT_FOUND,
+        "ORCID does not know {orcid}{since}: {shown}, and the service tries it every week",
+    ),
 }
 
 _ADVICE: Mapping[str, str] = {
-    State.DEPRECATED: "Ask the holder to connect the other iD: what was granted for this one is not granted for it.",
-    State.DEACTIVATED: "If the holder reactivates it at ORCID and connects again, everything is read anew.",
-    State.LOCKED: "Only its holder can settle this, with ORCID's support.",
+    State.DEPRECATED: "Ask the holder to connect the other iD: the permission for this one does not cover it.",
+    State.DEACTIVATED: "If the holder reactivates the record at ORCID and connects again, the service reads "
+    "everything again.",
+    State.LOCKED: "Only the holder can have it unlocked, by writing to ORCID's support.",
     State.UNCLAIMED: "The holder has to claim the record at ORCID.",
     State.NOT_FOUND: "Check the setting environment (production or sandbox) and the iD.",
 }
@@ -77,14 +86,14 @@ def closed(facts: Facts) -> Diagnosis | None:
 
 
 def _shown(record: Record) -> str:
-    return "readers see nothing of it" if record.withheld == "all" else "readers see it as it was before"
+    return "readers see nothing of it" if record.withheld == "all" else "readers see it as it was"
 
 
 def _since(facts: Facts) -> str:
     """When the record entered its state, if the feed still says it."""
     for change in facts.changes:
         if any(line.section == "record" and {"state"} & {*line.fields} for line in change.lines):
-            return f" (we heard it on {moment(change.at)})"
+            return f" (found on {moment(change.at)})"
     return ""
 
 
@@ -103,9 +112,9 @@ def unconfirmed(facts: Facts) -> Diagnosis | None:
     said = _SAID.get(State(queue.unconfirmed), f"is {queue.unconfirmed}")
     return Diagnosis(
         Complaint.UNCONFIRMED,
-        f"ORCID said on {moment(queue.unconfirmed_at)} that the record {said}: readers see nothing of it until "
-        f"ORCID says so again, or something else, when it is asked {until(queue.due_at, facts.at)}.",
-        f"To ask sooner (15 minutes after the first time is enough): orcid-sync sync {facts.orcid}",
+        f"ORCID said on {moment(queue.unconfirmed_at)} that the record {said}: readers do not see it until "
+        f"the next read confirms or corrects this, {until(queue.due_at, facts.at)}.",
+        f"To read it sooner (at least 15 minutes after the first answer): orcid-sync sync {facts.orcid}",
     )
 
 
@@ -122,7 +131,7 @@ def token_over(facts: Facts) -> Diagnosis | None:
     when = f" on {moment(known.ended_at)}" if known.ended_at else ""
     return Diagnosis(
         complaint,
-        f"{said}{when}: since then only what everybody may see is read, and limited items are gone from the mirror.",
+        f"{said}{when}: since then the service reads only public items, and limited items are removed from the mirror.",
         "Ask the holder to connect again: orcid-sync invite",
     )
 
@@ -134,8 +143,9 @@ def token_suspect(facts: Facts) -> Diagnosis | None:
         return None
     return Diagnosis(
         Complaint.PERMISSION_SUSPECT,
-        f"ORCID refuses the holder's token since {moment(known.suspect_since)} ({number(known.refusals, 'time')}): "
-        "limited items are hidden until it is answered again or counts as revoked; "
-        f"the next try is {until(queue.due_at, facts.at)}.",
-        "If many are refused at once it is ORCID's trouble, or our client's: orcid-sync status, orcid-sync check",
+        f"ORCID has refused the holder's token since {moment(known.suspect_since)} ({number(known.refusals, 'time')}): "
+        "limited items are hidden until ORCID accepts it again or it counts as revoked; "
+        f"the next retry is {until(queue.due_at, facts.at)}.",
+        "If ORCID refuses many tokens at once, the fault is ORCID's or your client's: orcid-sync status, orcid-sync "
+        "check",
     )

@@ -1,4 +1,4 @@
-"""How everything about an iD stands, name by name, for whoever wants to see what the diagnosis is made of."""
+"""The facts about an iD, name by name, on which the diagnosis is based."""
 
 from collections.abc import Iterator
 
@@ -43,11 +43,11 @@ def _connection(facts: Facts) -> Iterator[Fact]:
 def _access(known: Connection) -> str:
     scopes = f" ({series(known.scopes)})" if known.scopes else ""
     said = {
-        "public": "our own token: what everybody may see",
+        "public": "the client's own token: public items only",
         "granted": f"the holder's token{scopes}",
         "suspect": f"the holder's token{scopes}, refused {number(known.refusals, 'time')}",
-        "revoked": "our own token; the holder's was revoked",
-        "expired": "our own token; the holder's expired",
+        "revoked": "the client's own token; the holder's was revoked",
+        "expired": "the client's own token; the holder's expired",
     }[known.access_state]
     until = f", until {moment(known.expires_at)}" if known.expires_at else ""
     return said + until
@@ -61,7 +61,7 @@ def _record(facts: Facts) -> Iterator[Fact]:
     successor = f", now {record.primary_orcid}" if record.primary_orcid else ""
     yield Fact("record", f"{record.state}{successor}", record.state != "active")
     if record.withheld:
-        what = {"limited": "what is not public", "all": "everything"}[record.withheld]
+        what = {"limited": "all items that are not public", "all": "everything"}[record.withheld]
         yield Fact("hidden from readers", what, doubtful=True)
     if record.registry_modified_at:
         yield Fact("changed at ORCID", moment(record.registry_modified_at))
@@ -81,13 +81,13 @@ def _webhooks(facts: Facts) -> Iterator[Fact]:
 
 
 def _webhook(hook: Webhook) -> str:
-    parts = [hook.state if hook.present else f"{hook.state}, of an earlier address"]
+    parts = [hook.state if hook.present else f"{hook.state}, at an earlier address"]
     parts.append(f"registered {moment(hook.registered_at)}" if hook.registered_at else "never confirmed")
     parts.append(f"last called {moment(hook.last_called_at)}" if hook.last_called_at else "has never called")
     if hook.suspect_since:
         parts.append(f"suspect since {moment(hook.suspect_since)}")
     if hook.awaited_since:
-        parts.append(f"a call about the change of {moment(hook.awaited_since)} is awaited")
+        parts.append(f"waiting for a call about the change of {moment(hook.awaited_since)}")
     return ", ".join(parts)
 
 
@@ -105,14 +105,14 @@ def _reading(facts: Facts) -> Iterator[Fact]:
         released = ", released by an operator" if queue.held_released else ""
         yield Fact("held", f"removal of {what} since {moment(queue.held_at)}{released}", doubtful=True)
     if queue.unconfirmed and queue.unconfirmed_at:
-        yield Fact("said once", f"{queue.unconfirmed}, on {moment(queue.unconfirmed_at)}", doubtful=True)
+        yield Fact("not confirmed yet", f"{queue.unconfirmed}, on {moment(queue.unconfirmed_at)}", doubtful=True)
 
 
 def _waiting(facts: Facts) -> Iterator[Fact]:
     queue, known = facts.queue, facts.connection
     if queue is None or known is None or known.state == "disconnected":
         return
-    yield Fact("next read", "under way" if queue.leased else _due(facts, queue))
+    yield Fact("next read", "running now" if queue.leased else _due(facts, queue))
     if queue.second_look_at and queue.second_look_at > facts.at:
         yield Fact("second look", moment(queue.second_look_at))
 
@@ -134,4 +134,4 @@ def _registry(facts: Facts) -> Iterator[Fact]:
     if facts.now:
         said = facts.now.reason or series(f"{n} {name}" for name, n in facts.now.differences.items())
         same = facts.now.verdict == "identical"
-        yield Fact("ORCID at this moment", "the same as the mirror" if same else said, not same)
+        yield Fact("ORCID now", "the same as the mirror" if same else said, not same)

@@ -58,18 +58,18 @@ def _connection(facts: Facts) -> Iterator[Event]:
     if known.erased_at:
         yield Event(known.erased_at, EventKind.CONNECTION, "erased")
     if known.granted_at:
-        yield Event(known.granted_at, EventKind.ACCESS, f"the holder allowed {series(known.scopes)}")
+        yield Event(known.granted_at, EventKind.ACCESS, f"the holder granted {series(known.scopes)}")
     if known.suspect_since:
         yield Event(known.suspect_since, EventKind.ACCESS, "ORCID refused the holder's token for the first time")
     if known.ended_at:
         yield Event(known.ended_at, EventKind.ACCESS, f"the holder's permission ended ({known.access_state})")
     if facts.record:
-        yield Event(facts.record.first_seen_at, EventKind.CHANGE, "first in the mirror")
+        yield Event(facts.record.first_seen_at, EventKind.CHANGE, "added to the mirror")
 
 
 def _webhooks(facts: Facts) -> Iterator[Event]:
     for hook in facts.webhooks:
-        of = "" if hook.present else " of an earlier address"
+        of = "" if hook.present else " at an earlier address"
         for at, said in _webhook(hook):
             if at:
                 yield Event(at, EventKind.WEBHOOK, f"webhook{of} {said}")
@@ -79,11 +79,13 @@ def _webhook(hook: Webhook) -> Iterator[tuple[datetime | None, str]]:
     yield hook.registered_at, "registered"
     yield hook.suspect_since, f"became suspect: {number(max(hook.missed, 1), 'change')} not announced"
     if hook.verified_at != hook.registered_at:
-        yield hook.verified_at, "found to be there"
+        yield hook.verified_at, "found to exist"
     if hook.state not in ("active", "removing"):
         yield (
             hook.requested_at,
-            {"registering": "asked for", "verifying": "to be looked for"}.get(hook.state, "given up, to be made anew"),
+            {"registering": "requested", "verifying": "to be verified"}.get(
+                hook.state, "counted as dead, to be revived"
+            ),
         )
     if hook.state == "removing":
         yield hook.requested_at, "to be removed"
@@ -95,7 +97,9 @@ def _notifications(facts: Facts) -> Iterator[Event]:
     notified = {facts.queue.notified_at} if facts.queue else set()
     for at in called | notified:
         if at:
-            yield Event(at, EventKind.NOTIFICATION, "ORCID notified us of a change; answered 204, marked to be read")
+            yield Event(
+                at, EventKind.NOTIFICATION, "notification from ORCID; answered 204, marked the record to be read"
+            )
 
 
 def _reads(facts: Facts) -> Iterator[Event]:
@@ -103,7 +107,7 @@ def _reads(facts: Facts) -> Iterator[Event]:
         yield Event(read.at, EventKind.READ, _read(read))
     queue = facts.queue
     if queue and queue.verified_at and not any(read.at == queue.verified_at for read in facts.reads):
-        yield Event(queue.verified_at, EventKind.READ, "read: the mirror was right")
+        yield Event(queue.verified_at, EventKind.READ, "read: the mirror was up to date")
 
 
 def _read(read: Read) -> str:
@@ -147,6 +151,6 @@ def _to_come(facts: Facts) -> Iterator[Event]:
     if queue.due_at > facts.at:
         yield Event(queue.due_at, EventKind.TO_COME, "the record is read next")
     if queue.second_look_at and queue.second_look_at > max(facts.at, queue.due_at):
-        yield Event(queue.second_look_at, EventKind.TO_COME, "second look after a notification")
+        yield Event(queue.second_look_at, EventKind.TO_COME, "the second read after a notification")
     if known.expires_at and known.expires_at > facts.at and known.access_state in ("granted", "suspect"):
         yield Event(known.expires_at, EventKind.TO_COME, "the holder's token expires")

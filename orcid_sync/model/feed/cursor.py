@@ -21,10 +21,10 @@ _VIEWS = {letter: view for view, letter in _LETTERS.items()}
 class Resync(enum.Enum):
     """Why a reader has to start again, and in words."""
 
-    UNKNOWN = "this is no cursor of this feed"
-    EPOCH = "the feed's history is another one now: the database was restored or lost commits"
+    UNKNOWN = "this is not a cursor of this feed"
+    EPOCH = "the feed has another history now: the database was restored or lost commits"
     AHEAD = "the feed ends before this cursor"
-    VIEW = "this cursor was given to a caller who saw more or less than you do"
+    VIEW = "this cursor was issued for a token that sees more or less than yours"
 
 
 class Place(msgspec.Struct, frozen=True):

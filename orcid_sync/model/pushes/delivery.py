@@ -46,7 +46,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
 PAUSED = {
     "by hand": "paused by hand",
     "dead": "stopped: a message could not be delivered for days",
-    "gone": "stopped: the receiver wants no more messages (410)",
+    "gone": "stopped: the receiver refuses further messages (410)",
 }
 """Why nothing is sent to a subscription, in words."""
 

@@ -77,14 +77,14 @@ def parse_section(text: str) -> str:
     """A section by its name. Raises ValueError that lists them."""
     known = [RECORD, *SECTIONS]
     if text not in known:
-        raise ValueError(f"{text!a} is no section; there are: {', '.join(known)}.")
+        raise ValueError(f"{text!a} is not a section; the sections are: {', '.join(known)}.")
     return text
 
 
 def parse_operation(text: str) -> str:
     """An operation. Raises ValueError that lists them."""
     if text not in OPERATIONS:
-        raise ValueError(f"{text!a} is no operation; there are: {', '.join(OPERATIONS)}.")
+        raise ValueError(f"{text!a} is not an operation; the operations are: {', '.join(OPERATIONS)}.")
     return text
 
 

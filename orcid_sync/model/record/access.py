@@ -1,4 +1,4 @@
-"""What a token lets us see of a record, so that losing sight of an item is never taken for its deletion (S8, F59)."""
+"""What a token lets us see of a record, so that an item that we may not see never counts as deleted (S8, F59)."""
 
 from msgspec import Struct
 

@@ -12,7 +12,7 @@ from orcid_sync.model.record.sections import SECTIONS, Content, ItemKey
 from orcid_sync.model.text.labels import Label, label
 
 FORGOTTEN: Mapping[str | None, str] = {
-    "access-lost": "our permission to see it ended",
+    "access-lost": "the permission to see it ended",
     "record-deactivated": "the record was deactivated",
     "record-deprecated": "the record was merged into another one",
     "erased": "the person was erased",

@@ -1,4 +1,4 @@
-"""Items that go: why they went, and what the change feed may still say of them."""
+"""Removed items: why they were removed, and what the change feed may still say of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What ORCID says that this version has no word for: members of its JSON that no column is made of.
+"""Unknown members of ORCID's JSON: those from which this version makes no column.
 
 ORCID's model grows (contract section 11, no. 45). Nothing is lost by it, for unknown members stay in the item's `doc`;
 but somebody should hear of them. What is known follows from the Structs that the columns are made of, and from a list

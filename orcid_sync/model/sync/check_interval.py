@@ -1,4 +1,4 @@
-"""How long a record may go unread while nothing is heard of it.
+"""The interval of regular reads: how long a record may stay unread if no notification about it arrives.
 
 What has not changed for long is unlikely to change tomorrow: a record is read again after a tenth of the time for which
 it has been quiet, the rule by which web caches guess (RFC 9111 section 4.2.2). Where something else would tell of a

@@ -1,4 +1,4 @@
-"""Who goes first when there is not enough for all: requests, places in a worker, and a day's budget, divided by lanes.
+"""How lanes share what does not suffice for all: requests, places in a worker, and a day's budget.
 
 Each lane has a share that nothing takes from it, so that none starves: a storm of notifications leaves the checks their
 tenth, and a first load of 50,000 iDs leaves notifications all they want (fault F25, invariant L2). What a lane does not

@@ -1,4 +1,4 @@
-"""When an iD is read again, and when something that was heard counts: decisions as values and tables.
+"""When an iD is read again, and when a notification counts as covered by a read: decisions as values and tables.
 
 What becomes of a record or of our access is told by the tables in `record_states`. A reconciliation ends in a
 Settlement: what the iD's queue row becomes. Delays are relative, so that only the database's clock counts and no clock

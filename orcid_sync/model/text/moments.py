@@ -20,9 +20,9 @@ def parse_moment(text: str, now: datetime) -> datetime:
         return now
     moment = _before(typed, now) or _absolute(typed)
     if moment is None:
-        raise NotAMoment(f"{text!r} is no moment: expected {FORMS}.")
+        raise NotAMoment(f"{text!r} is not a time: expected {FORMS}.")
     if moment > now:
-        raise NotAMoment(f"{_shown(moment)} is still to come: now is {_shown(now)}.")
+        raise NotAMoment(f"{_shown(moment)} is in the future: now is {_shown(now)}.")
     return moment
 
 

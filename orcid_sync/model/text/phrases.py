@@ -1,4 +1,4 @@
-"""The small parts of sentences: moments, spans, numbers, what an item is called. English, and in UTC."""
+"""The small parts of sentences: times, spans, numbers, names of items. English, and in UTC."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""ORCID's side of a webhook, as far as it can be known from here: how often it may have failed (contract section 1.6).
+"""Whether ORCID may have given a webhook up: how often its calls may have failed (contract section 1.6).
 
 ORCID counts the failures of each webhook and never tells them. It stops calling after the 25th in a row, for ever, and
 says nothing. What we do know is when nobody could have answered it; the rest follows from how it spaces its tries: the

@@ -1,4 +1,4 @@
-"""How well we hear of changes: what is known of all webhooks together, and what of it is alarming."""
+"""The health of all webhooks together: what is known of it, and what of it is alarming."""
 
 import enum
 from datetime import datetime, timedelta

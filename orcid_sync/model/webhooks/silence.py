@@ -1,4 +1,4 @@
-"""When it is suspicious that nothing is heard: of all webhooks together, by the usual rate of their notifications.
+"""When missing notifications are suspicious: for all webhooks together, by the usual rate of their notifications.
 
 ORCID says nothing when it stops calling (contract sections 1.2 and 1.6), so that silence is the only sign. People edit
 by day and on weekdays, and ORCID calls in runs that may come only at night: the rate is that of each hour of the day,

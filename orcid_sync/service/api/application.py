@@ -1,4 +1,4 @@
-"""Everything below /v1, put together."""
+"""The application that answers everything below /v1."""
 
 from typing import Any
 

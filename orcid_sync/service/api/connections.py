@@ -1,4 +1,4 @@
-"""Connections: who is followed and how they stand; following and letting go, one or many at once; reading now."""
+"""Connections over HTTP: listing, connecting and disconnecting iDs, one or many at once, and reading one now."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -72,4 +72,4 @@ def _is_for(caller: Caller, consumer: Consumer) -> bool:
 
 
 def _none(asked: Asked) -> Problem:
-    return Problem(404, f"You have no consumer {asked.given['name']}. Make it by PUT.")
+    return Problem(404, f"You have no consumer {asked.given['name']}. Create it with PUT.")

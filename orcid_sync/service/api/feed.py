@@ -48,7 +48,9 @@ class Feed:
         if kind == LINES:
             return await self._send_lines(asked, Follower(self._pages, start, wanted), most)
         if most is not None and most > MOST:
-            raise Problem(400, f"limit: may be at most {MOST}, except as {LINES}.", kind="parameter", parameter="limit")
+            raise Problem(
+                400, f"limit: must be at most {MOST}, except as {LINES}.", kind="parameter", parameter="limit"
+            )
         found = await Follower(self._pages, start, wanted).next(most or USUAL, seconds=asked.given["wait"])
         changes = [msgspec.Raw(change) for _, change in found.changes]
         return document({"changes": changes, "cursor": found.cursor, "more": found.page.more})

@@ -175,7 +175,7 @@ def resync(reason: Resync, head: Cursor) -> Problem:
     """The reader has to start again: from a snapshot, and then from this cursor."""
     return Problem(
         409,
-        f"Start again: {reason.value}. Read the snapshot, then go on from the cursor.",
+        f"Start again: {reason.value}. Read the snapshot, then follow the feed from its cursor.",
         kind="resync",
         reason=reason.name.lower(),
         snapshot="/v1/records",

@@ -1,4 +1,4 @@
-"""Waiting until the feed goes on: all readers of a process share one look at where it ends.
+"""Waiting until the feed grows: all readers of a process share one query for its end.
 
 So a thousand that wait cost the database no more than one. Who follows the feed takes a ticket, reads, and if there was
 nothing waits with that ticket: what is committed between the two is not missed, for the ticket is then out of date.

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the table of routes, so that the two cannot part."""
+"""The OpenAPI document, made of the table of routes, so that the two always agree."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -26,18 +26,18 @@ _PROBLEM = {
 }
 
 _REFUSALS = {
-    401: "A token is needed, or this one is not known.",
+    401: "No token, or an unknown one.",
     403: "The token does not allow this.",
-    503: "The database does not answer, or may not be read for others.",
+    503: "The database does not answer, or the service may not read it for other roles.",
 }
-_OF_QUERY = {400: "A parameter that is not known, or not understood."}
-_OF_PATH = {404: "There is no such thing."}
+_OF_QUERY = {400: "An unknown or invalid parameter."}
+_OF_PATH = {404: "Not found."}
 _OF_BODY = {
-    400: "The body is not understood.",
+    400: "The body is invalid.",
     413: "The body is too large.",
     415: "The body is of another media type, or compressed.",
 }
-_OF_CHOICE = {406: "None of the media types is accepted."}
+_OF_CHOICE = {406: "The request accepts none of the media types."}
 
 
 def make_document(routes: Sequence[Route]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def moment(name: str, meaning: str) -> Parameter:
             when = datetime.fromisoformat(given.replace(" ", "+"))  # an unescaped plus sign
             if when.tzinfo is not None:
                 return when
-        raise ValueError("must be a moment with its time zone, such as 2026-06-01T00:00:00Z")
+        raise ValueError("must be a time with its time zone, such as 2026-06-01T00:00:00Z")
 
     return Parameter(name=name, meaning=meaning, schema={"type": "string", "format": "date-time"}, read=read)
 
@@ -112,7 +112,7 @@ def name_in_path(name: str, meaning: str) -> Parameter:
 
     def read(given: str) -> str:
         if not NAME.fullmatch(given):
-            raise ValueError("must have letters, digits, dots and hyphens, at most 64, and begin with no hyphen")
+            raise ValueError("must have at most 64 letters, digits, dots and hyphens, and must not begin with a hyphen")
         return given
 
     schema: Schema = {"type": "string", "pattern": f"^{NAME.pattern}$"}
@@ -127,7 +127,7 @@ def read_all(request: web.Request, declared: Sequence[Parameter]) -> dict[str, A
     for name in given:
         if name not in queried:
             known = ", ".join(queried) or "none"
-            raise _bad(name, f"there is no such parameter here; there are: {known}.")
+            raise _bad(name, f"this address has no such parameter; it has: {known}.")
     return values | {name: _of_query(one, given.getall(name, [])) for name, one in queried.items()}
 
 
@@ -142,7 +142,7 @@ def _of_query(one: Parameter, texts: list[str]) -> Any:
     if not texts:
         return one.default
     if len(texts) > 1 and not one.repeated:
-        raise _bad(one.name, "may be given only once.")
+        raise _bad(one.name, "must be given only once.")
     try:
         values = [one.read(each) for each in texts]
     except ValueError as error:

@@ -48,7 +48,7 @@ def demand_body(request: web.Request, route: Route) -> None:
     if request.content_type not in route.bodies:
         kinds = " or ".join(route.bodies)
         understood = {str(hdrs.ACCEPT): ", ".join(route.bodies)}
-        raise Problem(415, f"The body must be {kinds}: say so in Content-Type.", headers=understood)
+        raise Problem(415, f"The body must be {kinds}: name it in the header Content-Type.", headers=understood)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise Problem(415, "The body must not be compressed.", headers={str(hdrs.ACCEPT_ENCODING): "identity"})
     if (request.content_length or 0) > _most(request):
@@ -60,4 +60,4 @@ def _most(request: web.Request) -> int:
 
 
 def _too_large(most: int) -> Problem:
-    return Problem(413, f"The body may have {most} bytes; send it in parts.", most=most)
+    return Problem(413, f"The body may have at most {most} bytes: send it in parts.", most=most)

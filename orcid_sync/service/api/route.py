@@ -62,7 +62,7 @@ def chosen_type(request: web.Request, offered: Sequence[str]) -> str:
     liked = {kind: _liking(kind, wishes) for kind in offered}
     best = max(offered, key=lambda kind: liked[kind])
     if liked[best] <= 0:
-        raise Problem(406, f"The answer can be {' or '.join(offered)}: say so in Accept.")
+        raise Problem(406, f"The answer can be {' or '.join(offered)}: name one in the header Accept.")
     return best
 
 

@@ -23,27 +23,31 @@ SECTION_NAMES = (RECORD, *SECTIONS)
 _WANTED = (
     p.one_of("section", "Only of these sections.", SECTION_NAMES, repeated=True),
     p.one_of("op", "Only these operations.", OPS, repeated=True),
-    p.yes_or_no("minor", "Also what only moves dates, display order, grouping or names of sources.", default=True),
+    p.yes_or_no(
+        "minor", "Include changes of nothing but dates, display order, grouping or names of sources.", default=True
+    ),
 )
-_AFTER = p.text("after", "A cursor, as an answer gave it; `end` for the end of the feed as it is now; absent: all.")
-_LIMIT = p.whole("limit", "At most so many. As JSON at most 1000, without it 100.", least=1, most=1_000_000)
-_WAIT = p.whole("wait", "If there is nothing yet, wait so many seconds for it.", least=0, most=60, default=0)
-_AS_OF = p.moment("as_of", "As the mirror held it at this moment, as far as the caller may see it today.")
-_PAGE = p.text("after", "Those after this iD; `next` of the page before has it.")
+_AFTER = p.text(
+    "after", "A cursor from an earlier answer, or `end` for the present end of the feed. Default: everything."
+)
+_LIMIT = p.whole("limit", "Largest number of changes. As JSON at most 1000, by default 100.", least=1, most=1_000_000)
+_WAIT = p.whole("wait", "Seconds to wait for a change if there is none yet.", least=0, most=60, default=0)
+_AS_OF = p.moment("as_of", "Show what the mirror held at this time, as far as the caller may see it today.")
+_PAGE = p.text("after", "Start after this iD; `next` of the page before contains it.")
 _FOLLOWED = (_AFTER, _LIMIT, _WAIT, *_WANTED)
 
 _RESYNC = (
-    "The cursor means nothing here, or no longer: start again. `snapshot` is the address to read, `cursor` the one to "
-    "go on from."
+    "The cursor is not valid, or no longer: start again. Read the address in `snapshot`, then follow the "
+    "feed from `cursor`."
 )
 _VERIFIED = {VERIFIED: "When the record was last known to equal ORCID's.", "ETag": "For If-None-Match."}
-_LINES_OF_CHANGES = "The changes; as lines, the last one has no change, but only `cursor` and `more`."
+_LINES_OF_CHANGES = "The changes. As lines, the last line has no change, only `cursor` and `more`."
 
 
 def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
     """Following the feed."""
     changes = Answer(_LINES_OF_CHANGES, {JSON: Changes, LINES: Change})
-    name = p.name_in_path("name", "What the consumer calls itself.")
+    name = p.name_in_path("name", "Name of the consumer.")
 
     def of_feed(path: str, operation: str, summary: str, *more: Parameter) -> Route:
         return Route(
@@ -51,7 +55,8 @@ def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
             path=path,
             name=operation,
             summary=summary,
-            details="In the order of commits. Delivered at least once; apply by `seq`, obey `removed` and `withdrawn`.",
+            details="In the order of commits, each at least once. Apply them by `seq`, and obey `removed` and "
+            "`withdrawn`.",
             scope=Scope.READ_PUBLIC,
             parameters=(*more, *_FOLLOWED),
             answers={200: changes},
@@ -60,51 +65,53 @@ def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
         )
 
     return [
-        of_feed("/v1/changes", "listChanges", "The changes after a cursor", p.orcid("orcid", "Only of this iD.")),
+        of_feed("/v1/changes", "listChanges", "List the changes after a cursor", p.orcid("orcid", "Only of this iD.")),
         Route(
             method="GET",
             path="/v1/changes/stream",
             name="streamChanges",
-            summary="The changes after a cursor, and all that come, as server-sent events",
-            details="Events are `change` (data: a change, id: the cursor behind it) and `resync` (data: the problem; "
-            "the last event). The header Last-Event-ID counts before `after`. Something comes every 15 seconds.",
+            summary="Follow the changes after a cursor as server-sent events",
+            details="Events are `change` (data: a change, id: the cursor after it) and `resync` (data: the problem; "
+            "the "
+            "last event). The header Last-Event-ID has precedence over `after`. The service sends something "
+            "every 15 seconds.",
             scope=Scope.READ_PUBLIC,
             parameters=(p.orcid("orcid", "Only of this iD."), _AFTER, *_WANTED),
             answers={200: Answer("The events.", {EVENTS: Change})},
             refusals={409: _RESYNC},
             handler=stream.stream,
         ),
-        of_feed("/v1/records/{orcid}/changes", "listChangesOfRecord", "The changes of one record", ORCID),
+        of_feed("/v1/records/{orcid}/changes", "listChangesOfRecord", "List the changes of one record", ORCID),
         Route(
             method="GET",
             path="/v1/consumers",
             name="listConsumers",
-            summary="The consumers that keep their cursor here",
+            summary="List the consumers that store their cursor here",
             scope=Scope.READ_PUBLIC,
-            answers={200: Answer("One's own; administrators see all.", {JSON: Consumers})},
+            answers={200: Answer("Your own consumers; administrators see all.", {JSON: Consumers})},
             handler=keeping.all,
         ),
         Route(
             method="GET",
             path="/v1/consumers/{name}",
             name="getConsumer",
-            summary="How far a consumer has come",
+            summary="Show the cursor of a consumer",
             scope=Scope.READ_PUBLIC,
             parameters=(name,),
-            answers={200: Answer("Its cursor, and how far it is behind.", {JSON: Consumer})},
+            answers={200: Answer("The cursor, and how far the consumer is behind.", {JSON: Consumer})},
             handler=keeping.one,
         ),
         Route(
             method="PUT",
             path="/v1/consumers/{name}",
             name="putConsumer",
-            summary="Keep how far a consumer has come",
-            details="After what came before the cursor has been dealt with. The name belongs to the token that puts it "
-            "first.",
+            summary="Store the cursor of a consumer",
+            details="Send it after you have processed everything before the cursor. The name belongs to the token that "
+            "uses it first.",
             scope=Scope.READ_PUBLIC,
             parameters=(name,),
             bodies={JSON: Kept},
-            answers={200: Answer("How it stands now.", {JSON: Consumer})},
+            answers={200: Answer("The consumer as it is now.", {JSON: Consumer})},
             refusals={409: _RESYNC},
             handler=keeping.put,
         ),
@@ -112,10 +119,10 @@ def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
             method="DELETE",
             path="/v1/consumers/{name}",
             name="deleteConsumer",
-            summary="Forget a consumer",
+            summary="Delete a consumer",
             scope=Scope.READ_PUBLIC,
             parameters=(name,),
-            answers={204: Answer("It is forgotten.")},
+            answers={204: Answer("The consumer is deleted.")},
             handler=keeping.delete,
         ),
     ]
@@ -128,14 +135,14 @@ def record_routes(reading: Reading) -> list[Route]:
             method="GET",
             path="/v1/records",
             name="listRecords",
-            summary="All records with their items: a snapshot",
-            details="The cursor of the first page, which all others repeat, is the one to follow the feed from "
-            "afterwards. As lines, all records come at once, and the last line has only `cursor` and `more`.",
+            summary="List all records with their items: a snapshot",
+            details="Afterwards, follow the feed from the cursor of the first page, which all other pages repeat. As "
+            "lines, all records come at once, and the last line has only `cursor` and `more`.",
             scope=Scope.READ_PUBLIC,
             parameters=(
                 _PAGE,
-                p.whole("limit", "At most so many, as JSON.", least=1, most=100, default=20),
-                p.text("cursor", "As the page before had it; `next` has it."),
+                p.whole("limit", "Largest number of records, as JSON.", least=1, most=100, default=20),
+                p.text("cursor", "The cursor of the page before; `next` contains it."),
             ),
             answers={200: Answer("The records.", {JSON: Records, LINES: Record})},
             refusals={409: _RESYNC},
@@ -145,7 +152,7 @@ def record_routes(reading: Reading) -> list[Route]:
             method="GET",
             path="/v1/records/{orcid}",
             name="getRecord",
-            summary="One record with its items",
+            summary="Show one record with its items",
             scope=Scope.READ_PUBLIC,
             parameters=(ORCID, _AS_OF),
             answers={200: Answer("The record.", {JSON: RecordThen}, _VERIFIED), 304: Answer("It is what you have.")},
@@ -155,7 +162,7 @@ def record_routes(reading: Reading) -> list[Route]:
             method="GET",
             path="/v1/records/{orcid}/{section}",
             name="getSection",
-            summary="The items of one section of a record",
+            summary="List the items of one section of a record",
             scope=Scope.READ_PUBLIC,
             parameters=(ORCID, _section_in_path(), _AS_OF),
             answers={200: Answer("The items.", {JSON: SectionThen}, _VERIFIED), 304: Answer("It is what you have.")},
@@ -172,13 +179,13 @@ def connection_routes(following: Following) -> list[Route]:
             method="GET",
             path="/v1/connections",
             name="listConnections",
-            summary="Who is followed, and how they stand",
+            summary="List the connections and their state",
             scope=Scope.ADMIN,
             parameters=(
-                p.one_of("state", "Only in this state.", ("connected", "disconnecting", "disconnected")),
-                p.yes_or_no("failing", "Only those whose last read failed.", default=False),
+                p.one_of("state", "Only connections in this state.", ("connected", "disconnecting", "disconnected")),
+                p.yes_or_no("failing", "Only connections whose last read failed.", default=False),
                 _PAGE,
-                p.whole("limit", "At most so many.", least=1, most=1_000, default=100),
+                p.whole("limit", "Largest number of connections.", least=1, most=1_000, default=100),
             ),
             answers={200: Answer("The connections in the order of their iDs.", {JSON: Connections})},
             handler=following.all,
@@ -187,21 +194,21 @@ def connection_routes(following: Following) -> list[Route]:
             method="POST",
             path="/v1/connections",
             name="postConnections",
-            summary="Follow iDs, or let them go",
-            details="One iD as JSON, or one on each line, which is answered by a line each. May be repeated. Tokens of "
-            "researchers are not taken here, but by `orcid-sync connect --file`, and nobody is erased.",
+            summary="Connect or disconnect iDs",
+            details="One iD as JSON, or one on each line, each of which is answered by a line. You can repeat it. It "
+            "does not accept researchers' tokens: use `orcid-sync connect --file`. It never erases anybody.",
             scope=Scope.ADMIN,
             bodies={JSON: Wish, LINES: Wish},
             answers={200: Answer("What became of it.", {JSON: Granted, LINES: LineResult})},
-            refusals={422: "The iD is none."},
+            refusals={422: "The iD is not valid."},
             handler=following.post,
         ),
         Route(
             method="DELETE",
             path="/v1/connections/{orcid}",
             name="deleteConnection",
-            summary="Let an iD go",
-            details="What was not public goes, as with `orcid-sync disconnect`.",
+            summary="Disconnect an iD",
+            details="Removes everything that is not public, like `orcid-sync disconnect`.",
             scope=Scope.ADMIN,
             parameters=(ORCID,),
             answers={200: Answer("What became of it.", granted)},
@@ -211,10 +218,10 @@ def connection_routes(following: Following) -> list[Route]:
             method="POST",
             path="/v1/records/{orcid}/sync",
             name="syncRecord",
-            summary="Have a record read now",
+            summary="Read a record now",
             scope=Scope.ADMIN,
             parameters=(ORCID,),
-            answers={202: Answer(f"It is due now; {VERIFIED} of the record tells when it was read.", granted)},
+            answers={202: Answer(f"The read is due now; {VERIFIED} of the record shows when it was read.", granted)},
             handler=following.sync,
         ),
     ]

@@ -63,7 +63,7 @@ async def _shown(connection: AnyConnection, asked: Asked) -> web.StreamResponse:
     """The subscription that was asked for. Raises Problem 404."""
     found = await subscriptions.load(connection, asked.given["name"])
     if found is None:
-        raise Problem(404, f"There is no subscription {asked.given['name']}: GET /v1/subscriptions has them all.")
+        raise Problem(404, f"There is no subscription {asked.given['name']}: GET /v1/subscriptions lists them.")
     return document(found)
 
 
@@ -80,7 +80,7 @@ def subscription_routes(overseeing: Overseeing) -> list[Route]:
             scope=Scope.ADMIN,
             parameters=(_NAME,),
             answers=shown,
-            refusals={404: "There is none of that name."},
+            refusals={404: "There is no subscription with this name."},
             handler=handler,
         )
 
@@ -89,13 +89,25 @@ def subscription_routes(overseeing: Overseeing) -> list[Route]:
             method="GET",
             path="/v1/subscriptions",
             name="listSubscriptions",
-            summary="Who is told of changes by signed requests, and how that goes",
-            details="They are added, changed and removed by `orcid-sync subscriptions`, which shows their secrets.",
+            summary="List the subscriptions and their state",
+            details="To add, change or remove them, use `orcid-sync subscriptions`, which shows their secrets.",
             scope=Scope.ADMIN,
-            answers={200: Answer("All of them.", {JSON: Subscriptions})},
+            answers={200: Answer("All subscriptions.", {JSON: Subscriptions})},
             handler=overseeing.all,
         ),
-        of_one("GET", "", "getSubscription", "One subscription", overseeing.one),
-        of_one("POST", "/pause", "pauseSubscription", "Send nothing more until it is resumed", overseeing.pause),
-        of_one("POST", "/resume", "resumeSubscription", "Go on where it stopped, at once", overseeing.resume),
+        of_one("GET", "", "getSubscription", "Show one subscription", overseeing.one),
+        of_one(
+            "POST",
+            "/pause",
+            "pauseSubscription",
+            "Pause a subscription: send nothing until it is resumed",
+            overseeing.pause,
+        ),
+        of_one(
+            "POST",
+            "/resume",
+            "resumeSubscription",
+            "Resume a subscription at once, where it stopped",
+            overseeing.resume,
+        ),
     ]

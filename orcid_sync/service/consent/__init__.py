@@ -1,1 +1,1 @@
-"""Asking people, taking their permission, letting them go, and the pages on which they do it."""
+"""Invitations, permissions, disconnecting and erasing, and the pages on which people do this."""

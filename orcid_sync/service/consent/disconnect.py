@@ -1,4 +1,4 @@
-"""Letting an iD go: nothing of it stays at ORCID, and of the mirror only what is public.
+"""Disconnecting an iD: nothing of it stays at ORCID, and of the mirror only what is public.
 
 Tokens that are not used any more are revoked at ORCID, also of iDs that stay connected, until ORCID has confirmed it:
 each authorisation adds a token, and taking one back leaves the others alive (contract sections 2.4 and 2.6).

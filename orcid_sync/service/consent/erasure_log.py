@@ -1,4 +1,4 @@
-"""The erasure log: a file outside the database, so that a restored backup brings back nobody who went (fault F66).
+"""The erasure log: a file outside the database, so that a restored backup does not bring people back (fault F66).
 
 A line per certificate of erasure, and per permission that ended (disconnected, revoked, expired), as JSON. The iD is
 not in it, only a pseudonym whose key is in the database and hence in every backup that could bring the person back: the

@@ -1,4 +1,4 @@
-"""The way back from ORCID: one address, always answered by leading the browser to a clean one (fault F74).
+"""The OAuth callback, to which ORCID sends browsers back; it always redirects to a clean address (fault F74).
 
 The state must be one that this browser was sent off with less than ten minutes ago, and it is used up before anything
 else happens (faults F69, F70). What the query says otherwise is never shown, logged or followed (F72, F73).

@@ -1,4 +1,4 @@
-"""What all connect pages share: where we are, who signs, what is shown, what time it is."""
+"""What all connect pages share: database, addresses, the signer of links, page templates, the clock."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Signed texts that browsers carry for us: invitation links, sessions, guards of forms.
+"""Signed texts that browsers keep and send back: invitation links, sessions, guards of forms.
 
 Nothing of them is stored. What is not ours, or was changed on its way, is seen from the text alone, without asking the
 database (invariant S15). The keys are derived from the encryption keys, so that there is no further secret to keep;

@@ -1,4 +1,4 @@
-"""From the code that a browser brought to a connected iD, or to nothing at all (invariant S18).
+"""From an authorization code to a connected iD, completely or not at all (invariant S18).
 
 The code is sent once (fault F70), the iD is taken from ORCID's answer alone (F71), and everything that follows is one
 transaction: the person, the connection, the sealed token and the entry in the consent ledger. A token that nobody asked

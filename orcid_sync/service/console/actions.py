@@ -25,9 +25,9 @@ Act = Callable[[AnyConnection, Collection[Orcid]], Awaitable[Collection[Orcid]]]
 ACTS: Mapping[str, Act] = {"sync": queue.request_sync, "release": holds.release, "discard": holds.discard}
 
 REFUSALS: Mapping[str, str] = {
-    "sync": "is not connected, so that it is not read",
-    "release": "holds nothing any more",
-    "discard": "holds nothing any more",
+    "sync": "is not connected, so the service does not read it",
+    "release": "has no held removals any more",
+    "discard": "has no held removals any more",
 }
 
 log = structlog.get_logger(__name__)

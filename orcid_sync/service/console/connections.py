@@ -1,4 +1,4 @@
-"""Connections: who stands how, a page at a time; and finding somebody by iD or name."""
+"""Connections: a list by state, a page at a time; and finding somebody by iD or name."""
 
 import re
 from typing import Any, Final

@@ -134,7 +134,7 @@ async def problems_in_words(request: web.Request, handler: Handler) -> web.Strea
     except Exception:
         route = request.match_info.route.resource
         log.exception("request failed", route=route.canonical if route else None)
-        return Problem(500, "This is a defect of ours; the log says more.").response()
+        return Problem(500, "This is a defect of the service; its log says more.").response()
 
 
 async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:

@@ -48,9 +48,10 @@ PERSON: Final = frozenset(list(NAMES)[:8])
 """Those about who somebody is."""
 
 DONE: Final[Mapping[str, str]] = {
-    "sync": "A read of this record was asked for; it is done as soon as its lane allows.",
-    "release": "The removals are agreed to; they are applied when the next read, which was asked for, says the same.",
-    "discard": "What was held is forgotten, and a new read was asked for. If as much is gone then, it is held anew.",
+    "sync": "A read of this record is requested; it runs as soon as its lane allows.",
+    "release": "The removals are approved. The record is read again now; if it still says the same, they are applied.",
+    "discard": "The held removals are discarded, and the record is read again now. If as much is missing then, it "
+    "is held again.",
 }
 
 
@@ -110,7 +111,7 @@ async def head(site: Site, caller: Caller, orcid: Orcid) -> dict[str, Any]:
         if caller.may(Scope.ADMIN):
             hold, hooks = await holds.of_orcid(connection, orcid), await inventory.load(connection, orcid)
     if profile is None and standing is None:
-        raise Problem(404, f"{orcid} is not connected. To follow it: orcid-sync connect {orcid}")
+        raise Problem(404, f"{orcid} is not connected. To connect it: orcid-sync connect {orcid}")
     name = profile.name if profile else None
     said = {
         "orcid": orcid,
@@ -153,5 +154,5 @@ def _section(request: web.Request) -> str | None:
 def _page(request: web.Request) -> int:
     text = request.query.get("page", "1")
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) < 100_000):
-        raise Problem(400, "page is a number from 1 on.")
+        raise Problem(400, "page must be a number, 1 or more.")
     return int(text)

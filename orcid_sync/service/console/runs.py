@@ -41,7 +41,7 @@ class JobPage:
         demand(request, Scope.READ_PUBLIC)
         job, before = request.match_info["job"], request.query.get("before", "")
         if before and not before.isdecimal():
-            raise Problem(400, "before is the number of a run.")
+            raise Problem(400, "before must be the number of a run.")
         async with self._site.working() as connection:
             now = await overview.clock(connection)
             found = await job_runs.of_job(connection, job, before=int(before) if before else None, limit=PAGE + 1)

@@ -29,7 +29,7 @@ class Session:
         """Answer POST /sign-in: lead to where they wanted to go, or ask again."""
         form = await read_form(request)
         if form is None:
-            raise Problem(413, "The form is too large, or did not come to its end.")
+            raise Problem(413, "The form is too large or incomplete.")
         secret = await self._site.authority.open_session(form.get("token", "").strip())
         if secret is None:
             return self._ask(request, form.get("next", "/"), status=403)

@@ -1,4 +1,4 @@
-"""Why the mirror of a record is as it is: one sentence, what it is made of, and what happened in time."""
+"""The page that explains a record: one sentence, the facts behind it, and a time line."""
 
 from aiohttp import web
 

@@ -1,1 +1,1 @@
-"""Why something is as it is, and what needs somebody: findings and sentences."""
+"""Why the mirror of an iD is as it is, and what needs an operator's attention: findings and sentences."""

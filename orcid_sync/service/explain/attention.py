@@ -1,4 +1,4 @@
-"""What of the whole needs somebody: the list that stands first, whoever shows it."""
+"""All findings about the service in one list, for `status` and the overview page."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What of the whole needs somebody, the most urgent first: a table of conditions and sentences, no I/O."""
+"""What needs an operator's attention, the most urgent first: a table of conditions and sentences, no I/O."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -55,11 +55,16 @@ def _consumers(seen: "Overview") -> Iterator[Finding]:
     for one in seen.consumers:
         if one.must_resync:
             yield Finding(
-                "warn", f"The consumer {one.name} follows a history that the feed has no more: it must start again."
+                "warn",
+                f"The consumer {one.name} reads a history of the feed that no longer exists: it must start again "
+                f"from a snapshot.",
             )
         elif one.behind_seconds > FAR_BEHIND.total_seconds():
             behind = f"{one.behind} changes behind, the first of them {duration(one.behind_seconds)} old"
-            yield Finding("warn", f"The consumer {one.name} is {behind}. Does it run? Not any more: delete it.")
+            yield Finding(
+                "warn",
+                f"The consumer {one.name} is {behind}. Check that it runs; delete it if you do not need it any more.",
+            )
 
 
 def urgent_first(found: list[Finding]) -> list[Finding]:
@@ -70,20 +75,29 @@ def urgent_first(found: list[Finding]) -> list[Finding]:
 def _workers(seen: "Overview") -> Iterator[Finding]:
     waiting = sum(lane.due for lane in seen.queue)
     if waiting and not seen.workers:
-        yield Finding("fail", f"No worker is connected to the database and {waiting} iDs wait. Start: orcid-sync serve")
+        yield Finding(
+            "fail", f"No worker is connected to the database and {waiting} iDs wait. Start one: orcid-sync serve"
+        )
 
 
 def _registry(seen: "Overview") -> Iterator[Finding]:
     for pace in seen.paces:
         if pace.probing and pace.paused_seconds:
-            yield Finding("fail", f"{_outage(pace)} The next try is in {duration(pace.paused_seconds)}.")
+            yield Finding("fail", f"{_outage(pace)} The next retry is in {duration(pace.paused_seconds)}.")
         elif pace.failing_since:
             yield Finding("warn", _outage(pace))
         if pace.silent_seconds:
-            yield Finding("warn", f"ORCID asked for silence; requests go on in {duration(pace.silent_seconds)}.")
+            yield Finding(
+                "warn",
+                f"ORCID asked the service to wait (Retry-After); requests continue in {duration(pace.silent_seconds)}.",
+            )
         if pace.slowed_at:
             slowed = f"{pace.rate:.1f} requests per second instead of {pace.ceiling:g}"
-            yield Finding("warn", f"ORCID said at {moment(pace.slowed_at)} that we are too fast: {slowed} at present.")
+            yield Finding(
+                "warn",
+                f"ORCID said at {moment(pace.slowed_at)} that the service sends too many requests: it now sends "
+                f"{slowed}.",
+            )
         yield from _budget(pace)
 
 
@@ -95,7 +109,7 @@ def _outage(pace: "Pace") -> str:
 def _budget(pace: "Pace") -> Iterator[Finding]:
     if pace.used_up_seconds:
         again = duration(pace.used_up_seconds)
-        yield Finding("fail", f"ORCID says that our daily quota is used up; it is asked again in {again}.")
+        yield Finding("fail", f"ORCID says that your daily quota is used up; requests continue in {again}.")
     shed = [lane for lane in Lane if pace.shed(lane)]
     if shed:
         lanes = ", ".join(lane.name.lower().replace("_", " ") for lane in shed)
@@ -103,7 +117,8 @@ def _budget(pace: "Pace") -> Iterator[Finding]:
         used = f"{pace.used} of {pace.daily_requests} requests"
         yield Finding(
             "fail" if Lane.NOTIFICATION in shed else "warn",
-            f"The day's budget is used up ({used}); these wait for midnight UTC, in {ends}: {lanes}.",
+            f"The daily budget (setting daily_requests) is used up ({used}); these lanes wait until midnight UTC, "
+            f"in {ends}: {lanes}.",
         )
 
 
@@ -129,16 +144,22 @@ def _webhooks(seen: "Overview") -> Iterator[Finding]:
     if seen.unconfirmed_webhooks:
         yield Finding(
             "warn",
-            f"{seen.unconfirmed_webhooks} webhooks were not confirmed by ORCID for over an hour. Try: orcid-sync check",
+            f"{seen.unconfirmed_webhooks} webhooks: ORCID has not confirmed them for over an hour. Find the cause: "
+            f"orcid-sync check",
         )
 
 
 def _people(seen: "Overview") -> Iterator[Finding]:
     if suspect := seen.access.get("suspect", 0):
-        yield Finding("warn", f"{suspect} tokens were refused by ORCID lately; they are tried again for a day.")
+        yield Finding(
+            "warn",
+            f"ORCID has refused {suspect} tokens; the service tries them again for a day before they count as revoked.",
+        )
     if lost := seen.access.get("revoked", 0) + seen.access.get("expired", 0):
         yield Finding(
-            "warn", f"{lost} tokens are revoked or expired: only public data is read. Ask the people to connect again."
+            "warn",
+            f"{lost} tokens are revoked or expired: the service reads only public data of these people. Ask them to "
+            f"connect again.",
         )
 
 
@@ -147,7 +168,7 @@ def _jobs(seen: "Overview") -> Iterator[Finding]:
         if job.error:
             yield Finding("warn", f"The job {job.job} failed at {moment(job.started_at)}: {job.error}.")
         elif job.finished_at is None and seen.at - job.started_at > LONG_JOB:
-            yield Finding("warn", f"The job {job.job} began at {moment(job.started_at)} and has not ended.")
+            yield Finding("warn", f"The job {job.job} started at {moment(job.started_at)} and has not ended.")
 
 
 def _drift(seen: "Overview") -> Iterator[Finding]:
@@ -156,16 +177,20 @@ def _drift(seen: "Overview") -> Iterator[Finding]:
         more = f" and {len(seen.unknown) - NAMED} more" if len(seen.unknown) > NAMED else ""
         yield Finding(
             "warn",
-            f"ORCID says something that has no column yet: {named}{more}. It is kept in doc. "
-            "Look, and acknowledge: orcid-sync drift list",
+            f"ORCID's records have members without a column: {named}{more}. They are kept in doc. "
+            "List and acknowledge them: orcid-sync drift list",
         )
 
 
 def _pushes(seen: "Overview") -> Iterator[Finding]:
     for group in seen.pushes.groups:
         if group.state in {"failing", "stopped"}:
-            behind = f"the last is {group.behind} changes behind"
+            behind = f"the slowest is {group.behind} changes behind"
             example = f"orcid-sync subscriptions show {group.example}"
             yield Finding("warn", f"{group.number} subscriptions are {group.state}, {behind}. For example: {example}")
     if seen.pushes.dead:
-        yield Finding("warn", f"{seen.pushes.dead} pushes were given up. Which: orcid-sync subscriptions dead")
+        yield Finding(
+            "warn",
+            f"{seen.pushes.dead} pushes are dead letters: they could not be delivered. List them: orcid-sync "
+            f"subscriptions dead",
+        )

@@ -1,4 +1,4 @@
-"""How well we hear of changes, in words: what needs somebody, and the facts for `status`."""
+"""The health of notifications in words: what needs an operator's attention, and the facts for `status`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -25,7 +25,9 @@ def facts(health: "WebhookHealth") -> list[tuple[str, str]]:
     if not health.switched_on:
         return [("notifications", "switched off")]
     number, missed = sum(health.verdicts.values()), health.missed
-    told = f"{_share(missed)} of {number} within {health.days} days" if missed else "nothing to tell from"
+    told = (
+        f"{_share(missed)} of {number} within {health.days} days" if missed else f"no changes within {health.days} days"
+    )
     doubts = {"may be lost": health.webhooks.lost, "being revived": health.webhooks.reviving}
     doubts |= {"suspect": health.webhooks.suspect, "awaited": health.webhooks.awaited}
     return [
@@ -38,21 +40,25 @@ def facts(health: "WebhookHealth") -> list[tuple[str, str]]:
 def _outage(health: "WebhookHealth") -> Iterator[Finding]:
     lost = health.webhooks.lost
     if health.alive_at is None:
-        yield Finding("fail", "Notifications cannot be taken: no public listener has run. Start: orcid-sync serve")
+        yield Finding(
+            "fail", "The service cannot receive notifications: no public listener has run. Start one: orcid-sync serve"
+        )
     elif health.outage:
-        used = f"{health.failures} of the {health.tries} tries that ORCID makes may be used up"
+        used = f"{health.failures} of ORCID's {health.tries} tries may be used up"
         yield Finding(
             "fail",
-            f"Notifications cannot be taken since {moment(health.outage.began)}: no public listener is alive, or it "
-            f"cannot reach the database; {used}.",
+            f"The service cannot receive notifications since {moment(health.outage.began)}: no public listener runs, "
+            f"or it cannot reach the database; {used}.",
         )
         if lost:
             yield Finding(
-                "warn", f"{lost} webhooks may be lost; they are revived when notifications can be taken again."
+                "warn",
+                f"{lost} webhooks may be dead; the service revives them when it can receive notifications again.",
             )
     elif lost:
         yield Finding(
-            "warn", f"{lost} webhooks may be lost, since ORCID could not reach us for too long; they are being revived."
+            "warn",
+            f"{lost} webhooks may be dead, because ORCID could not reach the service for too long; it revives them.",
         )
 
 
@@ -60,7 +66,7 @@ def _silence(health: "WebhookHealth") -> Iterator[Finding]:
     if health.silence:
         since, expected = moment(health.silence.since), health.silence.expected
         yield Finding(
-            "fail", f"No notification has come since {since}, though some {expected:.0f} were to be expected. {RUNBOOK}"
+            "fail", f"No notification has arrived since {since}, though about {expected:.0f} were expected. {RUNBOOK}"
         )
 
 
@@ -70,7 +76,7 @@ def _missed(health: "WebhookHealth") -> Iterator[Finding]:
         yield Finding(
             "warn",
             f"ORCID did not announce {_share(health.missed)} of the {number} changes found within {health.days} "
-            f"days; regular reads found them. {RUNBOOK}",
+            f"days; regular reads found these. {RUNBOOK}",
         )
 
 
@@ -79,7 +85,7 @@ def _canary(health: "WebhookHealth") -> Iterator[Finding]:
         yield Finding("warn", f"The canary {health.canary} is not connected. Run: orcid-sync connect {health.canary}")
     elif health.canary_silent and health.canary_heard_at:
         since = moment(health.canary_heard_at)
-        yield Finding("fail", f"The canary {health.canary} has not been heard of since {since}. {RUNBOOK}")
+        yield Finding("fail", f"No notification about the canary {health.canary} has arrived since {since}. {RUNBOOK}")
 
 
 def _share(share: "Share") -> str:

@@ -1,4 +1,4 @@
-"""What of the webhooks needs somebody, and how far a change of secret or address has come: sentences, no I/O."""
+"""What about the webhooks needs an operator's attention, and how far a rotation has come: sentences, no I/O."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -31,30 +31,34 @@ def role(one: "Generation", seen: "Inventory") -> str:
     if not seen.of(one):
         return "over"
     if not one.derivable:
-        return "lost: its secret is not known"
+        return "lost: its secret is not set"
     if seen.present is None:
-        return "going: webhooks are off"
-    return "going" if seen.present.works or one.given_up_at else "kept until the present one is called"
+        return "being removed: webhooks are off"
+    return "being removed" if seen.present.works or one.given_up_at else "kept until ORCID calls the present one"
 
 
 def _workers(seen: "Inventory") -> Iterator[Finding]:
     if seen.visits.total and not seen.at_work:
-        yield Finding("fail", "No worker is there, and only workers talk to ORCID. Start: orcid-sync serve")
+        yield Finding("fail", "No worker runs, and only workers send requests to ORCID. Start one: orcid-sync serve")
 
 
 def _lost(seen: "Inventory") -> Iterator[Finding]:
     for one in seen.lost:
         yield Finding(
             "warn",
-            f"{seen.number('lost', one)} webhooks of generation {one.number} cannot be removed, and their calls are "
-            f"refused: the secret of key version {one.key_version} is not set. Put it into old_webhook_secrets. If it "
-            f"is lost for ever: orcid-sync webhooks forget {one.number}",
+            f"{seen.number('lost', one)} webhooks of generation {one.number} cannot be removed, and the service "
+            f"refuses their calls: the secret of key version {one.key_version} is not set. Add it to "
+            f"old_webhook_secrets. If it is lost for ever: orcid-sync webhooks forget {one.number}",
         )
 
 
 def _present(seen: "Inventory") -> Iterator[Finding]:
     if seen.present is None:
-        known = "Webhooks are off (webhooks = false)." if seen.generations else "No process has been started yet."
+        known = (
+            "Webhooks are off (webhooks = false)."
+            if seen.generations
+            else "No process of the service has been started yet. Start one: orcid-sync serve"
+        )
         yield Finding("note", known)
 
 
@@ -64,13 +68,13 @@ def _replacing(seen: "Inventory", overlap_seconds: float) -> Iterator[Finding]:
         return
     if present.works or any(one.given_up_at for one in seen.generations if seen.number("wait", one)):
         yield Finding(
-            "note", f"{waiting} older webhooks stay until the new ones have stood for {duration(overlap_seconds)}."
+            "note", f"{waiting} older webhooks stay until the new ones have existed for {duration(overlap_seconds)}."
         )
         return
     yield Finding(
         "note",
         f"{waiting} older webhooks stay until ORCID calls a new one, at {present.public_url} with key version "
-        f"{present.key_version}: none was called yet, since {moment(present.present_since or seen.at)}. ORCID calls "
+        f"{present.key_version}: no call has arrived since {moment(present.present_since or seen.at)}. ORCID calls "
         "when a connected record is edited.",
     )
 
@@ -78,18 +82,22 @@ def _replacing(seen: "Inventory", overlap_seconds: float) -> Iterator[Finding]:
 def _work(seen: "Inventory") -> Iterator[Finding]:
     visits = seen.visits
     if visits.waiting:
-        yield Finding("note", f"The webhooks of {visits.waiting} iDs are being put right.")
+        yield Finding("note", f"The service is correcting the webhooks of {visits.waiting} iDs.")
     if visits.failing:
-        yield Finding("warn", f"The webhooks of {visits.failing} iDs failed and are tried again: orcid-sync status")
+        yield Finding(
+            "warn",
+            f"Requests for the webhooks of {visits.failing} iDs failed; the service retries them. Why: orcid-sync "
+            f"status",
+        )
     if visits.idle:
         oldest = f", the oldest {ago(seen.oldest_requested_at, seen.at)}" if seen.oldest_requested_at else ""
         yield Finding(
             "warn",
-            f"The webhooks of {visits.idle} iDs are not as they should be: still to be begun, or refused by ORCID"
-            f"{oldest}. Now: orcid-sync webhooks apply",
+            f"The webhooks of {visits.idle} iDs are not correct: not started yet, or refused by ORCID"
+            f"{oldest}. Do it now: orcid-sync webhooks apply",
         )
 
 
 def _suspects(seen: "Inventory") -> Iterator[Finding]:
     if seen.suspects:
-        yield Finding("warn", f"{seen.suspects} webhooks are suspected of being dead, and are revived.")
+        yield Finding("warn", f"{seen.suspects} webhooks may be dead; the service revives them.")

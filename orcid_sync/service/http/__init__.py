@@ -1,1 +1,1 @@
-"""What the HTTP listeners share: their limits, who is let in, errors, headers and metrics."""
+"""What the HTTP listeners share: their limits, authentication, errors, headers and metrics."""

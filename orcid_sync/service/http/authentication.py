@@ -1,4 +1,4 @@
-"""Who asks through the internal listener: the guard before all its routes, and what routes ask it.
+"""Authentication at the internal listener: the check before all its routes, and what routes ask it.
 
 A caller shows a token (header Authorization), or the cookie of a browser that has shown one. On a listener that is
 bound to loopback, without the setting `internal_token` and while there is no token in the database, whoever shows
@@ -77,7 +77,7 @@ class Authority:
     def __init__(self, pool: asyncpg.Pool, *, host: str, internal_token: str | None) -> None:
         """Guard a listener that is bound to `host`. Raises ValueError if others reach it and there is no token."""
         if internal_token is None and not is_loopback(host):
-            raise ValueError("a console that is reachable from elsewhere needs a token")
+            raise ValueError("an internal listener that other machines can reach needs a token")
         self._pool = pool
         self._internal = None if internal_token is None else api_tokens.hash_of(internal_token)
 
@@ -88,7 +88,7 @@ class Authority:
         if self._internal is None:
             local = _asks_loopback(request)
             if not local and hdrs.AUTHORIZATION not in request.headers:
-                raise Problem(421, "Without a token only loopback hosts are answered.")
+                raise Problem(421, "Without a token, the service answers requests to loopback hosts only.")
             if local and admission is Admission.PROBES:
                 return await handler(request)
         caller = await self.caller_of(request)
@@ -132,7 +132,7 @@ class Authority:
         if caller is None:
             raise Problem(
                 401,
-                "This token is not known, was revoked or has expired. Make one with: orcid-sync token create",
+                "This token is unknown, revoked or expired. Create one with: orcid-sync token create",
                 headers={hdrs.WWW_AUTHENTICATE: 'Bearer error="invalid_token"'},
             )
         return caller
@@ -188,7 +188,7 @@ def demand_same_site(request: web.Request) -> None:
         headers = request.headers
         followed = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
         if not (followed and request.method in _SAFE):
-            raise Problem(403, "Another site's page has sent this. Nothing is done for it.", kind="cross-site")
+            raise Problem(403, "The page of another site sent this request. The service refuses it.", kind="cross-site")
 
 
 def _is_from_elsewhere(request: web.Request) -> bool:
@@ -203,7 +203,7 @@ def refuse_stranger() -> NoReturn:
     """Ask for a token. Raises Problem 401."""
     raise Problem(
         401,
-        "A token is needed: Authorization: Bearer …. Make one with: orcid-sync token create",
+        "This needs a token: Authorization: Bearer …. Create one with: orcid-sync token create",
         headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
     )
 

@@ -1,4 +1,4 @@
-"""The headers with which pages keep to themselves, whoever they are for."""
+"""The security headers of all pages: what they may load, that nothing frames, stores or reads them."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The sockets of the two listeners: their limits against hostile peers, and their silence about what was asked.
+"""The sockets of the two listeners: limits against hostile clients, and logs without the addresses requested.
 
 aiohttp's defaults would keep silent connections for an hour, print every secret path in an access log, name its own and
 Python's version in each answer, and quote malformed requests in its log and to whoever sent them.

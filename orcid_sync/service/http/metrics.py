@@ -100,8 +100,9 @@ class Metrics:
         )
         explained = {
             "ceiling": "Requests per second that the settings allow, all processes together.",
-            "rate": "Requests per second at present: fewer after ORCID said that we are too fast.",
-            "pause": "Seconds during which nothing is sent: ORCID is away, asked for silence, or the quota is used up.",
+            "rate": "Requests per second at present: fewer after ORCID said that they are too many.",
+            "pause": "Seconds during which nothing is sent: ORCID does not answer, asked to wait, or the quota is "
+            "used up.",
             "failures": "Requests in a row that ORCID did not answer; from the fifth on the circuit is open.",
             "used": "Requests of this day (UTC).",
             "left": "Requests left of the day's budget, if there is one.",
@@ -113,9 +114,10 @@ class Metrics:
 
     def _define_hearing(self, registry: CollectorRegistry) -> None:
         explained = {
-            "alarm": "1 while something is wrong with the notifications: outage (webhooks may be lost, for nobody "
-            "could answer ORCID for so long), silence (none came for unusually long), canary (canary_orcid was not "
-            "heard of).",
+            "alarm": "1 while something is wrong with the notifications: outage (webhooks may be dead, because no "
+            "listener "
+            "could answer ORCID for so long), silence (none has arrived for unusually long), canary (none about "
+            "canary_orcid).",
             "webhooks_in_doubt": "Webhooks by kind of doubt: lost (may be dead), reviving, suspect (did not announce a "
             "change), awaited (a change was found that may still be announced).",
             "changes_found": "Changes found within the last seven days: announced, within_grace (found first, "
@@ -129,16 +131,16 @@ class Metrics:
         )
         self.failed_tries = Gauge(
             "orcid_sync_failed_tries",
-            "How many of a webhook's tries may have failed since nobody can answer ORCID; 0 while somebody can, and "
+            "How many of a webhook's tries may have failed since no listener can answer ORCID; 0 while one can, and "
             "without webhooks.",
             registry=registry,
         )
 
     def _define_consumers(self, registry: CollectorRegistry) -> None:
         explained = {
-            "behind": "Positions of the change feed that a named consumer has not dealt with.",
-            "behind_seconds": "How old the first of the changes is that a named consumer has not dealt with.",
-            "must_resync": "1 if a named consumer follows a history that the feed has no more.",
+            "behind": "Positions of the change feed that a named consumer has not processed.",
+            "behind_seconds": "Age of the oldest change that a named consumer has not processed.",
+            "must_resync": "1 if a named consumer reads a history of the feed that no longer exists.",
         }
         self.consumers = {
             member: Gauge(f"orcid_sync_consumer_{member}", text, ["consumer"], registry=registry)
@@ -184,15 +186,17 @@ class Metrics:
                 "subscriptions",
                 "Subscriptions by state: active, failing, stopped (by itself), paused (by hand).",
             ),
-            "behind": ("behind", "Positions of the feed that the last of these subscriptions has not come to yet."),
-            "behind_seconds": ("behind_seconds", "Age of the oldest change that one of them was not told of."),
+            "behind": ("behind", "Positions of the feed that the slowest of these subscriptions has not reached yet."),
+            "behind_seconds": ("behind_seconds", "Age of the oldest change that one of them has not received."),
         }
         self.pushes = {
             member: Gauge(f"orcid_sync_push_{name}", text, ["state"], registry=registry)
             for member, (name, text) in explained.items()
         }
         self.push_dead = Gauge(
-            "orcid_sync_push_dead", "Messages that were given up and wait for a replay.", registry=registry
+            "orcid_sync_push_dead",
+            "Dead letters: messages that were given up and wait for a replay.",
+            registry=registry,
         )
         self.push_tries = Counter(
             "orcid_sync_push_tries",
@@ -203,7 +207,7 @@ class Metrics:
         )
         self.push_seconds = Histogram(
             "orcid_sync_push_seconds",
-            "How long receivers took to take a message.",
+            "How long receivers took to accept a message.",
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )

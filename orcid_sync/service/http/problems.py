@@ -50,8 +50,8 @@ class Problem(Exception):
 
 
 _ADVICE = {
-    404: "There is nothing at this address. What there is: /v1/openapi.json",
-    405: "This address has other methods; the header Allow names them.",
+    404: "There is nothing at this address. All addresses: /v1/openapi.json",
+    405: "This address does not allow this method; the header Allow names those that it allows.",
     413: "The body is too large.",
 }
 

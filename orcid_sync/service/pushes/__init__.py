@@ -1,1 +1,1 @@
-"""Telling others of changes by signed requests, and never reaching into our own network."""
+"""Pushes: sending changes to subscribers in signed requests, and never into our own network."""

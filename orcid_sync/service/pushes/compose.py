@@ -1,4 +1,4 @@
-"""Composing messages from the feed, each with the eyes of its subscription's view.
+"""Composing messages from the feed, each with only what the view of its subscription shows.
 
 Subscriptions that have come equally far share one look at the feed: a change that a thousand of them are waiting for is
 read once. The reading transaction takes on the role of a reader, so that PostgreSQL itself gives no limited item for a

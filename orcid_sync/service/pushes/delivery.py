@@ -1,4 +1,4 @@
-"""Pushing one message: from the lease of a subscription to what becomes of it.
+"""Delivering one message: from the lease of a subscription to the outcome that is stored.
 
     lease -> read the feed with the reader's eyes -> write down where the message ends -> POST -> move on, or try again
 

@@ -35,7 +35,7 @@ KEEP_NAMES_SECONDS: Final = 30
 _ANSWER_BYTES: Final = 16 * 1024
 _ANSWER_SECONDS: Final = 1.0
 
-NOT_CALLED: Final = "the URL is not one that may be called"
+NOT_CALLED: Final = "the service may not call this URL"
 
 _KINDS: Final = tuple(kind for kind, _ in FAILURES)
 

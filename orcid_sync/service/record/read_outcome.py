@@ -1,4 +1,4 @@
-"""What a reconciliation works on, and how it ends before it is committed."""
+"""The values of a reconciliation: its connection, what was found, and how it ends before it is committed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field

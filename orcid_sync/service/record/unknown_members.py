@@ -1,4 +1,4 @@
-"""Noticing where ORCID's model grows: unknown members are gathered while records are read, and written now and then.
+"""Collecting unknown members of ORCID's JSON while records are read, and writing them now and then.
 
 They are looked for only in what is new or has changed, beside the parsing. And they are gathered in memory: a member
 that ORCID adds to every work would otherwise make all reconciliations write, and wait for, the same row. What a killed

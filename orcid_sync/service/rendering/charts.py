@@ -1,4 +1,4 @@
-"""Small charts as numbers for SVG: no I/O. Each comes with its table, for whoever cannot see it."""
+"""Small charts as numbers for SVG: no I/O. Each has a table, for people who cannot see it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -48,7 +48,7 @@ class LivePage:
         """The page's content whenever it has changed, until the browser leaves or we stop."""
         demand(request, self._scope)
         if self._lookers >= LOOKERS:
-            raise Problem(503, "Too many look on already; read the page again by hand.")
+            raise Problem(503, "Too many browsers watch this page already; reload it by hand.")
         self._lookers += 1
         try:
             async with streaming(request, EVENTS) as response:

@@ -1,4 +1,4 @@
-"""How well the process is: whether it is stopping, whether its loops still turn, how late the event loop is."""
+"""The health of the process: whether it is stopping, whether its loops still run, how late the event loop is."""
 
 import asyncio
 from collections import deque

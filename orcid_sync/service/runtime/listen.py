@@ -1,4 +1,4 @@
-"""WebhookHealth NOTIFY on a connection of one's own. Only a shortcut: whoever misses one polls (fault F82)."""
+"""Receiving NOTIFY on a connection of one's own. Only a shortcut: a process that misses one polls (fault F82)."""
 
 import asyncio
 from collections.abc import Callable

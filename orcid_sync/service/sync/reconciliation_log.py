@@ -1,4 +1,4 @@
-"""What is told of a reconciliation: one line in the log, and the journal that `explain` reads."""
+"""What is recorded of a reconciliation: one line in the log, and the journal that `explain` reads."""
 
 from collections import Counter
 from contextlib import suppress

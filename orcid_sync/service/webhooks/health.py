@@ -1,4 +1,4 @@
-"""Watching whether we still hear of changes, and reviving webhooks that may be dead (design section 9).
+"""Watching whether notifications still arrive, and reviving webhooks that may be dead (design section 9).
 
 ORCID stops calling without a word (contract section 1.6) and cannot be asked. What is known is when nobody could answer
 it, which changes were found without it, and how often it usually calls; from these follows what is to be revived.

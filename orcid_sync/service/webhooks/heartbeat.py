@@ -1,4 +1,4 @@
-"""Saying that notifications can be taken: the only way to know afterwards when ORCID called in vain (fault F13).
+"""The heartbeat of the public listener: only by it is it known later when ORCID called without success (fault F13).
 
 Written on the connections that the notifications take: while PostgreSQL cannot take marks, it cannot take this either,
 and both leave the same gap.

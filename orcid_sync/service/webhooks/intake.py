@@ -1,4 +1,4 @@
-"""What the internet reaches: ORCID's notifications come in here (contract section 1.6), and people's browsers.
+"""The public listener's application: ORCID's notifications (contract section 1.6), and the pages for people.
 
 A notification is one POST without body, signature or iD; its address says which record changed and proves that ORCID
 sent it. Nothing else is answered: what is not an address that we gave out gets one and the same empty 404, before the

@@ -1,4 +1,4 @@
-"""Seeing that ORCID has the webhooks of an iD that it should have, and no others (contract sections 1.3, 1.4).
+"""Registering and removing webhooks, so that ORCID has exactly those that an iD needs (contract sections 1.3, 1.4).
 
 `model.webhooks.registration` decides; this module does it. Everything is written down before ORCID is told, so that a
 crash at any moment leaves a webhook that we know of (S16, F100), and what was begun is begun anew.

@@ -1,4 +1,4 @@
-"""The XML form: what whoever does not ask for JSON gets, and what the bulk files hold (contract sections 3.2, 7.1).
+"""The XML form of records: for requests that do not ask for JSON, and for bulk files (contract sections 3.2, 7.1).
 
 It is the JSON with the names of the XML schemas: elements carry the prefix of the schema that defines them, some
 members are attributes, some lists have another nesting. Names and prefixes are those of real data-file documents.

@@ -1,4 +1,4 @@
-"""How the Registry says no (contract sections 1.5, 2.8, 3.8 and 4)."""
+"""The error answers of the Registry (contract sections 1.5, 2.8, 3.8 and 4)."""
 
 from http import HTTPStatus
 from typing import Any

@@ -1,4 +1,4 @@
-"""What happened at the Registry's doors: requests answered and notifications sent, for whoever checks the daemon."""
+"""The journal of the simulated Registry: requests answered and notifications sent, for tests of the daemon."""
 
 from collections import deque
 

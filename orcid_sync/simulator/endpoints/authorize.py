@@ -1,4 +1,4 @@
-"""The authorization endpoint: what a researcher's browser meets (contract section 2.4).
+"""The authorization endpoint, to which researchers' browsers are sent (contract section 2.4).
 
 `GET /oauth/authorize` shows the page or, where consent was given before, leads straight back; posting the page's form
 is the researcher's decision. The form has the request's parameters as hidden fields and

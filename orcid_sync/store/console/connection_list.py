@@ -1,4 +1,4 @@
-"""Looking through the connections: who stands how, what they are called, who is called so."""
+"""Lists of connections: by state, with names, and found by iD or name."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Sealing tokens: AES-256-GCM, each ciphertext bound to the iD and the column that it belongs to.
+"""Encrypting tokens: AES-256-GCM, each ciphertext bound to the iD and the column that it belongs to.
 
 A ciphertext that is moved to another person's row, to another column or under another key does not open (invariant S19,
 fault F90), which is why this is not Fernet. Random nonces are safe for 2**32 tokens a key (NIST SP 800-38D); there are
@@ -69,16 +69,18 @@ class Vault:
         """Decrypt what was sealed for this place. Raises VaultError for anything else, or if the key is not set."""
         version, key_id, body = _parts(text)
         if version != _VERSION:
-            raise VaultError("sealed in a form that this version does not know")
+            raise VaultError("encrypted in a form that this version does not know")
         if key_id not in self._ciphers:
-            raise VaultError(f"sealed with the key {key_id!a}, which is not among the keys that are set")
+            raise VaultError(f"encrypted with the key {key_id!a}, which is not set")
         try:
             sealed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
             plaintext = self._ciphers[key_id].decrypt(
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(key_id, orcid, column)
             )
         except (InvalidTag, binascii.Error, ValueError):
-            raise VaultError("does not open: damaged, moved from another place, or sealed with another key") from None
+            raise VaultError(
+                "cannot be decrypted: damaged, moved from another place, or encrypted with another key"
+            ) from None
         return plaintext.decode()
 
     def reseal(self, text: str, *, orcid: str, column: str) -> str:

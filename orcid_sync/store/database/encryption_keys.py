@@ -1,4 +1,4 @@
-"""The keys that sealed what the database holds: which are in use, whether they open it, and replacing them.
+"""The keys that encrypted what the database holds: which are in use, whether they decrypt it, and replacing them.
 
 A key is replaced while the service runs: batch by batch what an older key of the ring sealed is sealed anew with the
 present one, each batch in a transaction of its own. Killed at any moment, nothing is half done and the next run goes on
@@ -114,15 +114,20 @@ async def demand_right_key(connection: AnyConnection, vault: Vault) -> list[str]
     wrong = [key_id for key_id in suspects if not (await try_keys(connection, vault, key_ids=[key_id]))[key_id].opened]
     if present in wrong:
         raise VaultError(
-            f"encryption_key is not the key that the database knows by the id {present!a}: it opens nothing of what "
-            "that one sealed. Set the right key; or give the new one another encryption_key_id, and keep the right one "
-            "in old_encryption_keys."
+            f"encryption_key is not the key that the database knows by the id {present!a}: it decrypts nothing "
+            "that this key encrypted. Set the right key; or give the new one another encryption_key_id, and keep "
+            "the right "
+            "one in old_encryption_keys."
         )
     missing = [use for use in await usage(connection, vault) if use.role == "missing"]
     return [
-        *(f"The old key {key_id!a} opens nothing of what carries its id: another key is meant." for key_id in wrong),
         *(
-            f"The key {use.key_id!a} is not set, but {use.total} tokens were sealed with it: they cannot be used."
+            f"The old key {key_id!a} decrypts nothing that was encrypted under its id: it is the wrong key."
+            for key_id in wrong
+        ),
+        *(
+            f"The key {use.key_id!a} is not set, but {use.total} tokens are encrypted with it: the service cannot "
+            f"use them."
             for use in missing
         ),
     ]

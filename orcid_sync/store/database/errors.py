@@ -1,4 +1,4 @@
-"""What may go wrong with PostgreSQL, in two words: not now (DatabaseUnavailable), or never (DatabaseRefused)."""
+"""What may go wrong with PostgreSQL, as two errors: not now (DatabaseUnavailable), or never (DatabaseRefused)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +16,9 @@ CONNECTING_ERRORS = (*DRIVER_ERRORS, ValueError)  # the last for a DSN that make
 NOT_NOW = {
     "08": "the connection failed",
     "25006": "the server is read-only (a former primary after a fail-over?)",
-    "40": "the transaction lost against another one",
+    "40": "the transaction conflicted with another one",
     "53": "the server is out of disk space, memory or connections",
-    "55P03": "a lock was not to be had in time",
+    "55P03": "a lock was not available in time",
     "57": "the server shuts down, starts, or cancelled the statement",
     "58": "the server has trouble with its disk",
 }

@@ -146,11 +146,11 @@ async def _apply(connection: AnyConnection, migration: Migration) -> None:
 def _advice(migration: Migration, error: asyncpg.PostgresError) -> str:
     advice = {
         asyncpg.LockNotAvailableError: f"Another session held a lock for more than {_LOCK_TIMEOUT}. "
-        "Find it in pg_stat_activity, or migrate again when it has ended.",
+        "Find it in pg_stat_activity, or run orcid-sync migrate again when it has ended.",
         asyncpg.QueryCanceledError: f"A statement needed more than {migration.statement_timeout}. "
         "A file that needs longer says so in its first lines: -- statement_timeout: 10min",
-        asyncpg.InsufficientPrivilegeError: "Migrate as the owner of the schemas orcid and orcid_sync.",
-    }.get(type(error), "Mend the cause and migrate again.")
+        asyncpg.InsufficientPrivilegeError: "Run orcid-sync migrate as the owner of the schemas orcid and orcid_sync.",
+    }.get(type(error), "Fix the cause and run orcid-sync migrate again.")
     # The bare message: DETAIL can quote a row.
     message = error.args[0] if error.args else ""
     return f"Migration {migration.name} failed: {message} (SQLSTATE {error.sqlstate}). Nothing of it was kept. {advice}"

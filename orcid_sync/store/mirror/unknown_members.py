@@ -1,4 +1,4 @@
-"""Members of ORCID's JSON that no column is made of: since when, how often, and whether somebody knows of them."""
+"""Members of ORCID's JSON that no column is made of: since when, how often, and whether they are acknowledged."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Sending pushes: whose turn it is, what of the feed it may see, and what became of it.
+"""The outbox: whose turn it is to be sent a push, what of the feed it may contain, and the outcome.
 
 Each subscription is leased like an iD is (queue.py): one holder at a time, over all replicas, fenced by a number; one
 whose holder was killed is taken over when the lease lapses. So one message of a subscription is under way at a time,

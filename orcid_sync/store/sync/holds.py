@@ -1,4 +1,4 @@
-"""Held removals: a read that would take most of a section waits for a second one, or for an operator's word."""
+"""Held removals: a read that would remove most of a section waits for a second read, or an operator's decision."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Pace: how fast all replicas together may ask the Registry (contract section 5), and when they should leave it alone.
+"""Pace: how fast all replicas together may send requests to the Registry (contract section 5), and when they pause.
 
 Five things in one row for each ORCID API client:
 

@@ -1,4 +1,4 @@
-"""The queue: one row per connected iD, and four counters that make forgetting impossible.
+"""The queue: one row per connected iD, with four counters so that no request for a read is lost.
 
 The promise (invariant S2): once a notification has been acknowledged, a read of that record *begins* afterwards, and
 until it has succeeded the row says so. Times cannot keep that promise: two clocks differ, and a flag "work to do" that

@@ -1,4 +1,4 @@
-"""How far each net has looked. One replica at a time has a net; whoever dies leaves its place to the next."""
+"""How far each net has looked. One replica at a time runs a net; if it dies, the next one takes over."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -1,1 +1,1 @@
-"""What ORCID has of ours, and the evidence whether it still works."""
+"""The inventory of the webhooks at ORCID, and the evidence whether they still work."""

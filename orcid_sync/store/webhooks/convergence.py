@@ -1,4 +1,4 @@
-"""How far ORCID's webhooks are from what they should be, and having that put right: what the commands ask.
+"""How far ORCID's webhooks are from what they should be, and queueing the work that corrects them, for the commands.
 
 Nothing here talks to ORCID. iDs are marked due, in the lane of sweeps, and their reconciliations do the rest.
 """

@@ -1,4 +1,4 @@
-"""What tells whether webhooks still live: when calls could be answered, what came, what was found without them."""
+"""Evidence whether webhooks are alive: when calls could be answered, what came, what was found without them."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta

@@ -124,7 +124,7 @@ async def test_the_command_keeps_a_series_and_ends_with_1_below_the_mark(
     machine = await cli.apart("audit", "--json", env=env)
 
     assert good.exit_code == 0, good.output
-    assert "identical: 100.0% (95 % sure: between 34.2% and 100.0%)" in good.stdout
+    assert "identical: 100.0% (95 % confidence: between 34.2% and 100.0%)" in good.stdout
     assert bad.exit_code == 1
     assert "1 keyword missing" in bad.stdout
     assert "Earlier audits" in bad.stdout

@@ -227,7 +227,9 @@ async def test_the_command_tells_what_is_new_and_forgets_who_is_dismissed(bench:
     assert shown.exit_code == 0, shown.output
     assert "employment, Example University, since 2015" in shown.stdout
     assert "employment, Example University, until 2020" in shown.stdout
-    assert "2 found by the search, of whom 0 are not suggested.\n2 might be asked, 2 of them new." in shown.stderr
+    assert (
+        "2 found by the search, of whom 0 are not suggested.\n2 people can be invited, 2 of them new." in shown.stderr
+    )
     assert [(one["orcid"], one["new"], one["current"]) for one in document["people"]] == [(third, True, True)]
     assert document["run"] == {"found": 3, "missing": 0, "examined": 1, "left": 0, "not_suggested": {}}
     assert none.stdout == ""

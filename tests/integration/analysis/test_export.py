@@ -152,7 +152,7 @@ WRONG = {
     "not from the other schema": (["orcid_sync.tokens"], 1, "There is no orcid_sync.tokens"),
     "no wish": ([], 2, "say what to export"),
     "two wishes": (["works", "--all"], 2, "say what to export"),
-    "bad SQL": (["--query", "select from where"], 1, "does not understand the query: syntax error"),
+    "bad SQL": (["--query", "select from where"], 1, "PostgreSQL rejects the query: syntax error"),
     "two statements": (["--query", "select 1 as a; drop table orcid.works"], 1, "syntax error"),
     "a write": (["--query", "delete from orcid.works returning orcid"], 1, "syntax error"),
     "the service's own": (["--query", "select * from orcid_sync.tokens"], 1, "may not read this"),
@@ -163,7 +163,7 @@ WRONG = {
     ),
     "a name twice": (["--query", "select 1 as a, 2 as a"], 1, "Two columns are called a"),
     "parquet on stdout": (["works", "--format", "parquet"], 2, "Parquet needs a file"),
-    "several on stdout": (["works", "names"], 2, "several tables a folder"),
+    "several on stdout": (["works", "names"], 2, "several tables need a folder"),
     "no folder": (["works", "--to", "none/works.csv"], 1, "There is no folder none"),
 }
 

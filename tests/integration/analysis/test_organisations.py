@@ -173,9 +173,9 @@ async def test_every_identifier_leads_to_its_organisation(
 
 BROKEN = {
     "cut off": (json.dumps(DUMP)[:-40], "cut off or broken"),
-    "no array": ('{"items": []}', "no array"),
+    "no array": ('{"items": []}', "not a JSON array"),
     "empty": ("[]", "has no organisations"),
-    "not text": ("", "no array"),
+    "not text": ("", "not a JSON array"),
     "the old schema": ([{"id": ror(1), "name": "Old", "types": []}], "version 1 of ROR's schema; take the file"),
     "another shape": (
         [{"id": ror(1), "names": "Old", "status": "active"}],

@@ -186,7 +186,7 @@ async def test_a_reader_without_a_look_inside_hears_nothing_of_adoption(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--from", "2026-02-01", "--to", "2026-01-01"), "it has no day"),
+        (("--from", "2026-02-01", "--to", "2026-01-01"), "the period has no day"),
         (("--format", "pdf"), "--format must be one of"),
         (("--from", "yesterday"), "does not match"),
     ],

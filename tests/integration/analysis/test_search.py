@@ -162,8 +162,8 @@ async def test_all_that_is_given_must_hold_and_of_repeated_options_one(bench: Be
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say whom to look for"),
-        (("--domain", "x OR *:*"), "is no domain"),
+        ((), "say whom to search for"),
+        (("--domain", "x OR *:*"), "is not a domain"),
         (("--name", "Ada", "--format", "xml"), "--format must be one of"),
     ],
 )

@@ -38,9 +38,9 @@ async def test_loads_summaries_and_activities_with_processes_of_its_own(
 
     assert result.exit_code == 0, result.stderr
     assert [line.strip().split(None, 1) for line in result.stdout.splitlines() if line.strip()] == [
-        ["14", "loaded: nothing of them was mirrored"],
+        ["14", "loaded: not in the mirror before"],
         ["14", "full activities added"],
-        ["1", "left alone: read with the holder's permission, not in the mirror, closed, or gone from us"],
+        ["1", "skipped: read with the holder's permission, not in the mirror, closed, or disconnected"],
         ["1", "without a record: locked or merged"],
         ["28", "items written"],
     ]
@@ -126,7 +126,7 @@ async def test_a_single_record_needs_no_other_process(cli: Cli, files: Files, id
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\x1f\x8b\x08\x00", "ends in the middle of its contents: it was not copied completely. Get it again."),
+        (b"\x1f\x8b\x08\x00", "ends in the middle of its contents: the copy is incomplete. Download it again."),
         (b"PK\x03\x04", "is neither an archive (.tar.gz), nor a folder, nor a record in XML or JSON."),
         (None, "has no files of records (.xml or .json) in it."),
     ],

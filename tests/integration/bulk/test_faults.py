@@ -141,10 +141,10 @@ async def test_a_full_disk_stops_the_load_which_goes_on_when_there_is_room(
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines()[-1].startswith(
-        "The database cannot go on: the server is out of disk space, memory or connections"
+        "The database failed: the server is out of disk space, memory or connections"
     )
     assert result.stderr.endswith(
-        "What was loaded stays; when the cause is mended, the same command goes on from there.\n"
+        "What was loaded stays. Fix the cause, then run the same command again: it continues from there.\n"
     )
     assert await files.connection.fetchval("select count(*) from orcid.records") > 0
     assert not any(row["leased"] for row in (await files.queue()).values())
@@ -288,7 +288,7 @@ async def test_a_process_that_is_killed_ends_the_load_in_a_sentence(
         for child in multiprocessing.active_children():
             os.kill(child.pid or 0, signal.SIGKILL)
 
-    with open_source(whole) as source, pytest.raises(WorkerLost, match="too little memory"):
+    with open_source(whole) as source, pytest.raises(WorkerLost, match="the memory was too small"):
         async with workers.processes(files.dsn, PLAN, 1) as loads:
             await load(files.connection, source, PLAN, loads, ahead=1, report=kill)
     await files.load(whole, everything=True)

@@ -106,8 +106,8 @@ def flipped(body: bytes, place: int) -> bytes:
     ("body", "said"),
     [
         (flipped(ZIPPED, len(ZIPPED) // 2), "damaged|ends in the middle"),
-        (flipped(ZIPPED, len(ZIPPED) - 6), "damaged: its contents do not fit their checksums"),
-        (gzip.compress(flipped(TAR, TAR.index(b"s/003"))), "damaged: member 5 has no proper header"),
+        (flipped(ZIPPED, len(ZIPPED) - 6), "damaged: its contents do not match their checksums"),
+        (gzip.compress(flipped(TAR, TAR.index(b"s/003"))), "damaged: member 5 has no valid header"),
         (gzip.compress(b"nothing of the kind" * 100), "is not a tar archive"),
         (gzip.compress(b""), "ends in the middle"),
         (b"PK\x03\x04" + b"\0" * 600, "neither an archive"),

@@ -161,4 +161,4 @@ async def test_a_registry_that_is_away(cli: Cli, sim: SimulatedRegistry) -> None
     code, found = await asyncio.wait_for(checked(cli, env), 60)
 
     assert code == 1
-    assert "reachable from here?" in found["credentials /read-public"][1]
+    assert "Check that this machine can reach" in found["credentials /read-public"][1]

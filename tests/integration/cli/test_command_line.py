@@ -106,7 +106,7 @@ def test_without_a_database_it_says_how_to_get_one(cli: Cli, tmp_path: Path) -> 
     result = cli("status", env={"DATABASE_URL": None, "ORCID_SYNC_DATA_DIR": str(tmp_path)})
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("There is no database: set DATABASE_URL, or run orcid-sync serve")
+    assert result.stderr.startswith("There is no database. Set DATABASE_URL, or run orcid-sync serve")
     assert result.stderr.endswith(f"{tmp_path}/postgres.\n")
 
 

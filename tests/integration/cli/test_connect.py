@@ -47,7 +47,7 @@ async def test_reports_each_line_and_connects_the_good_ones(
     assert result.stdout.splitlines() == [
         f"line 2  {A}  connected",
         f"line 3  {BAD} has a wrong check digit: it ends in 8, but 7 belongs there; was it mistyped?",
-        f"line 5  {A} came before in line 2; this one is left out",
+        f"line 5  {A} is already in the file in line 2; this line is skipped",
         f"line 6  {B}  connected",
     ]
     assert result.stderr == "2 connected, 1 bad, 1 repeated\n"
@@ -187,7 +187,7 @@ async def test_sync_gives_up_in_time_and_says_why(cli: Cli, connection: asyncpg.
 
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [f"{A}  not done: locked", f"{B}  not done", f"{C}  not connected"]
-    assert result.stderr == "3 not done within 0 s. What holds them up: orcid-sync status\n"
+    assert result.stderr == "3 not done within 0 s. Find the cause: orcid-sync status\n"
 
 
 def test_sync_of_strangers_says_what_to_do(cli: Cli) -> None:

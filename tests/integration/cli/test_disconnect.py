@@ -70,7 +70,7 @@ async def test_erases_while_the_registry_is_away_and_prints_the_certificate(
     said = re.sub(" +(?=\n)", "", re.sub(" +", " ", result.stdout))
     assert f"erased {HERE}\n" in said
     assert f"orcid.works {works}\n" in said
-    assert "wished by operator (command)\n" in said
+    assert "requested by operator (command)\n" in said
     hash_ = await connection.fetchval("select encode(hash, 'hex') from orcid_sync.erasures")
     assert f"hash {hash_}\n" in said
 
@@ -86,7 +86,7 @@ async def test_erases_several_and_says_who_is_not_known(cli: Cli, connection: as
         (OTHER, "erased"),
     ]
     assert lines(result.stdout)[2]["certificate"]["number"] == 2
-    assert result.stderr == "1 of them was never connected; there is nothing to erase.\n"
+    assert result.stderr == "Nothing to erase for 1 of them: never connected.\n"
 
 
 @pytest.mark.usefixtures("people")
@@ -117,7 +117,7 @@ async def test_on_a_terminal_it_asks(dsn: str, connection: asyncpg.Connection, a
         os.close(person)
         os.close(program)
 
-    assert b"Erase everything about this person? It cannot be undone." in done.stderr
+    assert b"Erase everything about this person? You cannot undo this." in done.stderr
     assert done.returncode == (0 if erased else 1)
     assert (await connection.fetchval("select count(*) from orcid_sync.erasures") == 1) == erased
 
@@ -167,7 +167,7 @@ async def test_certificates_are_listed_shown_and_exported(cli: Cli) -> None:
     unknown = await cli.apart("erasures", "show", "3")
     assert (unknown.exit_code, unknown.stderr) == (
         1,
-        "There is no certificate 3. Those that there are: orcid-sync erasures list\n",
+        "There is no certificate 3. List the certificates: orcid-sync erasures list\n",
     )
 
 
@@ -214,11 +214,11 @@ async def test_after_a_restore_it_says_who_is_back_and_erases_them_again(
     assert (again.exit_code, again.stdout) == (0, f"{HERE}  erased again  certificate 1\n")
     assert (await cli.apart("erasures", "verify", env=log)).exit_code == 0
     nobody = await cli.apart("erasures", "replay", log["ORCID_SYNC_ERASURE_LOG"])
-    assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "Nobody who went is back.\n")
+    assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "Nobody is back.\n")
 
 
 def test_replaying_needs_a_log(cli: Cli) -> None:
-    assert cli("erasures", "replay").stderr == "There is no erasure log: give its file, or set erasure_log.\n"
+    assert cli("erasures", "replay").stderr == "No erasure log is configured. Name its file, or set erasure_log.\n"
     assert cli("erasures", "replay", "gone.jsonl").stderr == "There is no erasure log gone.jsonl.\n"
 
 

@@ -125,7 +125,7 @@ async def test_names_bad_lines_and_invites_the_others(
     assert [(one["line"], one.get("standing"), one.get("problem")) for one in said] == [
         (2, None, "email is not an e-mail address"),
         (4, "new", None),
-        (5, None, "the same person_id came before in line 4; this one is left out"),
+        (5, None, "line 4 has the same person_id; this line is skipped"),
     ]
     assert await connection.fetchval("select array_agg(person_id) from orcid_sync.invitations") == ["p2"]
 

@@ -92,7 +92,7 @@ async def test_status_tells_the_pace(mirrored: Cli, connection: asyncpg.Connecti
     seen = await asyncio.to_thread(mirrored.json, "status")
 
     assert "10.0 requests per second instead of 20" in text
-    assert "The day's budget is used up (10 of 10 requests)" in text
+    assert "The daily budget (setting daily_requests) is used up (10 of 10 requests)" in text
     assert "slowed since" in text
     assert [(known["rate"], known["used"]) for known in seen["overview"]["paces"]] == [(pytest.approx(10, abs=0.1), 10)]
 
@@ -201,7 +201,7 @@ async def test_a_position_from_elsewhere_is_told_to_resync(mirrored: Cli) -> Non
 
     assert (ahead.exit_code, foreign.exit_code) == (1, 1)
     assert ahead.stderr.startswith("Resync: the feed ends at")
-    assert foreign.stderr.startswith("Resync: the feed's history is another one now")
+    assert foreign.stderr.startswith("Resync: the feed has another history now")
 
 
 @asynccontextmanager
@@ -254,7 +254,7 @@ async def test_follow_waits_for_a_database_that_went_away(
         )
         assert process.stderr is not None
         assert (await asyncio.wait_for(process.stderr.readline(), 20)).startswith(b"Waiting for the database: ")
-        assert (await asyncio.wait_for(process.stderr.readline(), 20)) == b"The database is back.\n"
+        assert (await asyncio.wait_for(process.stderr.readline(), 20)) == b"The database answers again.\n"
 
         await apply_record(database.worker, record(A, keyword="chemistry"), cause="notification")
         seen = [await next_change(process)]
@@ -278,4 +278,4 @@ async def test_follow_ends_when_the_history_was_rewound(
 
         _, err = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 1
-        assert b"Resync: the feed's history was lost or rewound" in err
+        assert b"Resync: the history of the feed was lost or rewound" in err

@@ -137,7 +137,7 @@ async def test_the_whole_way_by_keyboard(scene: Scene) -> None:
     while await scene.window.focused() != "Read now":
         await scene.window.press(TAB)
     await scene.window.press(ENTER)
-    await scene.window.wait_for(".done", "A read of this record was asked for")
+    await scene.window.wait_for(".done", "A read of this record is requested")
 
     row = await scene.connection.fetchrow(
         "select lane, due_at <= now() as due from orcid_sync.queue where orcid = $1", ORCID

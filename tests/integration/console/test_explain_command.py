@@ -35,8 +35,8 @@ async def test_the_sentence_comes_first_then_what_it_is_made_of(bench: Bench, cl
 
     assert result.exit_code == 0
     first, second, *rest = result.stdout.splitlines()
-    assert first.startswith(f"ORCID locked the record of {OTHER} (we heard it on ")
-    assert second == "Only its holder can settle this, with ORCID's support."
+    assert first.startswith(f"ORCID locked the record of {OTHER} (found on ")
+    assert second == "Only the holder can have it unlocked, by writing to ORCID's support."
     text = "\n".join(rest)
     assert "\nconnection         connected since " in text
     assert "Time line" in text
@@ -67,8 +67,8 @@ async def test_orcid_is_asked_once_and_nothing_is_written(bench: Bench, cli: Cli
 
     changed = await cli.apart("explain", OTHER, "--ask", env=settings_of(bench))
 
-    assert "equals what ORCID shows at this moment" in same.stdout
-    assert changed.stdout.startswith("ORCID shows something else at this moment (1 keyword missing): changed there on ")
+    assert "equals what ORCID shows now" in same.stdout
+    assert changed.stdout.startswith("ORCID shows something else now (1 keyword missing): changed there on ")
     assert f"orcid-sync sync {OTHER} --wait" in changed.stdout
     assert len(bench.requests("record")) == requests + 1
     assert (await bench.mirror(OTHER), await bench.row(OTHER)) == (before, queue)
@@ -84,9 +84,9 @@ async def test_a_view_is_told_what_its_readers_may_know(bench: Bench, cli: Cli) 
         for view in ((), ("--view", "limited"), ("--view", "public"))
     ]
 
-    assert whole.startswith(f'The keyword "{SECRET}" is in the mirror, but not for everybody')
-    assert limited.startswith(f'The keyword "{SECRET}" is in the mirror, but not for everybody')
-    assert public.startswith(f'Nothing that answers to "{SECRET}" is, or was, in the mirror for this view')
+    assert whole.startswith(f'The keyword "{SECRET}" is in the mirror, but not everybody may see it')
+    assert limited.startswith(f'The keyword "{SECRET}" is in the mirror, but not everybody may see it')
+    assert public.startswith(f'Nothing that matches "{SECRET}" is, or was, in the mirror for this view')
 
 
 async def test_whoever_asks_for_nothing_is_told_what_to_ask_for(cli: Cli) -> None:

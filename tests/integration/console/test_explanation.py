@@ -200,13 +200,18 @@ Case = tuple[Happen, str | None, str, str]
 """What happens, the item that is asked about, what is the matter, and words of the sentence."""
 
 OF_ONE: dict[str, Case] = {
-    "never connected": (never_connected, None, "never-connected", "was never connected: nothing of it was ever read"),
+    "never connected": (never_connected, None, "never-connected", "was never connected: the service has never read it"),
     "disconnected": (disconnected, None, "disconnected", "the mirror keeps what was public then"),
     "token revoked": (token_revoked, None, "permission-revoked", "The holder's permission was revoked on "),
-    "limited only": (limited_only, DOI, "limited-only", "at ORCID it is limited or private, or it is not there"),
-    "limited, of all": (limited_only, None, "limited-only", "need a permission that we do not have"),
-    "item private": (item_private, DOI, "item-private", "at ORCID it is private or not there; ORCID tells nobody"),
-    "item limited": (item_restricted, DOI, "item-restricted", "its holder shows it to trusted organisations only"),
+    "limited only": (limited_only, DOI, "limited-only", "at ORCID it is limited or private, or it does not exist"),
+    "limited, of all": (limited_only, None, "limited-only", "the service has no permission to read"),
+    "item private": (
+        item_private,
+        DOI,
+        "item-private",
+        "at ORCID it is private or does not exist; ORCID does not tell",
+    ),
+    "item limited": (item_restricted, DOI, "item-restricted", "its holder shows it only to trusted organisations"),
     "item removed": (
         item_removed,
         f"https://doi.org/{DOI}",
@@ -215,24 +220,29 @@ OF_ONE: dict[str, Case] = {
     ),
     "item hidden": (item_hidden, "that was", "item-removed", "was removed by its owner or hidden on "),
     "lately removed": (item_removed, None, "lately-removed", "ORCID does not tell which."),
-    "merged, shown": (merged_into_a_group, DOI, "item-merged", "2 versions that ORCID takes for the same work"),
-    "merged, not shown": (merged_into_a_group, "repository", "item-merged", "lists show another one instead, the work"),
+    "merged, shown": (merged_into_a_group, DOI, "item-merged", "2 versions that ORCID counts as the same work"),
+    "merged, not shown": (
+        merged_into_a_group,
+        "repository",
+        "item-merged",
+        "lists show the preferred one instead, the work",
+    ),
     "stale cache": (stale_cache, None, "stale-cache", "ORCID's caches can serve old content"),
     "older version": (older_version, None, "stale-cache", "an older version than the mirror holds (1 time in a row)"),
-    "webhook dead": (webhook_dead, None, "webhook-dead", "it did not announce 1 change that other reads found"),
-    "record locked": (record_locked, None, "record-locked", "readers see it as it was before, and it is tried every"),
+    "webhook dead": (webhook_dead, None, "webhook-dead", "it did not announce 1 change that regular reads found"),
+    "record locked": (record_locked, None, "record-locked", "readers see it as it was, and the service tries it every"),
     "iD deprecated": (deprecated, None, "record-deprecated", f" into {O}"),
-    "said once": (said_once, None, "unconfirmed", "that the record is deactivated: readers see nothing of it until"),
+    "said once": (said_once, None, "unconfirmed", "that the record is deactivated: readers do not see it until"),
     "failing": (failing, None, "failing", "2 reads in a row failed, the first on"),
-    "held": (held, None, "held", "would remove 8 works: so much is held until a second read agrees"),
-    "not read yet": (not_read_yet, None, "pending", "was connected and not read yet"),
-    "well": (all_is_well, None, "well", "Nothing is the matter: the mirror is up to date"),
+    "held": (held, None, "held", "would remove 8 works: such a large removal is held until a second read agrees"),
+    "not read yet": (not_read_yet, None, "pending", "is connected but not read yet"),
+    "well": (all_is_well, None, "well", "Nothing is wrong: the mirror is up to date"),
 }
 """What can be the matter with one iD."""
 
 OF_ALL: dict[str, Case] = {
-    "our quota": (our_quota, None, "quota", "ORCID says that our quota of requests is used up"),
-    "our budget": (our_budget, None, "quota", "is used up for reads of this kind (500 of 500 requests)"),
+    "our quota": (our_quota, None, "quota", "ORCID says that your daily quota of requests is used up"),
+    "our budget": (our_budget, None, "quota", "for reads of this kind is used up (500 of 500 requests)"),
     "ORCID is away": (registry_away, None, "registry-away", "ORCID has given no usable answer since"),
 }
 """What concerns all of them, and so this one."""
@@ -281,7 +291,7 @@ async def test_a_time_line_tells_what_followed_from_what(bench: Bench) -> None:
     assert ("connection", "connected") in events[:first]
     assert events[last - 1] == ("change", 'mirror changed: removed 1 work ("Soon gone")')
     assert ("read", "read (notification): changed, 1 added") in events
-    assert ("notification", "ORCID notified us of a change; answered 204, marked to be read") in events
+    assert ("notification", "notification from ORCID; answered 204, marked the record to be read") in events
     assert {fact.name for fact in answer.facts} >= {"connection", "access", "record", "items", "webhook", "next read"}
     assert [fact.name for fact in answer.facts if fact.doubtful] == []
 

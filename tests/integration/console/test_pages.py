@@ -277,7 +277,7 @@ async def test_subscriptions_are_listed_the_troubled_first(
     page = await reader.get("/subscriptions")
 
     assert re.findall(r'<th scope="row">(\w+)</th><td><span class="chip', page.text) == ["stopped", "down", "calm"]
-    assert "the receiver wants no more messages (410)" in page.text
+    assert "the receiver refuses further messages (410)" in page.text
     assert "4 tries failed: unreachable" in page.text
     assert "12,345" in page.text
     async with pages.reader(await token_of(connection, "read-limited")) as other:
@@ -374,9 +374,9 @@ async def test_two_moments_stand_side_by_side(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("from=yesterday", "is no moment"),
+        ("from=yesterday", "is not a time"),
         ("from=1h&to=2h", "later moment is before the earlier one"),
-        ("from=2999-01-01", "still to come"),
+        ("from=2999-01-01", "is in the future"),
     ],
 )
 async def test_moments_that_are_none_are_named(query: str, words: str, reader: Reader, people: list[Orcid]) -> None:

@@ -111,7 +111,7 @@ async def test_a_foreign_session_on_the_feeds_head_costs_a_try_and_nothing_else(
             assert await bench.notified() == "failed"
 
     row = await bench.row()
-    assert row["last_error"].startswith("database: a lock was not to be had in time")
+    assert row["last_error"].startswith("database: a lock was not available in time")
     assert row["done_gen"] < row["gen"]
     assert timedelta(0) < await bench.due_in() < timedelta(seconds=30)
     assert await bench.mirror() == before

@@ -197,7 +197,7 @@ async def test_status_says_what_is_in_use_and_what_may_go(
     result = await cli.apart("keys", "rotate", env=ring)
     assert (result.exit_code, result.stdout.splitlines()) == (
         0,
-        ["9 rows were sealed anew.", "Nothing carries the key 'old' any more: take it out of old_encryption_keys."],
+        ["9 rows were encrypted again.", "Nothing uses the key 'old' any more: remove it from old_encryption_keys."],
     )
     assert await asked(ring) == {"new": ("present", 11), "old": ("old", 0)}
     assert (await cli.apart("keys", "check", env=environment(("new", NEW)))).exit_code == 0
@@ -217,7 +217,7 @@ async def test_rotating_without_a_key_in_use_changes_nothing(
     refused = await cli.apart("keys", "rotate", env=ring)
 
     assert refused.exit_code == 1
-    assert "The key 'lost', which sealed 2 tokens, is not set." in refused.stderr
+    assert "The key 'lost', which encrypted 2 tokens, is not set." in refused.stderr
     assert await stored(connection) == before
 
     assert (await cli.apart("keys", "rotate", "--skip-missing", env=ring)).exit_code == 0
@@ -368,8 +368,8 @@ async def test_wrong_and_missing_old_keys_are_only_warned_of(
     await plant(connection, BEFORE, [second])
 
     assert await encryption_keys.demand_right_key(connection, Vault({"new": NEW, "old": LOST})) == [
-        "The old key 'old' opens nothing of what carries its id: another key is meant.",
-        "The key 'lost' is not set, but 2 tokens were sealed with it: they cannot be used.",
+        "The old key 'old' decrypts nothing that was encrypted under its id: it is the wrong key.",
+        "The key 'lost' is not set, but 2 tokens are encrypted with it: the service cannot use them.",
     ]
 
 
@@ -393,7 +393,7 @@ async def test_a_row_whose_key_is_lost_fails_alone(bench: Bench, connection: asy
     assert await bench.check(O) == "failed"
     assert await bench.turn(OTHER) == "changed"
 
-    assert (await bench.row(O))["last_error"].startswith("vault: sealed with the key 'lost', which is not among")
+    assert (await bench.row(O))["last_error"].startswith("vault: encrypted with the key 'lost', which is not set")
     assert await bench.mirror(O) == before
     assert await bench.access_state(O) == "granted"
 

@@ -99,7 +99,7 @@ async def test_another_history_is_damage(empty_dsn: str, folder: Path, change: d
     [
         pytest.param(
             "create table orcid_sync.c (n int); select 1 / (select 0);",
-            r"0003_third\.sql failed: division by zero \(SQLSTATE 22012\)\. Nothing of it was kept\. Mend",
+            r"0003_third\.sql failed: division by zero \(SQLSTATE 22012\)\. Nothing of it was kept\. Fix",
             id="mistake",
         ),
         pytest.param(

@@ -116,7 +116,7 @@ async def test_a_consumer_keeps_its_cursor_and_is_seen_to_be_behind(api: Api, co
     await connection.execute("select orcid_sync.new_epoch()")
     assert (await cris.json("/v1/consumers/cris"))["must_resync"]
     assert await sentences(connection) == [
-        "The consumer cris follows a history that the feed has no more: it must start again."
+        "The consumer cris reads a history of the feed that no longer exists: it must start again from a snapshot."
     ]
     assert (await admin.ask("DELETE", "/v1/consumers/cris")).status == 204
     assert (await cris.json("/v1/consumers"))["consumers"] == []

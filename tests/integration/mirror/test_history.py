@@ -138,18 +138,18 @@ async def test_colours_are_for_terminals(past: Cli) -> None:
 
 
 REFUSED = [
-    (("show", A, "--as-of", "gibberish"), 2, "'gibberish' is no moment: expected a date (2026-06-01), a moment"),
-    (("show", A, "--as-of", "2999-01-01"), 2, "is still to come: now is"),
+    (("show", A, "--as-of", "gibberish"), 2, "'gibberish' is not a time: expected a date (2026-06-01), a moment"),
+    (("show", A, "--as-of", "2999-01-01"), 2, "is in the future: now is"),
     (
         ("show", A, "--as-of", "1999-01-01"),
         1,
-        "and knows nothing of 1999-01-01 00:00:00Z. For its first state: --as-of",
+        "and has nothing of 1999-01-01 00:00:00Z. For its first state: --as-of",
     ),
     (("show", B, "--as-of", "1d"), 1, f"has never held {B}. To follow it: orcid-sync connect {B}"),
     (("show", A, "--as-of", "1d", "--section", "wrok"), 2, "there is no section wrok; there are: record, name"),
     (("diff", A, "--from", "30d"), 1, "--from: the mirror holds"),
     (("diff", A, "--from", "2d", "--to", "5d"), 2, "is before --from"),
-    (("diff", A, "--from", "5d", "--to", "tomorrow"), 2, "'tomorrow' is no moment"),
+    (("diff", A, "--from", "5d", "--to", "tomorrow"), 2, "'tomorrow' is not a time"),
     (("diff", A), 2, "Missing option '--from'"),
 ]
 
@@ -181,14 +181,14 @@ async def test_what_is_forgotten_is_said_and_not_left_out(past: Cli, database: D
     document = await asyncio.to_thread(past.json, "show", A, "--as-of", "15d")
     difference = await told(past, "diff", A, "--from", "15d")
 
-    assert "work: 1 more, of which nothing is kept: our permission to see it ended" in text
+    assert "work: 1 more, whose contents are not kept: the permission to see it ended" in text
     assert "Confidential" not in text
     assert document["forgotten"] == [
         {"section": "work", "key": "2", "reason": "removed"},
         {"section": "work", "key": "3", "reason": "access-lost"},
     ]
-    assert "  - 2  (nothing is kept of what it said: its holder has removed or hidden it)\n" in difference
-    assert "  - 3  (nothing is kept of what it said: our permission to see it ended)\n" in difference
+    assert "  - 2  (its contents are not kept: its holder has removed or hidden it)\n" in difference
+    assert "  - 3  (its contents are not kept: the permission to see it ended)\n" in difference
 
 
 async def rows(connection: asyncpg.Connection, query: str, *arguments: Any) -> list[tuple[Any, ...]]:

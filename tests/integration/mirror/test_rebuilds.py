@@ -112,7 +112,7 @@ async def test_who_is_just_being_read_is_left_for_the_next_run(mirrored: Bench, 
     again = await cli.apart("rebuild", "--section", "work", "--apply")
 
     assert (result.exit_code, again.exit_code) == (1, 0)
-    assert "1 records were just being read and are not done. Run it again." in result.stderr
+    assert "1 records were being read and are not done. Run the command again." in result.stderr
     assert [row["orcid"] for row in wrong] == [OTHER]
     assert await mirrored.connection.fetchval("select count(*) from orcid.works where title = 'wrong'") == 0
 
@@ -197,14 +197,14 @@ async def test_the_command_shows_the_difference_first(mirrored: Bench, cli: Cli)
     assert (document["applied"], work["differing"], list(work["columns"])) == (False, 3, ["title"])
     assert work["columns"]["title"]["examples"][0]["old"] == "wrong"
     assert "were rewritten." in done.stdout
-    assert "items say what their documents say." in after.stdout
+    assert "items agree with their documents." in after.stdout
 
 
 def test_a_section_that_is_none_is_refused(cli: Cli) -> None:
     result = cli("rebuild", "--section", "works")
 
     assert result.exit_code == 2
-    assert "works is no section" in " ".join(result.stderr.split())
+    assert "works is not a section" in " ".join(result.stderr.split())
 
 
 async def test_every_statement_of_a_rebuild_can_be_prepared(connection: asyncpg.Connection) -> None:

@@ -110,14 +110,16 @@ async def test_news_is_told_until_somebody_knows(bench: Bench, cli: Cli) -> None
     after = (await cli.apart("status")).stdout
     everything = await asyncio.to_thread(cli.json, "drift", "list", "--all")
 
-    assert "has no column yet: work.a, work.b." in before
+    assert "members without a column: work.a, work.b." in before
     assert "work.a" in listed
     assert acknowledged.exit_code == 0
-    assert "has no column yet: work.b." in between
+    assert "members without a column: work.b." in between
     assert (again.exit_code, rest) == (1, {"acknowledged": ["work.b"]})
-    assert "no column" not in after
+    assert "without a column" not in after
     assert [one["name"] for one in everything] == ["work.a", "work.b"]
-    assert (await cli.apart("drift", "list")).stdout == "ORCID says nothing that this version does not know.\n"
+    assert (
+        await cli.apart("drift", "list")
+    ).stdout == "There are no unknown members: this version knows all that ORCID sends.\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("work.a", "--all")])

@@ -177,7 +177,7 @@ async def test_a_setting_that_was_taken_back_counts_for_subscriptions_that_exist
     async with courier_with(Rules(allowed=[ip_network("127.0.0.0/8")])) as courier:
         result = await post(courier, receiver.url)
 
-    assert (result.outcome, result.error) == (Outcome.FORBIDDEN, "the URL is not one that may be called")
+    assert (result.outcome, result.error) == (Outcome.FORBIDDEN, "the service may not call this URL")
 
 
 async def test_nothing_is_said_to_whom_no_certificate_proves(tmp_path: Path) -> None:

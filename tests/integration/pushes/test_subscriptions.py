@@ -35,7 +35,7 @@ def subscriptions(cli: Cli) -> Callable[..., Any]:
 
 @SHOWN
 def test_from_the_first_to_the_last(subscriptions: Callable[..., Any]) -> None:
-    assert "Nobody is subscribed" in subscriptions("list")
+    assert "There are no subscriptions" in subscriptions("list")
     wanted = ["--section", "work", "--section", "record", "--operation", "added", "--external-id", "DOI:10.5281/"]
     added = subscriptions("add", "cris", URL, *wanted, "--organisation", "ror:https://ror.org/1", "--json")
     secret = added["secret"]
@@ -74,13 +74,13 @@ def test_the_secret_is_said_once_for_people(subscriptions: Callable[..., Any]) -
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["add", "Cris!", URL], "small letters"),
+        (["add", "Cris!", URL], "lower-case letters"),
         (["add", "cris", "cris.example.edu"], "must be an address"),
         (["add", "cris", "https://10.0.0.1/x"], "the address is private"),
-        (["add", "cris", URL, "--view", "private"], "none of public, limited"),
-        (["add", "cris", URL, "--when-dead", "x"], "none of pause, continue"),
-        (["add", "cris", URL, "--section", "works"], "is no section"),
-        (["add", "cris", URL, "--operation", "deleted"], "is no operation"),
+        (["add", "cris", URL, "--view", "private"], "must be one of public, limited"),
+        (["add", "cris", URL, "--when-dead", "x"], "must be one of pause, continue"),
+        (["add", "cris", URL, "--section", "works"], "is not a section"),
+        (["add", "cris", URL, "--operation", "deleted"], "is not an operation"),
         (["add", "cris", URL, "--external-id", ":1"], "external identifier"),
         (["replay", "cris", "--number", "1", "--from", "2"], "give one of them"),
     ],
@@ -105,7 +105,7 @@ def test_who_is_not_subscribed_is_named(subscriptions: Callable[..., Any], argum
 
 
 def test_a_position_that_the_feed_has_not_reached_is_refused(subscriptions: Callable[..., Any]) -> None:
-    assert "The feed ends at 0" in subscriptions("add", "cris", URL, "--after", "1", code=1)
+    assert "The feed ends at position 0" in subscriptions("add", "cris", URL, "--after", "1", code=1)
 
 
 @SHOWN
@@ -113,13 +113,13 @@ async def test_a_message_to_try_it(cli: Cli) -> None:
     async with receiving() as receiver:
         added = await cli.apart("subscriptions", "add", "cris", receiver.url, "--json", env=ENV)
         said = await cli.apart("subscriptions", "test", "cris", env=ENV)
-        assert (said.exit_code, said.stdout.split()[:2]) == (0, ["Taken", "within"])
+        assert (said.exit_code, said.stdout.split()[:2]) == (0, ["Accepted", "within"])
         message = receiver.received[0].verify(json.loads(added.stdout)["secret"])
         assert (message["type"], message["data"]) == ("orcid.test", {"subscription": "cris"})
 
         receiver.status = 403
         said = await cli.apart("subscriptions", "test", "cris", env=ENV)
-        assert (said.exit_code, said.stderr.strip()) == (1, "Not taken: refused, status 403.")
+        assert (said.exit_code, said.stderr.strip()) == (1, "Not accepted: refused, status 403.")
         said = await cli.apart("subscriptions", "test", "cris", env=ENV | {"ORCID_SYNC_PUSH_NETWORKS": "10.0.0.0/8"})
         assert "the address is loopback" in said.stderr
         assert len(receiver.received) == 2
@@ -144,12 +144,12 @@ async def test_what_is_dead_is_shown_in_status_replayed_and_discarded(cli: Cli, 
 
     status = await run("status")
     assert "1 subscriptions are failing" in status
-    assert "2 pushes were given up. Which: orcid-sync subscriptions dead" in status
+    assert "2 pushes are dead letters: they could not be delivered. List them: orcid-sync subscriptions dead" in status
     assert json.loads(await run("status", "--json"))["overview"]["pushes"]["dead"] == 2
     assert "status 413" in await run("subscriptions", "dead")
     assert "number 4" in await run("subscriptions", "show", "cris")
     assert "1 messages" in await run("subscriptions", "replay", "cris", "--number", "1")
     assert "1 discarded" in await run("subscriptions", "discard", "cris")
     assert [one["state"] for one in json.loads(await run("subscriptions", "dead", "--json"))] == ["replaying"]
-    assert "Nothing like that" in await run("subscriptions", "discard", "cris", code=1)
-    assert "nothing to be sent again" in await run("subscriptions", "replay", "cris", "--from", "3", code=1)
+    assert "There is no such dead letter" in await run("subscriptions", "discard", "cris", code=1)
+    assert "nothing to send again" in await run("subscriptions", "replay", "cris", "--from", "3", code=1)

@@ -140,7 +140,7 @@ def outcomes(stdout: str) -> list[tuple[str, str]]:
 
 @pytest.mark.fault("F54")
 async def test_what_is_held_can_be_looked_at(bench: Bench, command: Cli) -> None:
-    assert "Nothing is held" in (await command.apart("holds", "list")).stdout
+    assert "No removals are held" in (await command.apart("holds", "list")).stdout
     await hold(bench)
     lost = len((await bench.row())["held_removals"]) and msgspec.json.decode((await bench.row())["held_removals"])
 

@@ -49,8 +49,8 @@ async def test_after_three_days_away_every_webhook_lives_again(
             await fleet.registry.advance(DAY / 4)
         assert set(fleet.dead()) == set(edited)  # for ever, and nobody was told
         await fleet.pass_time(timedelta(days=3))
-        assert "25 of the 25 tries" in await fleet.said()
-        assert "8 webhooks may be lost" in await fleet.said()
+        assert "25 of ORCID's 25 tries" in await fleet.said()
+        assert "8 webhooks may be dead" in await fleet.said()
 
         async with serving(fleet.settings, dsn):
             await wait_until(lambda: no_doubt(fleet), 30)
@@ -168,7 +168,7 @@ async def test_a_client_that_was_switched_off_for_webhooks_is_noticed(
         await wait_until(lambda: lines.count("webhooks are silent"), 10)
 
         assert await verdicts(fleet) == {ANNOUNCED: 0, WITHIN_GRACE: 0, MISSED: len(fleet.orcids)}
-        assert "No notification has come since" in await fleet.said()
+        assert "No notification has arrived since" in await fleet.said()
         assert "ORCID did not announce 100%" in await fleet.said()
         assert "canary 0000-0002-1825-0097 is not connected" in await fleet.said()
 
@@ -182,7 +182,7 @@ async def test_a_client_that_was_switched_off_for_webhooks_is_noticed(
         # A read that came by itself may have been quicker than the notification.
         assert (await verdicts(fleet))[MISSED] == len(fleet.orcids)
 
-    assert "No notification has come since" not in await fleet.said()
+    assert "No notification has arrived since" not in await fleet.said()
     assert lines.count("webhooks are silent") == 1
 
 
@@ -217,7 +217,7 @@ async def test_while_the_registrys_indexer_stands_still_the_silence_is_told(
             await fleet.check_all()
             await wait_until(fleet.mirrored, 30)
             await wait_until(lambda: lines.count("webhooks are silent"), 10)
-            assert "No notification has come since" in await fleet.said()
+            assert "No notification has arrived since" in await fleet.said()
             fleet.registry.settings.broker_down = False
             await wait_until(lambda: no_doubt(fleet), 30)
             fleet.edit()
@@ -237,4 +237,4 @@ async def test_while_the_registrys_indexer_stands_still_the_silence_is_told(
 
     assert await fleet.stale() == []
     assert lines.count("webhooks are silent") == 1
-    assert "No notification has come since" not in await fleet.said()
+    assert "No notification has arrived since" not in await fleet.said()

@@ -74,8 +74,8 @@ class Door:
 
 SHUT = {
     "redirect": (redirect, "redirects to https://www.example.edu/: ORCID does not follow"),
-    "challenge": (challenge, "wary answers 403 instead of us"),
-    "another site": (welcome, "wary answers 200 instead of us"),
+    "challenge": (challenge, "wary answers 403 instead of the service"),
+    "another site": (welcome, "wary answers 200 instead of the service"),
 }
 
 
@@ -104,7 +104,7 @@ async def test_nobody_is_behind_the_door() -> None:
     found = await knock(f"http://127.0.0.1:{free_port()}")
 
     assert not found.open
-    assert "is the service running?" in found.explanation
+    assert "check that the service runs" in found.explanation
 
 
 async def test_our_own_refusal_is_an_open_door() -> None:

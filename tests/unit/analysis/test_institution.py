@@ -38,7 +38,7 @@ def test_identifiers_are_read_in_all_their_forms(text: str, source: str, value: 
 
 @pytest.mark.parametrize("text", ["", "Example University", "https://ror.org/", "1234", "grid.x", "ror:0", "05gq0298٧"])
 def test_what_is_no_identifier_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInstitutionId, match="identifies no organisation"):
+    with pytest.raises(InvalidInstitutionId, match="is not an identifier of an organisation"):
         parse_organization_id(text)
 
 
@@ -96,5 +96,5 @@ def test_domains_are_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "edu", "*.example.edu", "a@example.edu", "example.edu OR *:*", "exa mple.edu"])
 def test_what_is_no_domain_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no domain"):
+    with pytest.raises(ValueError, match="is not a domain"):
         parse_domain(text)

@@ -27,8 +27,8 @@ def test_a_period_ends_today_at_the_latest(first: date | None, last: date | None
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [
-        (date(2026, 3, 2), date(2026, 3, 1), "it has no day"),
-        (date(2027, 1, 1), None, "it has no day"),
+        (date(2026, 3, 2), date(2026, 3, 1), "the period has no day"),
+        (date(2027, 1, 1), None, "the period has no day"),
         (date(2010, 1, 1), None, "at most 10 years"),
     ],
 )

@@ -74,7 +74,7 @@ def test_who_comes_twice_is_invited_once() -> None:
     first, second = read("person_id,given_names\np1,A\np1,B\n")
 
     assert isinstance(first, tuple)
-    assert second == Rejected(3, "the same person_id came before in line 2; this one is left out", harmless=True)
+    assert second == Rejected(3, "line 2 has the same person_id; this line is skipped", harmless=True)
 
 
 def test_a_file_without_the_column_is_refused() -> None:

@@ -90,7 +90,7 @@ def test_a_moment_without_zone_is_utc() -> None:
         (f"{A},two words,,", "access_token is not a token"),
         (f"{A},t\xf6ken,,", "access_token is not a token"),
         (f"{A},,token,", "refresh_token without access_token"),
-        (f"{A},token,,soon", "expires_at must be a moment such as"),
+        (f"{A},token,,soon", "expires_at must be a time such as"),
     ],
 )
 def test_a_bad_line_is_named_and_does_not_stop_the_others(row: str, problem: str) -> None:
@@ -122,7 +122,7 @@ def test_repetitions_are_named_and_left_out() -> None:
     first, again = lines(f"orcid\n{A}\nhttps://orcid.org/{A}\n")
 
     assert isinstance(first, Entrant)
-    assert again == Rejected(3, f"{A} came before in line 2; this one is left out", harmless=True)
+    assert again == Rejected(3, f"{A} is already in the file in line 2; this line is skipped", harmless=True)
 
 
 @pytest.mark.parametrize("content", ["", "\n", f"{A}\n", "name,id\nx,y\n", b"\x00\x01\x02", b"\xff\xfe"])

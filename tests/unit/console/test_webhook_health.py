@@ -55,17 +55,20 @@ AWAY = Outage(NOW - 40 * HOUR, NOW)
         pytest.param(
             hearing(outage=AWAY, failures=22, alive_since=NOW - HOUR, webhooks=in_doubt(lost=7)),
             ["fail", "warn"],
-            ["since 2026-02-28", "22 of the 25 tries", "7 webhooks may be lost"],
+            ["since 2026-02-28", "22 of ORCID's 25 tries", "7 webhooks may be dead"],
             id="away",
         ),
         pytest.param(
             hearing(alive_since=NOW - HOUR, webhooks=in_doubt(lost=7, reviving=3)),
             ["warn"],
-            ["7 webhooks may be lost", "being revived"],
+            ["7 webhooks may be dead", "it revives them"],
             id="back again",
         ),
         pytest.param(
-            hearing(silence=Silence(NOW - 9 * HOUR, 41.6)), ["fail"], ["since 2026-03-02", "some 42 were"], id="silence"
+            hearing(silence=Silence(NOW - 9 * HOUR, 41.6)),
+            ["fail"],
+            ["since 2026-03-02", "about 42 were"],
+            id="silence",
         ),
         pytest.param(
             hearing(verdicts={ANNOUNCED: 40, WITHIN_GRACE: 0, MISSED: 40}),
@@ -78,7 +81,7 @@ AWAY = Outage(NOW - 40 * HOUR, NOW)
         pytest.param(
             hearing(canary=CANARY, canary_heard_at=NOW - 50 * HOUR, canary_silent=True),
             ["fail"],
-            ["has not been heard of since"],
+            ["No notification about the canary"],
             id="the canary is silent",
         ),
     ],

@@ -96,7 +96,7 @@ def test_what_is_forgotten_is_said_as_such(old: list[Past], new: list[Past], op:
     [found] = compared(old, new)
 
     assert (found.op, found.title, found.fields) == (op, title, [])
-    assert found.forgotten == "our permission to see it ended"
+    assert found.forgotten == "the permission to see it ended"
     assert compared([forgotten(None)], [])[0].forgotten == "the reason is not known"
 
 

@@ -128,7 +128,7 @@ def test_nobody_is_asked_without_being_told_by_whom_and_why() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(institution="Example University")
 
-    assert all(f"{name}: is missing; researchers" in str(caught.value) for name in list(PAGES)[1:])
+    assert all(f"{name}: is missing; the connect pages" in str(caught.value) for name in list(PAGES)[1:])
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_sealing_anew_demands_the_right_place() -> None:
 
 @pytest.mark.fault("F91")
 def test_a_key_that_is_not_set_is_named() -> None:
-    with pytest.raises(VaultError, match="sealed with the key '1', which is not among the keys that are set"):
+    with pytest.raises(VaultError, match="encrypted with the key '1', which is not set"):
         Vault({"2": KEY}).open(VAULT.seal("made-up token", **PLACE), **PLACE)
 
 
