@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from seeded import MUTANTS, Mutant
+from mutant import Mutant
+from seeded import MUTANTS
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 240

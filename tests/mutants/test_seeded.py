@@ -4,8 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
+from mutant import Edit, Mutant
 from run import broken, mutate
-from seeded import MUTANTS, Edit, Mutant
+from seeded import MUTANTS
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,1 @@
+"""The seeded bugs, a table for each room of the code."""

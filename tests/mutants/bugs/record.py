@@ -1,0 +1,148 @@
+"""Seeded bugs: what is concluded from an answer of the Registry, and what is written of it."""
+
+from mutant import mutant
+
+from bugs.places import BULK, INTERLEAVINGS, RECONCILE
+
+RECORD_STATES = "orcid_sync/service/record/record_states.py"
+PERMISSION = "orcid_sync/service/record/permission.py"
+
+BUGS = [
+    mutant(
+        "delete-on-error",
+        "an error of the Registry is taken for a deactivated record",
+        INTERLEAVINGS,
+        (
+            "orcid_sync/registry/errors.py",
+            "return STATUSES.get(status, Unavailable)",
+            "return STATUSES.get(status, Deactivated)",
+        ),
+    ),
+    mutant(
+        "wrong-record-filed",
+        "another person's record is stored under the iD that was asked for",
+        f"{RECONCILE}/test_faults.py -k filed",
+        ("orcid_sync/registry/answers.py", "if decode(body, _Record).orcid_identifier.path != orcid:", "if False:"),
+    ),
+    mutant(
+        "redirect-followed",
+        "the redirect of a merged record is followed to another person's",
+        "tests/integration/registry/test_http_exchange.py -k redirect",
+        ("orcid_sync/registry/http_exchange.py", "allow_redirects=False", "allow_redirects=True"),
+    ),
+    mutant(
+        "404-believed-at-once",
+        "one 404 is taken for the record's end",
+        f"{RECONCILE}/test_record_states.py -k 404",
+        (
+            RECORD_STATES,
+            "if fate.confirm and not _is_confirmed(policy, job, fate):",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "end-not-forgotten",
+        "the history still says what a deactivated record said",
+        f"{RECONCILE}/test_record_states.py -k ends",
+        (RECORD_STATES, "[_forget] if changeset.changes else []", "[]"),
+    ),
+    mutant(
+        "lost-sight-is-deletion",
+        "what a narrower grant does not show is taken for deleted",
+        f"{RECONCILE}/test_removals.py {RECONCILE}/test_access.py",
+        ("orcid_sync/model/record/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
+    ),
+    mutant(
+        "frozen-items-read-again",
+        "items that stayed while a record was locked are taken for read with the access of that day",
+        f"{RECONCILE}/test_refused_tokens.py -k locked",
+        (RECORD_STATES, "job.lease.body_access or job.access.text", "job.access.text"),
+    ),
+    mutant(
+        "outage-revokes-everybody",
+        "tokens that are refused all at once count as revoked",
+        f"{RECONCILE}/test_refused_tokens.py -k numbers",
+        (PERMISSION, "if not schedule.outage(", "if True or not schedule.outage("),
+    ),
+    mutant(
+        "verdict-on-another-token",
+        "what was heard of a token is written down for the one that has replaced it",
+        f"{RECONCILE}/test_refused_tokens.py -k void",
+        (PERMISSION, "    return (demand(job), _following(fate))\n", "    return (_following(fate),)\n"),
+    ),
+    mutant(
+        "missing-section-is-empty",
+        "a section that the answer leaves out is taken for an empty one",
+        f"{RECONCILE}/test_holds.py -k section",
+        ("orcid_sync/model/record/diff.py", "if key[0] in spoken_of and key not in seen", "if key not in seen"),
+    ),
+    mutant(
+        "missing-work-is-known",
+        "a record of which a full work is missing is taken for completely read, and never asked again",
+        f"{RECONCILE}/test_reconcile.py -k bulk",
+        ("orcid_sync/service/record/record_reader.py", "return details, complete", "return details, True"),
+    ),
+    mutant(
+        "old-full-form-is-known",
+        "a full form that is older than its summary is taken for the right one, and never asked again",
+        f"{RECONCILE}/test_faults.py -k old_full_form",
+        (
+            "orcid_sync/service/record/record_reader.py",
+            "complete and item.id in details and belongs_to(details[item.id], item)",
+            "complete and item.id in details",
+        ),
+    ),
+    mutant(
+        "answers-words-are-kept",
+        "an error repeats a word of the Registry's answer, which may be the token",
+        "tests/integration/daemon/test_canaries.py -k answer_of_the_registry",
+        (
+            "orcid_sync/registry/protocol.py",
+            "isinstance(word, str) and word in OAUTH_ERRORS",
+            "isinstance(word, str)",
+        ),
+    ),
+    mutant(
+        "code-sent-again",
+        "a code whose answer was lost is sent once more",
+        "tests/unit/registry/test_consent.py -k once",
+        (
+            "orcid_sync/registry/client.py",
+            "            return await self._try(request, None, held)\n\n    async def revoke_token",
+            "            return await self._repeat(request, None, held)\n\n    async def revoke_token",
+        ),
+    ),
+    mutant(
+        "file-covers-reads",
+        "a lease for loading a file covers what asked for a read",
+        f"{BULK}/test_bootstrap.py -k last_of_all",
+        (
+            "orcid_sync/store/mirror/bulk_load.sql",
+            "set lease_no = q.lease_no + 1,",
+            "set lease_no = q.lease_no + 1, leased_gen = q.gen,",
+        ),
+    ),
+    mutant(
+        "file-without-fence",
+        "a paused worker's older read is applied over a newer file",
+        f"{BULK}/test_bootstrap.py -k paused_past",
+        ("orcid_sync/store/mirror/bulk_load.sql", "set lease_no = q.lease_no + 1,", "set"),
+        ("orcid_sync/store/mirror/bulk_load.sql", "       applied_lease_no = q.lease_no,\n", ""),
+    ),
+    mutant(
+        "file-postpones-notifications",
+        "a read that somebody asked for is put off because a file was loaded",
+        f"{BULK}/test_bootstrap.py -k put_off",
+        ("orcid_sync/store/mirror/bulk_load.sql", "q.lane = 2 and q.verified_at", "q.verified_at"),
+    ),
+    mutant(
+        "forgotten-is-absent",
+        "what was forgotten looks as if it had never been",
+        "tests/integration/mirror/test_history.py -k forgotten",
+        (
+            "orcid_sync/store/mirror/history.sql",
+            " where c.op <> 'added' or c.content is not null",
+            " where c.content is not null",
+        ),
+    ),
+]

@@ -1,0 +1,249 @@
+"""Seeded bugs: the queue, its leases, the pace, and a reconciliation from its lease to its commit."""
+
+from mutant import mutant
+
+from bugs.places import INTERLEAVINGS, RECONCILE
+
+PROCESSES = "tests/acceptance/test_processes.py"
+QUEUE = "orcid_sync/store/sync/queue.sql"
+RECONCILER = "orcid_sync/service/sync/reconcile.py"
+RECONCILIATION_LOG = "orcid_sync/service/sync/reconciliation_log.py"
+SCHEDULE = "orcid_sync/model/sync/schedule.py"
+PACE = "orcid_sync/store/sync/pace.sql"
+_HOLD = "            await queue.hold(connection, lease, alone=bool(finding.effects))\n"
+_APPLY = """            if finding.changeset is not NOTHING:
+                await items.apply(connection, lease.orcid, finding.changeset.writing)
+            for effect in finding.effects:
+                await effect(connection, lease.orcid)
+"""
+_SETTLE = """            await queue.settle(connection, lease, finding.settlement, grace=self.grace)
+            await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
+            await reconciliation_log.note(connection, lease, turn, finding)
+"""
+_WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
+_APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
+_COMMIT = _HOLD + _APPLY + _SETTLE + _WHY + _APPEND
+_NEXT = "        async with transaction(self.database.worker) as connection:\n"
+_FENCE_IN_HOLD = "where orcid = :orcid and lease_no = :lease_no and applied_lease_no < :lease_no\n   for key share"
+_FENCE_IN_SETTLE = " where q.orcid = :orcid and q.lease_no = :lease_no\nreturning true;"
+_COMPARE_WHAT_BULK_ANSWERED = """
+        wanting = [item.id for item in reading.items if diff.wants_detail(held.items.get(item.id), item)]
+        kept = [i for i in reading.items if i.section != "work" or i.id in details or i.id not in wanting]
+        comparison = diff.compare(held.items, reading.answered, kept, details)
+"""
+_SUBSCRIBE_AND_READ = """
+            if self.subscription and not merged:
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+            finding = await self._read(job)
+"""
+_READ_AND_SUBSCRIBE = """
+            finding = await self._read(job)
+            if self.subscription and not merged:
+                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+"""
+
+BUGS = [
+    mutant(
+        "done-is-gen",
+        "success clears what arrived while the record was being read",
+        INTERLEAVINGS,
+        (QUEUE, "when :done then q.leased_gen else", "when :done then q.gen else"),
+    ),
+    mutant(
+        "boolean-dirty",
+        "a notification that comes while the iD is leased counts as dealt with",
+        INTERLEAVINGS,
+        (
+            QUEUE,
+            "   where q.orcid = any(:orcids::text[])\n     and (\n",
+            "   where q.orcid = any(:orcids::text[])\n     and q.lease_until <= now() and (\n",
+        ),
+    ),
+    mutant(
+        "drop-on-error",
+        "a failed reconciliation settles what it did not do",
+        INTERLEAVINGS,
+        (
+            SCHEDULE,
+            "return Settlement(done=False, due_in=due_in, lane=turn.lane",
+            "return Settlement(done=True, due_in=due_in, lane=turn.lane",
+        ),
+    ),
+    mutant(
+        "no-fence",
+        "a worker that was paused past its lease still writes",
+        INTERLEAVINGS,
+        (QUEUE, _FENCE_IN_HOLD, _FENCE_IN_HOLD.replace("lease_no = :lease_no and ", "")),
+        (QUEUE, _FENCE_IN_SETTLE, _FENCE_IN_SETTLE.replace(" and q.lease_no = :lease_no", "")),
+    ),
+    mutant(
+        "no-fence-no-guard",
+        "an older read is written over a newer one",
+        INTERLEAVINGS,
+        (
+            QUEUE,
+            _FENCE_IN_HOLD,
+            _FENCE_IN_HOLD.replace("lease_no = :lease_no and applied_lease_no < :lease_no", ":lease_no > 0"),
+        ),
+        (QUEUE, _FENCE_IN_SETTLE, _FENCE_IN_SETTLE.replace("q.lease_no = :lease_no", ":lease_no > 0")),
+    ),
+    mutant(
+        "no-order-guard",
+        "one lease may write twice",
+        "tests/integration/sync/test_queue.py",
+        (QUEUE, _FENCE_IN_HOLD, _FENCE_IN_HOLD.replace(" and applied_lease_no < :lease_no", "")),
+    ),
+    mutant(
+        "hold-without-lock",
+        "the fence is looked at, but not held until the commit",
+        "tests/integration/sync/test_queue.py tests/integration/sync/test_queue_model.py",
+        (QUEUE, "   for key share;", ";"),
+    ),
+    mutant(
+        "no-second-look",
+        "what ORCID's caches hid from the first read stays hidden until the next check",
+        INTERLEAVINGS,
+        (SCHEDULE, "if turn.cause is Cause.NOTIFICATION or (not complete", "if (not complete"),
+    ),
+    mutant(
+        "no-second-look-at-states",
+        "an unlocking that is not announced stays unseen for a day",
+        INTERLEAVINGS,
+        (
+            SCHEDULE,
+            "second_look_in=_second_look(turn, policy, complete=True)",
+            "second_look_in=turn.second_look_owed_in",
+        ),
+    ),
+    mutant(
+        "feed-in-another-transaction",
+        "the mirror changes, and after a crash in between nobody is told",
+        INTERLEAVINGS,
+        (RECONCILER, _COMMIT, _HOLD + _APPLY + _SETTLE + _NEXT + _APPEND),
+    ),
+    mutant(
+        "settle-before-apply",
+        "the iD is settled in a transaction of its own, and a crash before the second one loses the change",
+        INTERLEAVINGS,
+        (RECONCILER, _COMMIT, _HOLD + _SETTLE + _NEXT + _APPLY + _APPEND),
+    ),
+    mutant(
+        "apply-before-fence",
+        "the mirror is written in a transaction before the one that checks the lease",
+        INTERLEAVINGS,
+        (RECONCILER, _COMMIT, _APPLY + _APPEND + _NEXT + _HOLD + _SETTLE),
+    ),
+    mutant(
+        "hidden-for-ever",
+        "an equal body is skipped although readers are shown nothing of the record",
+        f"{RECONCILE}/test_refused_tokens.py {RECONCILE}/test_record_states.py",
+        (RECONCILER, "if same and job.known.withheld is None:", "if same:"),
+    ),
+    mutant(
+        "shrink-guard-off",
+        "a read that lost most of a section is believed at once",
+        f"{RECONCILE}/test_holds.py -k section",
+        (RECONCILER, "if not diff.shrinks(held.items, removed):", "if True:"),
+    ),
+    mutant(
+        "missing-work-is-deleted",
+        "a work that a bulk answer leaves out is taken for deleted",
+        f"{RECONCILE}/test_reconcile.py -k bulk",
+        (
+            RECONCILER,
+            "        comparison = diff.compare(held.items, reading.answered, reading.items, details)\n",
+            _COMPARE_WHAT_BULK_ANSWERED,
+        ),
+    ),
+    mutant(
+        "body-gate-ignores-access",
+        "an equal body is skipped although it was read with another access",
+        f"{RECONCILE}/test_access.py",
+        (
+            RECONCILER,
+            "same = (digest, job.access.text) == (job.lease.body_digest, job.lease.body_access)",
+            "same = digest == job.lease.body_digest",
+        ),
+    ),
+    mutant(
+        "read-without-grace",
+        "a notification's record is read while ORCID still writes down our answer",
+        f"{PROCESSES} -k grace",
+        (
+            "orcid_sync/daemon/public_listener.py",
+            "lane=Lane.NOTIFICATION, delay=grace)",
+            "lane=Lane.NOTIFICATION, delay=timedelta())",
+        ),
+    ),
+    mutant(
+        "webhook-after-the-read",
+        "a change between the first read and the registration is never announced",
+        "tests/integration/webhooks/test_registration.py",
+        (
+            RECONCILER,
+            _SUBSCRIBE_AND_READ,
+            _READ_AND_SUBSCRIBE,
+        ),
+    ),
+    mutant(
+        "stop-without-drain",
+        "the listeners close before the load balancer has looked away",
+        f"{PROCESSES} -k stop",
+        ("orcid_sync/daemon/serve.py", "        await _drain(settings, draining, worker, pusher)\n", ""),
+    ),
+    mutant(
+        "tokens-in-the-clear",
+        "our own tokens stand in the database as ORCID gave them",
+        "tests/integration/daemon/test_canaries.py -k dump",
+        ("orcid_sync/store/sync/client_tokens.py", "access_token=sealed, lasts", "access_token=access_token, lasts"),
+    ),
+    mutant(
+        "pace-without-shares",
+        "a storm in a better lane starves the others",
+        "tests/integration/sync/test_pace.py -k TestLanes",
+        (PACE, "floor(extract(epoch from at - lane_from) * lane_speed)::bigint as shared", "0::bigint as shared"),
+    ),
+    mutant(
+        "pace-of-ones-own",
+        "each replica keeps to the rate by itself: three send three times as much",
+        "tests/integration/sync/test_pace_replicas.py -k together",
+        (
+            "orcid_sync/service/sync/shared_pace.py",
+            "        self._client_id = client_id\n        self._terms",
+            "        self._client_id = f'{client_id} {id(self)}'\n        self._terms",
+        ),
+    ),
+    mutant(
+        "herd-after-a-pause",
+        "when the circuit's pause is over, all try at once",
+        "tests/integration/sync/test_pace_circuit.py",
+        (PACE, "failures >= 5 and free_at = at as probing", "false as probing"),
+    ),
+    mutant(
+        "lanes-in-their-order",
+        "places always go to the best lane that has work",
+        "tests/integration/sync/test_worker_lanes.py -k storm",
+        ("orcid_sync/model/sync/lane_shares.py", "key=lambda lane: (self._start(lane), lane)", "key=lambda lane: lane"),
+    ),
+    mutant(
+        "journal-of-nothing",
+        "reads that find nothing new are written down, too",
+        "tests/integration/console/test_explanation.py -k nothing_new",
+        (
+            RECONCILIATION_LOG,
+            "    if finding.outcome != UNCHANGED:\n        with suppress",
+            "    if finding.outcome:\n        with suppress",
+        ),
+        (
+            RECONCILIATION_LOG,
+            "    if finding.outcome != UNCHANGED:\n        await reads",
+            "    if finding.outcome:\n        await reads",
+        ),
+    ),
+    mutant(
+        "shared-question-forgotten",
+        "a search that was cut short goes on behind iDs that it has not asked about again",
+        "tests/integration/sync/test_safety_nets.py -k share_a_question",
+        ("orcid_sync/service/sync/safety_nets.py", "reached=done if waiting else looked)", "reached=looked)"),
+    ),
+]
