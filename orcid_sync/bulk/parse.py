@@ -16,7 +16,7 @@ from orcid_sync.model.record.diff import Change, RecordContent
 from orcid_sync.model.record.extract import Entry, moment
 from orcid_sync.model.record.malformed import MalformedRecord
 from orcid_sync.model.record.orcid_json import Timestamp
-from orcid_sync.model.record.record import Record, parse_record
+from orcid_sync.model.record.parse_record import Record, parse_record
 from orcid_sync.model.record.rows import Record as RecordRow
 from orcid_sync.model.record.sections import SECTIONS, Item, Section
 from orcid_sync.model.sync.schedule import READ_PUBLIC

@@ -36,9 +36,9 @@ from orcid_sync.service.record.read_outcome import Finding
 from orcid_sync.service.record.unknown_members import DriftWatch
 from orcid_sync.service.runtime.health import Draining, Heartbeats, measured_loop_lag
 from orcid_sync.service.runtime.scheduler import JobRunner, schedule
+from orcid_sync.service.sync.pace_and_circuit import SealedTokens, SharedPace
 from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.service.sync.safety_nets import make_net_jobs
-from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace
 from orcid_sync.service.sync.worker import Worker
 from orcid_sync.service.webhooks.health import make_health_job
 from orcid_sync.service.webhooks.registration import Subscription

@@ -7,7 +7,7 @@ from typing import Self
 
 from aiohttp import web
 
-from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
+from orcid_sync.simulator.base.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.server import control
 from orcid_sync.simulator.server.http_server import FrontDoor, Listener
 from orcid_sync.simulator.simulation import Simulation

@@ -8,9 +8,9 @@ from orcid_sync.simulator.api.data_sync import DataSync
 from orcid_sync.simulator.api.read_record import Answerer
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.journal import Journal
+from orcid_sync.simulator.base.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.base.tokens import Client, TokenService
 from orcid_sync.simulator.faults.faults import Faults
-from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.faults.stale_caches import StaleCaches
 from orcid_sync.simulator.oauth.browsers import Browsers
 from orcid_sync.simulator.oauth.grants import Grants

@@ -32,7 +32,7 @@ from hypothesis.stateful import (
 from acceptance.harness.planted_texts import Found, Plantation, Search, make_search, told
 from acceptance.harness.stepped_installation import LOCKS, SECOND_LOOK, Installation, Job, open_installation
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.simulator.base.errors import Refusal, Unauthenticated
 from orcid_sync.simulator.oauth import access as admission

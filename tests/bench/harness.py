@@ -22,8 +22,8 @@ from rich.table import Table
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
 from orcid_sync.model.sync.schedule import Lane, Policy
 from orcid_sync.registry.client import Account, Registry, open_registry
+from orcid_sync.service.sync.pace_and_circuit import SealedTokens
 from orcid_sync.service.sync.reconcile import Reconciler
-from orcid_sync.service.sync.shared_pace import SealedTokens
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 from orcid_sync.store.consent.connections import Entry, connect_orcids

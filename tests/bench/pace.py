@@ -23,7 +23,7 @@ from harness import fresh_database, show
 
 from orcid_sync.model.sync.lane_shares import SHARES
 from orcid_sync.model.sync.schedule import Lane
-from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.service.sync.pace_and_circuit import SharedPace
 from orcid_sync.store.database.pools import open_database
 
 BURST = 8

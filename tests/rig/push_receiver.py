@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from orcid_sync.model.pushes.delivery import Result
 from orcid_sync.service.pushes.delivery import Delivery
 from orcid_sync.service.pushes.guarded_client import Rules, open_courier
-from orcid_sync.service.pushes.messages import Message
+from orcid_sync.service.pushes.signed_messages import Message
 from orcid_sync.store.database.encryption import Vault
 from orcid_sync.store.database.pools import Database
 from orcid_sync.store.pushes import subscriptions

@@ -13,7 +13,7 @@ from orcid_sync.cli.base.options import Json, command
 from orcid_sync.cli.base.output import print_json
 from orcid_sync.cli.base.session import Session, tell
 from orcid_sync.model.analysis.institution import parse_organization_id
-from orcid_sync.model.analysis.report import InvalidPeriod, Period, Report, period
+from orcid_sync.model.analysis.report_figures import InvalidPeriod, Period, Report, period
 
 if TYPE_CHECKING:
     from orcid_sync.settings.settings import Settings
@@ -58,7 +58,7 @@ def report(
     if json:
         print_json(made)
         return
-    from orcid_sync.service.analysis.report import render  # noqa: PLC0415 - heavy
+    from orcid_sync.service.analysis.render_report import render  # noqa: PLC0415 - heavy
 
     text = render(made, form)
     if output is None:

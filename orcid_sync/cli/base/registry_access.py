@@ -26,7 +26,7 @@ class Asking:
 async def asking(session: Session, dsn: str, *, workers: int = 1) -> AsyncIterator[Asking]:
     """A way to the Registry for a while; `workers` requests at the same time."""
     from orcid_sync.registry.client import Account, open_registry  # noqa: PLC0415 - heavy
-    from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace  # noqa: PLC0415 - heavy
+    from orcid_sync.service.sync.pace_and_circuit import SealedTokens, SharedPace  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.encryption import Vault  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.pools import open_database  # noqa: PLC0415 - heavy
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from orcid_sync.cli.base.options import Json, command
 from orcid_sync.cli.base.output import ago, console, duration, moment, print_json, table, text
 from orcid_sync.cli.base.session import Session
-from orcid_sync.service.explain.attention import attention
-from orcid_sync.service.explain.findings_health import facts
+from orcid_sync.service.explain.status_attention import attention
+from orcid_sync.service.explain.status_health import facts
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orcid_sync.model.webhooks.health import WebhookHealth
     from orcid_sync.store.console.overview import Overview
     from orcid_sync.store.sync.job_runs import Run
-    from orcid_sync.store.sync.pace import Pace
+    from orcid_sync.store.sync.pace_and_circuit import Pace
 
 
 @command

@@ -11,7 +11,7 @@ from orcid_sync.cli.base.output import ago, console, print_json, table, text
 from orcid_sync.cli.base.session import Session
 from orcid_sync.cli.pushes.add import Name, add, edit, unknown
 from orcid_sync.cli.pushes.redeliver import dead, discard, ranges_table, replay, with_wake
-from orcid_sync.cli.pushes.signing import fire, rotate
+from orcid_sync.cli.pushes.signing_secret import fire, rotate
 from orcid_sync.model.pushes.delivery import PAUSED
 from orcid_sync.model.text.wording import duration
 

@@ -12,7 +12,7 @@ from orcid_sync.cli.base.options import Json, command
 from orcid_sync.cli.base.output import console, duration, print_json, text
 from orcid_sync.cli.base.session import Failure, Session, tell
 from orcid_sync.cli.webhooks.converge import LOOK_SECONDS, NOBODY, Timeout, Wait, look, overlap_of
-from orcid_sync.service.explain.findings_webhooks import webhook_findings
+from orcid_sync.service.explain.status_webhooks import webhook_findings
 
 if TYPE_CHECKING:
     from asyncpg import Connection

@@ -11,7 +11,7 @@ from orcid_sync.cli.base.session import Session
 from orcid_sync.cli.webhooks.converge import apply, revive, verify
 from orcid_sync.cli.webhooks.recover import forget, recover
 from orcid_sync.cli.webhooks.rotate import rotate
-from orcid_sync.service.explain.findings_webhooks import role, webhook_findings
+from orcid_sync.service.explain.status_webhooks import role, webhook_findings
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -112,10 +112,10 @@ def _inventory(session: Session) -> "Inventory":
 
 async def _rate(session: Session, connection: "Connection") -> float:
     """Requests per second at present: what the settings allow, or less if ORCID has said that it is too much."""
-    from orcid_sync.store.sync import pace  # noqa: PLC0415 - heavy
+    from orcid_sync.store.sync import pace_and_circuit  # noqa: PLC0415 - heavy
 
     allowed = session.settings.requests_per_second
-    present = await pace.load(connection, session.settings.client_id or "")
+    present = await pace_and_circuit.load(connection, session.settings.client_id or "")
     return allowed if present is None else min(allowed, present.rate)
 
 

@@ -23,7 +23,7 @@ from orcid_sync.store.database.readiness import database_problem
 from orcid_sync.store.feed import consumers
 from orcid_sync.store.feed.consumers import Consumer
 from orcid_sync.store.pushes import outbox
-from orcid_sync.store.sync.pace import Pace, load_all
+from orcid_sync.store.sync.pace_and_circuit import Pace, load_all
 from orcid_sync.store.sync.queue import LaneDepth, depth
 
 PROBE_SECONDS = 2.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orcid_sync.service.explain.attention import attention
+from orcid_sync.service.explain.status_attention import attention
 from orcid_sync.service.rendering.charts import bars, parts
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.service.webhooks.health import assess

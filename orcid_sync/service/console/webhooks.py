@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from orcid_sync.service.console.overview import HOURS, WEBHOOKS
-from orcid_sync.service.explain.findings import urgent_first
-from orcid_sync.service.explain.findings_health import facts, troubles
-from orcid_sync.service.explain.findings_webhooks import role, webhook_findings
+from orcid_sync.service.explain.status_findings import urgent_first
+from orcid_sync.service.explain.status_health import facts, troubles
+from orcid_sync.service.explain.status_webhooks import role, webhook_findings
 from orcid_sync.service.rendering.charts import bars, parts
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.service.webhooks.health import assess

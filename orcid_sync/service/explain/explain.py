@@ -19,7 +19,7 @@ from orcid_sync.service.webhooks.health import assess
 from orcid_sync.store.console import explain_facts, overview
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.roles import become
-from orcid_sync.store.sync import pace, read_journal
+from orcid_sync.store.sync import pace_and_circuit, read_journal
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ async def _hearing(connection: AnyConnection, rules: Rules) -> WebhookHealth:
 
 async def _limits(connection: AnyConnection, client_id: str | None, lane: Lane | None) -> Limits:
     workers = await overview.workers(connection)
-    known = await pace.load(connection, client_id) if client_id else None
+    known = await pace_and_circuit.load(connection, client_id) if client_id else None
     if known is None:
         return Limits(workers=workers)
     return Limits(

@@ -12,7 +12,7 @@ from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.webhooks.health import AlarmKind, WebhookHealth
 from orcid_sync.store.feed.consumers import Consumer
 from orcid_sync.store.pushes.outbox import Pushes
-from orcid_sync.store.sync.pace import Pace
+from orcid_sync.store.sync.pace_and_circuit import Pace
 from orcid_sync.store.sync.queue import LaneDepth
 
 ACK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)

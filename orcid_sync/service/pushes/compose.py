@@ -14,7 +14,7 @@ import msgspec
 
 from orcid_sync.model.pushes.delivery import MOST_BYTES, MOST_CHANGES
 from orcid_sync.model.scopes import View
-from orcid_sync.service.pushes.messages import NOTHING, Message, changes_message, encode_change
+from orcid_sync.service.pushes.signed_messages import NOTHING, Message, changes_message, encode_change
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.roles import viewing
 from orcid_sync.store.pushes import outbox

@@ -18,7 +18,7 @@ from orcid_sync.model.pushes.delivery import Outcome, Result, wait_before
 from orcid_sync.model.scopes import View
 from orcid_sync.service.pushes.compose import Composed, Rewound, compose
 from orcid_sync.service.pushes.guarded_client import GuardedClient
-from orcid_sync.service.pushes.messages import Message, resync_message, signed_headers
+from orcid_sync.service.pushes.signed_messages import Message, resync_message, signed_headers
 from orcid_sync.store.database.encryption import Vault, VaultError
 from orcid_sync.store.database.pools import AnyConnection, statements, transaction
 from orcid_sync.store.database.roles import ReadersMissing

@@ -11,7 +11,7 @@ from contextlib import suppress
 import structlog
 
 from orcid_sync.service.pushes.delivery import Delivery
-from orcid_sync.service.pushes.messages import Message
+from orcid_sync.service.pushes.signed_messages import Message
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.service.runtime.listen import ChannelListener
 from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable

@@ -1,1 +1,1 @@
-"""What every part of the simulation needs: the clock, the journal, clients with their tokens, errors."""
+"""What every part of the simulation needs: clock, journal, clients and tokens, rate limits, errors."""

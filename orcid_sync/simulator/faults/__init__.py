@@ -1,1 +1,1 @@
-"""What goes wrong on request: faults of requests and connections, rate limits, stale caches."""
+"""What goes wrong on request: faults of requests and connections, caches that serve old content."""

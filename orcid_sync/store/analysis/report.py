@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from orcid_sync.model.analysis.report import (
+from orcid_sync.model.analysis.report_figures import (
     Adoption,
     Changes,
     Coverage,

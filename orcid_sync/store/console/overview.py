@@ -17,9 +17,9 @@ from orcid_sync.store.mirror import unknown_members
 from orcid_sync.store.mirror.unknown_members import Member
 from orcid_sync.store.pushes import outbox
 from orcid_sync.store.pushes.outbox import Pushes
-from orcid_sync.store.sync import job_runs, pace, queue
+from orcid_sync.store.sync import job_runs, pace_and_circuit, queue
 from orcid_sync.store.sync.job_runs import Run
-from orcid_sync.store.sync.pace import Pace
+from orcid_sync.store.sync.pace_and_circuit import Pace
 from orcid_sync.store.sync.queue import LaneDepth
 from orcid_sync.store.webhooks import inventory
 
@@ -152,7 +152,7 @@ async def overview(connection: AnyConnection) -> Overview:
             freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
             jobs=await job_runs.last_of_each(connection),
             feed=FeedHead(**head),
-            paces=await pace.load_all(connection),
+            paces=await pace_and_circuit.load_all(connection),
             workers=await queries.workers(connection),
             consumers=await consumers.load(connection),
             unknown=await unknown_members.list_members(connection),

@@ -21,8 +21,8 @@ from orcid_sync.registry.client import Account, open_registry
 from orcid_sync.registry.http_exchange import Limits
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.runtime.health import Draining
+from orcid_sync.service.sync.pace_and_circuit import SealedTokens, SharedPace
 from orcid_sync.service.sync.reconcile import Finding, Reconciler
-from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET

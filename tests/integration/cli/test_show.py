@@ -16,8 +16,8 @@ import pytest
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import Database
-from orcid_sync.store.sync import pace
-from orcid_sync.store.sync.pace import Terms
+from orcid_sync.store.sync import pace_and_circuit
+from orcid_sync.store.sync.pace_and_circuit import Terms
 from rig.records.mirror import apply_record, skeleton
 from rig.service.command_line import Cli, bare_environment
 from rig.service.webhook_inventory import present, registered
@@ -83,10 +83,10 @@ async def test_status_says_first_what_needs_somebody(mirrored: Cli, connection: 
 
 async def test_status_tells_the_pace(mirrored: Cli, connection: asyncpg.Connection) -> None:
     client, terms = "APP-0123456789ABCDEF", Terms(20, 8, daily=10)
-    await pace.reserve(connection, client, terms, lane=Lane.NOTIFICATION, wanted=8)
+    await pace_and_circuit.reserve(connection, client, terms, lane=Lane.NOTIFICATION, wanted=8)
     for _ in range(2):
-        await pace.reserve(connection, client, terms, lane=Lane.NOTIFICATION)
-    await pace.slow_down(connection, client, rate=20)
+        await pace_and_circuit.reserve(connection, client, terms, lane=Lane.NOTIFICATION)
+    await pace_and_circuit.slow_down(connection, client, rate=20)
 
     text = (await mirrored.apart("status")).stdout
     seen = await asyncio.to_thread(mirrored.json, "status")

@@ -18,9 +18,9 @@ from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.world import CLIENT_ID
 from orcid_sync.store.consent.erasure import erase
 from orcid_sync.store.database.pools import Database
-from orcid_sync.store.sync import pace
+from orcid_sync.store.sync import pace_and_circuit
 from orcid_sync.store.sync import read_journal as reads
-from orcid_sync.store.sync.pace import Terms
+from orcid_sync.store.sync.pace_and_circuit import Terms
 from orcid_sync.store.sync.queue import Lease
 from rig.records import planted_mirror
 from rig.service.reconciler import LIMITED, OTHER, SECOND_LOOK, Bench, O
@@ -149,21 +149,21 @@ async def said_once(bench: Bench, orcid: Orcid) -> None:
 async def our_quota(bench: Bench, orcid: Orcid) -> None:
     await mirrored(bench, orcid)
     await bench.notify(orcid)
-    await pace.report_used_up(bench.connection, CLIENT_ID)
+    await pace_and_circuit.report_used_up(bench.connection, CLIENT_ID)
 
 
 async def our_budget(bench: Bench, orcid: Orcid) -> None:
     await mirrored(bench, orcid)
     await bench.notify(orcid)
-    await pace.reserve(bench.connection, CLIENT_ID, Terms(1000, 100, daily=500), lane=Lane.CHECK)
+    await pace_and_circuit.reserve(bench.connection, CLIENT_ID, Terms(1000, 100, daily=500), lane=Lane.CHECK)
     await bench.connection.execute("update orcid_sync.pace set used = 500")
 
 
 async def registry_away(bench: Bench, orcid: Orcid) -> None:
     await mirrored(bench, orcid)
     await bench.notify(orcid)
-    for _ in range(pace.FAILURES_THAT_OPEN):
-        await pace.report_failure(bench.connection, CLIENT_ID)
+    for _ in range(pace_and_circuit.FAILURES_THAT_OPEN):
+        await pace_and_circuit.report_failure(bench.connection, CLIENT_ID)
 
 
 async def failing(bench: Bench, orcid: Orcid) -> None:

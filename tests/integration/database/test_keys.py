@@ -403,7 +403,7 @@ async def test_our_own_token_is_fetched_anew_if_it_does_not_open(
     bench: Bench, database: Database, registry: Any
 ) -> None:
     """Each request for a token adds a row at ORCID (contract section 2.3), but one that nobody can read is no use."""
-    from orcid_sync.service.sync.shared_pace import SealedTokens
+    from orcid_sync.service.sync.pace_and_circuit import SealedTokens
 
     tokens = SealedTokens(database.worker, Vault({"lost": LOST}), CLIENT_ID)
     await tokens.save("/read-public", "made-up", 3_600)

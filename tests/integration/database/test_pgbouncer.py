@@ -21,7 +21,7 @@ import asyncpg
 import pytest
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.sync.schedule import Settlement
 from orcid_sync.settings.settings import Settings
 from orcid_sync.store.consent.connections import Entry, connect_orcids

@@ -11,7 +11,7 @@ from integration.http.api_listener import Api, serving_api
 from orcid_sync.model.scopes import View
 from orcid_sync.service.api import records as reading
 from orcid_sync.service.api import request_body
-from orcid_sync.service.explain.findings import findings
+from orcid_sync.service.explain.status_findings import findings
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 from orcid_sync.store.console.overview import overview
 from orcid_sync.store.database import roles

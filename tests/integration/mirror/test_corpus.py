@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from integration.mirror.corpus_answers import Answer, answers_in, captured, everything_in, read_answer
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import ItemKey
 from orcid_sync.store.database.pools import Database, transaction
 from rig.records.mirror import apply_record, changeset_of, fetch

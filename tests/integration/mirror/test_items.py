@@ -13,7 +13,7 @@ import pytest
 
 from orcid_sync.model.record import rows
 from orcid_sync.model.record.diff import with_detail
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import SECTIONS
 from orcid_sync.store.database.pools import Database, DatabaseRefused, transaction
 from orcid_sync.store.mirror import items

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orcid_sync.model.record.diff import Change
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import ItemKey
 from orcid_sync.store.database.pools import Database, transaction
 from orcid_sync.store.feed import changes

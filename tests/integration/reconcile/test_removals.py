@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.simulator.base.errors import Refusal, Unauthenticated
 from orcid_sync.simulator.oauth import access as admission
 from orcid_sync.simulator.records.profiles import Effect

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
+from orcid_sync.simulator.base.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.world import CLIENT_ID
 from rig.simulator import Asking, O
 

@@ -12,8 +12,8 @@ from integration.sync.timeline import CLIENT, TERMS, Timeline, assert_within, ra
 from orcid_sync.model.sync.lane_shares import SHARES
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import connect
-from orcid_sync.store.sync import pace
-from orcid_sync.store.sync.pace import Terms
+from orcid_sync.store.sync import pace_and_circuit
+from orcid_sync.store.sync.pace_and_circuit import Terms
 
 RATE, BURST = TERMS.rate, TERMS.burst
 
@@ -136,14 +136,14 @@ class TestLanes:
 class TestBrake:
     async def test_slowing_down_halves_the_rate_once_for_all_that_was_on_its_way(self, timeline: Timeline) -> None:
         await timeline.ask()
-        lowered = [await pace.slow_down(timeline.connection, CLIENT, rate=RATE) for _ in range(5)]
+        lowered = [await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE) for _ in range(5)]
         assert lowered == [10, None, None, None, None]
         sent = [moment for moment, _ in await timeline.backlog({Lane.CHECK: 50}, 5)]
         assert_within(sent, msgspec.structs.replace(TERMS, rate=10.3))
 
     async def test_the_rate_is_regained_with_time(self, timeline: Timeline) -> None:
         await timeline.ask()
-        await pace.slow_down(timeline.connection, CLIENT, rate=RATE)
+        await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE)
         rates = []
         for minutes in (0, 2, 2, 60):
             await timeline.passes(60 * minutes)
@@ -157,7 +157,7 @@ class TestBrake:
         await timeline.ask()
         rates = []
         for _ in range(8):
-            rates.append(await pace.slow_down(timeline.connection, CLIENT, rate=RATE))
+            rates.append(await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE))
             await timeline.passes(6)
         assert rates[:2] == [10, pytest.approx(5.05, abs=0.01)]
         assert rates[-1] == 0.5
@@ -166,10 +166,10 @@ class TestBrake:
     @pytest.mark.invariant("S14")
     async def test_retry_after_silences_everybody_and_nothing_ends_it_early(self, timeline: Timeline) -> None:
         await timeline.ask()
-        await pace.report_failure(timeline.connection, CLIENT)
-        await pace.slow_down(timeline.connection, CLIENT, rate=RATE, silence=120)
-        await pace.slow_down(timeline.connection, CLIENT, rate=RATE, silence=3)
-        await pace.report_success(timeline.connection, CLIENT)
+        await pace_and_circuit.report_failure(timeline.connection, CLIENT)
+        await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE, silence=120)
+        await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE, silence=3)
+        await pace_and_circuit.report_success(timeline.connection, CLIENT)
         for lane in Lane:
             booking = await timeline.ask(lane)
             assert (booking.given, booking.pause) == (0, pytest.approx(120, abs=2))
@@ -178,5 +178,5 @@ class TestBrake:
 
 
 async def test_nothing_is_known_before_the_first_request(connection: asyncpg.Connection) -> None:
-    assert await pace.load(connection, CLIENT) is None
-    assert await pace.load_all(connection) == []
+    assert await pace_and_circuit.load(connection, CLIENT) is None
+    assert await pace_and_circuit.load_all(connection) == []

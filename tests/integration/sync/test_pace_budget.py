@@ -10,9 +10,9 @@ from integration.sync.timeline import CLIENT, TERMS, Timeline
 from orcid_sync.model.sync.lane_shares import allowance
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Paused
-from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.service.sync.pace_and_circuit import SharedPace
 from orcid_sync.store.database.pools import Database, connect
-from orcid_sync.store.sync import pace
+from orcid_sync.store.sync import pace_and_circuit
 
 DAILY = 100
 TO_MIDNIGHT = """
@@ -148,6 +148,6 @@ async def test_a_budget_that_is_taken_away_is_forgotten(timeline: Timeline) -> N
     assert (await timeline.ask()).given == 0
     timeline.terms = TERMS
     assert (await timeline.ask()).given == 1
-    state = await pace.load(timeline.connection, CLIENT)
+    state = await pace_and_circuit.load(timeline.connection, CLIENT)
     assert state is not None
     assert state.daily_requests is None

@@ -8,7 +8,7 @@ import pytest
 from integration.sync.timeline import CLIENT, TERMS, Timeline, assert_within, rate_of
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import connect
-from orcid_sync.store.sync import pace
+from orcid_sync.store.sync import pace_and_circuit
 
 PAUSES = [5, 10, 20, 40, 60, 60, 60]
 
@@ -21,11 +21,11 @@ async def timeline(connection: asyncpg.Connection) -> Timeline:
 
 
 async def fail(timeline: Timeline, times: int) -> list[bool]:
-    return [await pace.report_failure(timeline.connection, CLIENT) for _ in range(times)]
+    return [await pace_and_circuit.report_failure(timeline.connection, CLIENT) for _ in range(times)]
 
 
 async def succeed(timeline: Timeline) -> float | None:
-    return await pace.report_success(timeline.connection, CLIENT)
+    return await pace_and_circuit.report_success(timeline.connection, CLIENT)
 
 
 async def test_it_opens_at_the_fifth_failure_in_a_row_and_says_so_once(timeline: Timeline) -> None:

@@ -10,11 +10,11 @@ import pytest
 from integration.sync.timeline import CLIENT, Timeline, assert_within, rate_of
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Paused
-from orcid_sync.service.sync import shared_pace as shared
-from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.service.sync import pace_and_circuit as shared
+from orcid_sync.service.sync.pace_and_circuit import SharedPace
 from orcid_sync.store.database.pools import Database, open_database
-from orcid_sync.store.sync import pace
-from orcid_sync.store.sync.pace import Terms
+from orcid_sync.store.sync import pace_and_circuit
+from orcid_sync.store.sync.pace_and_circuit import Terms
 
 TERMS = Terms(60.0, 8)
 LAG = 0.1
@@ -84,13 +84,13 @@ async def test_a_replica_that_dies_takes_nothing_with_it(databases: list[Databas
 
 
 async def test_many_that_wait_share_a_statement(databases: list[Database], monkeypatch: pytest.MonkeyPatch) -> None:
-    reserve, asked = pace.reserve, []
+    reserve, asked = pace_and_circuit.reserve, []
 
-    async def counted(*arguments: object, **options: int) -> pace.Booking:
+    async def counted(*arguments: object, **options: int) -> pace_and_circuit.Booking:
         asked.append(options["wanted"])
         return await reserve(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pace, "reserve", counted)
+    monkeypatch.setattr(pace_and_circuit, "reserve", counted)
     replica = shared_pace(databases[0], Terms(1000, 200))
     await asyncio.gather(*(replica.slot(Lane.FIRST_LOAD) for _ in range(200)))
 

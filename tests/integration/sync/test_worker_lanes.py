@@ -12,11 +12,11 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Paused
 from orcid_sync.registry.lanes import in_lane, present_lane
-from orcid_sync.service.sync.shared_pace import SharedPace
+from orcid_sync.service.sync.pace_and_circuit import SharedPace
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.world import CLIENT_ID
 from orcid_sync.store.database.pools import statements
-from orcid_sync.store.sync import pace, queue
+from orcid_sync.store.sync import pace_and_circuit, queue
 from orcid_sync.store.sync.queue import Lease
 from rig.service.daemon import settled, working
 from rig.service.reconciler import OTHER, Bench, O
@@ -144,14 +144,14 @@ async def test_an_outage_costs_a_few_requests_and_no_id_a_try_that_it_did_not_ha
         await wait_until(lambda: verified_both(bench), 20)
 
 
-async def state(bench: Bench) -> pace.Pace:
-    found = await pace.load(bench.connection, CLIENT_ID)
+async def state(bench: Bench) -> pace_and_circuit.Pace:
+    found = await pace_and_circuit.load(bench.connection, CLIENT_ID)
     assert found is not None
     return found
 
 
 async def opened(bench: Bench) -> bool:
-    found = await pace.load(bench.connection, CLIENT_ID)
+    found = await pace_and_circuit.load(bench.connection, CLIENT_ID)
     return found is not None and found.probing
 
 

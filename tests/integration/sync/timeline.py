@@ -9,8 +9,8 @@ from random import Random
 import asyncpg
 
 from orcid_sync.model.sync.schedule import Lane
-from orcid_sync.store.sync import pace
-from orcid_sync.store.sync.pace import Booking, Terms
+from orcid_sync.store.sync import pace_and_circuit
+from orcid_sync.store.sync.pace_and_circuit import Booking, Terms
 
 CLIENT = "APP-MADEUPCLIENT0000"
 TERMS = Terms(20.0, 8)
@@ -49,15 +49,15 @@ class Timeline:
         self.shifted += seconds
 
     async def ask(self, lane: Lane = Lane.NOTIFICATION, wanted: int = 1) -> Booking:
-        return await pace.reserve(self.connection, self.client, self.terms, lane=lane, wanted=wanted)
+        return await pace_and_circuit.reserve(self.connection, self.client, self.terms, lane=lane, wanted=wanted)
 
     async def moments(self, lane: Lane = Lane.NOTIFICATION, wanted: int = 1) -> list[float]:
         """The moments of those that are given now."""
         booking = await self.ask(lane, wanted)
         return [self.now + seconds for seconds in booking.waits()]
 
-    async def state(self) -> pace.Pace:
-        state = await pace.load(self.connection, self.client)
+    async def state(self) -> pace_and_circuit.Pace:
+        state = await pace_and_circuit.load(self.connection, self.client)
         assert state is not None
         return state
 

@@ -90,7 +90,7 @@ BUGS = [
         "push-one-signature",
         "while a secret is replaced only the new one signs",
         f"{PUSHES}/test_delivery.py -k both_sign",
-        ("orcid_sync/service/pushes/messages.py", "for secret in secrets]", "for secret in secrets[:1]]"),
+        ("orcid_sync/service/pushes/signed_messages.py", "for secret in secrets]", "for secret in secrets[:1]]"),
     ),
     mutant(
         "push-overtaken",

@@ -9,7 +9,7 @@ QUEUE = "orcid_sync/store/sync/queue.sql"
 RECONCILER = "orcid_sync/service/sync/reconcile.py"
 RECONCILIATION_LOG = "orcid_sync/service/sync/reconciliation_log.py"
 SCHEDULE = "orcid_sync/model/sync/schedule.py"
-PACE = "orcid_sync/store/sync/pace.sql"
+PACE = "orcid_sync/store/sync/pace_and_circuit.sql"
 _HOLD = "            await queue.hold(connection, lease, alone=bool(finding.effects))\n"
 _APPLY = """            if finding.changeset is not NOTHING:
                 await items.apply(connection, lease.orcid, finding.changeset.writing)
@@ -208,7 +208,7 @@ BUGS = [
         "each replica keeps to the rate by itself: three send three times as much",
         "tests/integration/sync/test_pace_replicas.py -k together",
         (
-            "orcid_sync/service/sync/shared_pace.py",
+            "orcid_sync/service/sync/pace_and_circuit.py",
             "        self._client_id = client_id\n        self._terms",
             "        self._client_id = f'{client_id} {id(self)}'\n        self._terms",
         ),

@@ -16,9 +16,9 @@ import msgspec
 
 from orcid_sync.daemon.public_listener import rules_of
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.webhooks.health import WebhookHealth
-from orcid_sync.service.explain.findings_health import troubles
+from orcid_sync.service.explain.status_health import troubles
 from orcid_sync.service.webhooks.health import assess
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.records.identifiers import numbered_orcid

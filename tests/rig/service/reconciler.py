@@ -19,13 +19,13 @@ import pytest
 
 from orcid_sync.daemon import serve
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.client import Account, open_registry
 from orcid_sync.registry.http_exchange import Limits
 from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.sync.pace_and_circuit import SealedTokens, SharedPace
 from orcid_sync.service.sync.reconcile import Reconciler
-from orcid_sync.service.sync.shared_pace import SealedTokens, SharedPace
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.api.read_record import Target
 from orcid_sync.simulator.base.journal import Request

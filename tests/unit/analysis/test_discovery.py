@@ -8,7 +8,7 @@ import pytest
 
 from orcid_sync.model.analysis.discovery import Affiliation, Portrait, portrait, with_shared
 from orcid_sync.model.analysis.institution import Institution, OrganizationId
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from rig.records.mirror import skeleton
 
 ORCID = "0000-0002-1825-0097"

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from orcid_sync.model.analysis.report import Changes, InvalidPeriod, Period, period
+from orcid_sync.model.analysis.report_figures import Changes, InvalidPeriod, Period, period
 
 TODAY = date(2026, 3, 31)
 

@@ -9,11 +9,11 @@ import pytest
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.text.wording import ago, duration
-from orcid_sync.service.explain.findings import findings
+from orcid_sync.service.explain.status_findings import findings
 from orcid_sync.store.console.overview import FailureCount, FeedHead, Overview
 from orcid_sync.store.mirror.unknown_members import Member
 from orcid_sync.store.sync.job_runs import Run
-from orcid_sync.store.sync.pace import Pace
+from orcid_sync.store.sync.pace_and_circuit import Pace
 from orcid_sync.store.sync.queue import LaneDepth
 
 NOW = datetime(2026, 1, 1, 3, tzinfo=UTC)

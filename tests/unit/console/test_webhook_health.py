@@ -11,7 +11,7 @@ from orcid_sync.model.webhooks.dead_webhooks import Outage
 from orcid_sync.model.webhooks.evidence import Verdict
 from orcid_sync.model.webhooks.health import WebhookHealth, Webhooks
 from orcid_sync.model.webhooks.silence import Silence
-from orcid_sync.service.explain.findings_health import facts, troubles
+from orcid_sync.service.explain.status_health import facts, troubles
 from orcid_sync.service.http.metrics import Metrics
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ import pytest
 
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.service.http.metrics import Metrics
-from orcid_sync.store.sync.pace import Pace
+from orcid_sync.store.sync.pace_and_circuit import Pace
 from orcid_sync.store.sync.queue import LaneDepth
 
 

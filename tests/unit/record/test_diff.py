@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import MINOR, Change, Known, RecordContent
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.removals import removal
 from orcid_sync.model.record.sections import SECTIONS, Content, Item, ItemKey
 from rig.records.sample_record import ORCID, encode, full_forms, keyword, rich_record, set_in, with_keywords, works_of

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from orcid_sync.model.record.cleaning import clean
 from orcid_sync.model.record.malformed import MalformedRecord
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import SECTIONS
 from rig.records.sample_record import ORCID, encode, keyword, rich_record, with_keywords
 

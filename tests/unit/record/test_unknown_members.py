@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from orcid_sync.model.record import unknown_members
-from orcid_sync.model.record.record import parse_record
+from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import SECTIONS
 from orcid_sync.model.record.unknown_members import Unknown
 from rig.records.mirror import skeleton

@@ -7,9 +7,9 @@ import pytest
 from orcid_sync.simulator.answers.http_answer import accepted
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.errors import Refusal
+from orcid_sync.simulator.base.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.base.tokens import TokenService
 from orcid_sync.simulator.faults.faults import NOTIFICATION, Faults
-from orcid_sync.simulator.faults.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.records.forms import complete, fuzzy_date
 from orcid_sync.simulator.records.identifiers import check_digit, external_id, group_key, normalised, numbered_orcid
 from orcid_sync.simulator.records.profiles import Item, Profiles, RecordState, Source

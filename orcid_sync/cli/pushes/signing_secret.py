@@ -60,7 +60,7 @@ def fire(session: Session, name: Name, *, json: Json = False) -> None:
 async def _try(session: Session, connection: "Connection", name: str) -> "Result":
     from orcid_sync.daemon.push_sender import egress_rules  # noqa: PLC0415 - heavy
     from orcid_sync.service.pushes.guarded_client import open_courier  # noqa: PLC0415 - heavy
-    from orcid_sync.service.pushes.messages import signed_headers, trial_message  # noqa: PLC0415 - heavy
+    from orcid_sync.service.pushes.signed_messages import signed_headers, trial_message  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.encryption import Vault  # noqa: PLC0415 - heavy
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from orcid_sync.service.explain.findings import Finding, findings, urgent_first
-from orcid_sync.service.explain.findings_health import troubles
+from orcid_sync.service.explain.status_findings import Finding, findings, urgent_first
+from orcid_sync.service.explain.status_health import troubles
 
 if TYPE_CHECKING:
     from orcid_sync.model.webhooks.health import WebhookHealth

@@ -15,8 +15,8 @@ from orcid_sync.registry.client import LONGEST_PAUSE
 from orcid_sync.registry.errors import Paused
 from orcid_sync.store.database.encryption import Vault, VaultError
 from orcid_sync.store.database.pools import statements
-from orcid_sync.store.sync import client_tokens, pace
-from orcid_sync.store.sync.pace import Booking, Terms
+from orcid_sync.store.sync import client_tokens, pace_and_circuit
+from orcid_sync.store.sync.pace_and_circuit import Booking, Terms
 
 SUCCESS_EVERY = 1.0
 """Seconds between two reports of success to the database while all is well."""
@@ -74,7 +74,9 @@ class SharedPace:
         while (moment := waiting.take(clock())) is None:
             await asyncio.sleep(waiting.ask_at - clock())
             async with statements(self._pool) as connection:
-                booking = await pace.reserve(connection, self._client_id, self._terms, lane=lane, wanted=waiting.number)
+                booking = await pace_and_circuit.reserve(
+                    connection, self._client_id, self._terms, lane=lane, wanted=waiting.number
+                )
             self._tell_of_the_budget(booking)
             if booking.pause > LONGEST_PAUSE:
                 raise Paused
@@ -84,7 +86,7 @@ class SharedPace:
     async def admission(self) -> Admission:
         """What may be leased: nothing during a pause; then one, to try; no lane whose budget is used up."""
         async with statements(self._pool) as connection:
-            state = await pace.load(connection, self._client_id)
+            state = await pace_and_circuit.load(connection, self._client_id)
         if state is None:
             return Admission()
         places = math.ceil(state.rate * WAITING_SECONDS)
@@ -97,22 +99,26 @@ class SharedPace:
         """The Registry asked us to slow down, and perhaps to be silent for so many seconds."""
         self._troubled = True
         async with statements(self._pool) as connection:
-            rate = await pace.slow_down(connection, self._client_id, rate=self._terms.rate, silence=retry_after or 0.0)
+            rate = await pace_and_circuit.slow_down(
+                connection, self._client_id, rate=self._terms.rate, silence=retry_after or 0.0
+            )
         if rate is not None:
             log.warning("slowing down", requests_per_second=round(rate, 2), retry_after=retry_after)
 
     async def used_up(self) -> None:
         """The Registry said that our quota of this day is used up; logged once an hour."""
         async with statements(self._pool) as connection:
-            news = await pace.report_used_up(connection, self._client_id)
+            news = await pace_and_circuit.report_used_up(connection, self._client_id)
         if news:
-            log.warning("daily quota used up", said_by="registry", asked_again_in_seconds=pace.USED_UP_SECONDS)
+            log.warning(
+                "daily quota used up", said_by="registry", asked_again_in_seconds=pace_and_circuit.USED_UP_SECONDS
+            )
 
     async def failed(self) -> None:
         """The Registry gave no usable answer; logged once, when it has gone."""
         self._troubled = True
         async with statements(self._pool) as connection:
-            opened = await pace.report_failure(connection, self._client_id)
+            opened = await pace_and_circuit.report_failure(connection, self._client_id)
         if opened:
             log.warning("registry away", advice="nothing is lost; work goes on when it answers again")
 
@@ -123,7 +129,7 @@ class SharedPace:
             return
         self._troubled, self._reported_at = False, now
         async with statements(self._pool) as connection:
-            seconds = await pace.report_success(connection, self._client_id)
+            seconds = await pace_and_circuit.report_success(connection, self._client_id)
         if seconds is not None:
             log.warning("registry back", away_seconds=round(seconds))
 

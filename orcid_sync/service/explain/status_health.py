@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from orcid_sync.model.text.wording import ago, moment
-from orcid_sync.service.explain.findings import Finding
+from orcid_sync.service.explain.status_findings import Finding
 
 if TYPE_CHECKING:
     from orcid_sync.model.analysis.audit import Share

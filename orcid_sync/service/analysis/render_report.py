@@ -9,7 +9,7 @@ from typing import Any, Final
 import jinja2
 
 from orcid_sync.model.analysis import charts
-from orcid_sync.model.analysis.report import LABELS, Report
+from orcid_sync.model.analysis.report_figures import LABELS, Report
 
 FORMS: Final[Mapping[str, str]] = {"markdown": "report.md", "html": "report.html"}
 """Templates by the name of the form."""

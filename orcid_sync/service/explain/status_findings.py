@@ -11,7 +11,7 @@ from orcid_sync.model.text.wording import duration, moment
 
 if TYPE_CHECKING:
     from orcid_sync.store.console.overview import Overview
-    from orcid_sync.store.sync.pace import Pace
+    from orcid_sync.store.sync.pace_and_circuit import Pace
 
 LATE_SECONDS = {0: 120.0, 1: 120.0, 2: 86_400.0, 3: 86_400.0, 4: 86_400.0}
 """By lane: how long something may have been due before somebody should know. A first load of many takes its time."""
