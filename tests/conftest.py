@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
 
@@ -27,6 +28,10 @@ from rig.postgres import (  # noqa: E402, F401 - fixtures
 from rig.proxy import proxy  # noqa: E402, F401 - a fixture
 from rig.secrecy import pytest_configure, pytest_runtest_makereport  # noqa: E402, F401 - hooks
 from rig.simulator import registry  # noqa: E402, F401 - a fixture
+
+# A busy machine is no fault: an example may take as long as it takes.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 
 @pytest.fixture(scope="session")

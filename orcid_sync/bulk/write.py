@@ -101,5 +101,5 @@ async def write_or_split(
 
 async def _make_sure_of_strangers(connection: AnyConnection, strangers: Collection[str]) -> None:
     """Whoever has been connected meanwhile is in the queue, and must be leased first."""
-    if strangers and await bulk_load.came_between(connection, strangers):
+    if strangers and await bulk_load.any_connected_meanwhile(connection, strangers):
         raise DatabaseUnavailable("an iD was connected while its record was being loaded")

@@ -21,7 +21,7 @@ def make_jobs(
         Job(
             "overdue-checks", timedelta(hours=1), sweeping(partial(sweeps.bring_checks_nearer, interval=check_interval))
         ),
-        Job("left-behind", timedelta(minutes=5), sweeping(sweeps.mark_left_behind)),
+        Job("left-behind", timedelta(minutes=5), sweeping(sweeps.mark_unfinished_disconnections)),
         Job("webhooks", timedelta(minutes=5), sweeping(partial(sweeps.mark_for_webhooks, overlap=overlap))),
         Job(deleted_rows.JOB, timedelta(hours=1), maintaining(deleted_rows.clear), brief=False),
         Job("ended-secrets", timedelta(hours=1), sweeping(subscriptions.drop_ended_secrets)),

@@ -86,7 +86,7 @@ async def _marking(
     async def mark(connection: asyncpg.Connection, orcids: list[Orcid]) -> list[Orcid]:
         known = await queue.mark_due(connection, orcids, lane=Lane.NOTIFICATION, delay=grace)
         if orphans := set(orcids).difference(known):
-            await connections.adopt_orphans(connection, orphans)
+            await connections.take_over_unknown_webhooks(connection, orphans)
         return known
 
     waking = WakeUp(wake, database.intake, grace=settings.grace_seconds)

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.pushes.delivery import Delivery
-from orcid_sync.service.pushes.guarded_client import Rules, open_courier
+from orcid_sync.service.pushes.guarded_client import Rules, open_guarded_client
 from orcid_sync.service.pushes.push_loop import PushLoop
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.settings.settings import Settings
@@ -33,7 +33,7 @@ async def pushing(
     """What sends, running; it should have been stopped when the context ends."""
     async with (
         open_pool(database.dsn, PUSHER, size=CONNECTIONS) as pool,
-        open_courier(egress_rules(settings), seconds=settings.push_timeout_seconds) as courier,
+        open_guarded_client(egress_rules(settings), seconds=settings.push_timeout_seconds) as courier,
     ):
         delivery = Delivery(
             pool=pool,

@@ -25,7 +25,7 @@ async def make_sure(database: Database, settings: Settings) -> None:
     await _demand_same_environment(database, settings)
     await _demand_right_key(database, settings)
     await _say_which_webhooks(database, settings)
-    await _bring_nobody_back(database, settings)
+    await _replay_erasure_log(database, settings)
 
 
 async def _demand_current_schema(database: Database) -> None:
@@ -64,7 +64,7 @@ async def _say_which_webhooks(database: Database, settings: Settings) -> None:
         raise CannotServe(str(error)) from None
 
 
-async def _bring_nobody_back(database: Database, settings: Settings) -> None:
+async def _replay_erasure_log(database: Database, settings: Settings) -> None:
     """Erase and disconnect again whom a restored backup has brought back, before we are ready (fault F66)."""
     if settings.erasure_log is None:
         return

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from orcid_sync.simulator.base.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.server import control
-from orcid_sync.simulator.server.http_server import FrontDoor, Listener
+from orcid_sync.simulator.server.http_server import Listener, RequestDispatcher
 from orcid_sync.simulator.simulation import Simulation
 from orcid_sync.simulator.world import CLIENT_ID
 
@@ -39,7 +39,7 @@ class SimulatedRegistry(Simulation):
             self.world.rate_limit, self.world.quota = RateLimit(), DailyQuota()
         app = web.Application(client_max_size=64 << 20)
         control.add_routes(app, self)
-        app.router.add_route("*", "/{anything:.*}", FrontDoor(self.world).handle)
+        app.router.add_route("*", "/{anything:.*}", RequestDispatcher(self.world).handle)
         self._listener = Listener(app)
         self._address = ""
         self._jobs: asyncio.Task[None] | None = None

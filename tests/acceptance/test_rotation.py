@@ -133,7 +133,7 @@ async def test_the_secret_is_replaced_while_people_edit_and_the_service_is_kille
             await installation.start()
             code, said = await rotating
         assert (code, versions(registry)) == (0, ["2"] * 12), said
-        assert "Version 1 is not needed any more: take it out of old_webhook_secrets." in said
+        assert "Version 1 is not needed any more: remove it from old_webhook_secrets." in said
         assert editors.bare == [], "at some moment nothing would have announced their edits"
         assert assassin.too_early == []
         states = await connection.fetch("select state from orcid_sync.webhooks")

@@ -42,7 +42,7 @@ def instrument(watch: Stopwatch) -> None:
 
         return timed
 
-    reconcile.take_apart = awaited("parse", record_reader.take_apart)
+    reconcile.parse_in_steps = awaited("parse", record_reader.parse_in_steps)
     reconcile.read_details = awaited("fetch of details", record_reader.read_details)
     reconcile.make_changeset = awaited("diff", changeset.make_changeset)
     items.load = awaited("database", items.load)

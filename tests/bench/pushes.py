@@ -27,7 +27,7 @@ from aiohttp import web
 from harness import KEY, fresh_database, orcids, show
 
 from orcid_sync.service.pushes.delivery import Delivery
-from orcid_sync.service.pushes.guarded_client import Rules, open_courier
+from orcid_sync.service.pushes.guarded_client import Rules, open_guarded_client
 from orcid_sync.service.pushes.push_loop import PushLoop
 from orcid_sync.service.runtime.health import Heartbeats
 from orcid_sync.store.database.encryption import Vault
@@ -135,7 +135,7 @@ async def run(dsn: str, ports: tuple[int, int], number: int, changes: int) -> bo
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     async with connect(dsn) as connection, open_database(dsn, workers=4) as database:
         await subscribe(connection, "alive", number // 2, ports[0])
-        async with open_courier(
+        async with open_guarded_client(
             Rules(allowed=[ip_network("127.0.0.0/8")], plain_http=True), seconds=SECONDS
         ) as courier:
             delivery = Delivery(

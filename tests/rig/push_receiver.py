@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from orcid_sync.model.pushes.delivery import Result
 from orcid_sync.service.pushes.delivery import Delivery
-from orcid_sync.service.pushes.guarded_client import Rules, open_courier
+from orcid_sync.service.pushes.guarded_client import Rules, open_guarded_client
 from orcid_sync.service.pushes.signed_messages import Message
 from orcid_sync.store.database.encryption import Vault
 from orcid_sync.store.database.pools import Database
@@ -191,7 +191,7 @@ async def push_bench(
 ) -> AsyncIterator[PushBench]:
     """A sender that reaches this machine."""
     results: list[Result] = []
-    async with open_courier(LOCAL, seconds=seconds) as courier:
+    async with open_guarded_client(LOCAL, seconds=seconds) as courier:
         delivery = Delivery(
             pool=database.worker,
             courier=courier,

@@ -110,9 +110,9 @@ def _public_url(settings: "Settings") -> Checked:
 
 async def _way_in(public_url: str) -> Checked:
     """Only a warning if it is shut: the service may not run yet, and ORCID may come another way than we."""
-    from orcid_sync.cli.webhooks.probe import knock  # noqa: PLC0415 - heavy
+    from orcid_sync.cli.webhooks.probe import probe  # noqa: PLC0415 - heavy
 
-    found = await knock(public_url)
+    found = await probe(public_url)
     return Checked("way in", "ok" if found.open else "warn", found.explanation)
 
 

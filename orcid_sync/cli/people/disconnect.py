@@ -47,7 +47,7 @@ def disconnect(
     wanted = several(orcids) if file is None else from_file(file, "Nobody was disconnected.")
     if erase and not yes:
         _confirm(len(wanted))
-    left_out = session.run(lambda connection: _let_go(session, connection, wanted, erase=erase, json=json))
+    left_out = session.run(lambda connection: _disconnect_or_erase(session, connection, wanted, erase=erase, json=json))
     if left_out:
         raise Failure(f"Nothing to erase for {left_out} of them: never connected.")
 
@@ -70,7 +70,9 @@ def _confirm(number: int) -> None:
     typer.confirm(f"Erase everything about {people}? You cannot undo this.", abort=True, err=True)
 
 
-async def _let_go(session: Session, connection: "Connection", wanted: list[Orcid], *, erase: bool, json: bool) -> int:
+async def _disconnect_or_erase(
+    session: Session, connection: "Connection", wanted: list[Orcid], *, erase: bool, json: bool
+) -> int:
     """Let them go one by one or all at once; returns how many of those to be erased are not known."""
     from orcid_sync.store.consent import connections  # noqa: PLC0415 - heavy
     from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy

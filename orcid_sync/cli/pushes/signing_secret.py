@@ -59,7 +59,7 @@ def fire(session: Session, name: Name, *, json: Json = False) -> None:
 
 async def _try(session: Session, connection: "Connection", name: str) -> "Result":
     from orcid_sync.daemon.push_sender import egress_rules  # noqa: PLC0415 - heavy
-    from orcid_sync.service.pushes.guarded_client import open_courier  # noqa: PLC0415 - heavy
+    from orcid_sync.service.pushes.guarded_client import open_guarded_client  # noqa: PLC0415 - heavy
     from orcid_sync.service.pushes.signed_messages import signed_headers, trial_message  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.encryption import Vault  # noqa: PLC0415 - heavy
     from orcid_sync.store.pushes import subscriptions as store  # noqa: PLC0415 - heavy
@@ -71,5 +71,5 @@ async def _try(session: Session, connection: "Connection", name: str) -> "Result
     now = datetime.now(UTC)
     message = trial_message(found.id, name, now)
     rules = egress_rules(session.settings)
-    async with open_courier(rules, seconds=session.settings.push_timeout_seconds) as courier:
+    async with open_guarded_client(rules, seconds=session.settings.push_timeout_seconds) as courier:
         return await courier.post(found.url, message.body, signed_headers(message, secrets, now))

@@ -65,7 +65,7 @@ def apply(session: Session, *, wait: Wait = True, timeout: Timeout = None, json:
 
     async def work(connection: "Connection") -> "tuple[int, Visits]":
         marked = await convergence.mark_all(connection, overlap=overlap, again=True)
-        return marked, await see_to_it(connection, overlap=overlap, seconds=timeout if wait else 0)
+        return marked, await queue_and_watch(connection, overlap=overlap, seconds=timeout if wait else 0)
 
     marked, left = session.run(work)
     _report(f"{marked} iDs were queued", {"marked": marked}, left, wait=wait, json=json)
@@ -86,7 +86,7 @@ def verify(session: Session, *, wait: Wait = True, timeout: Timeout = None, json
     async def work(connection: "Connection") -> "tuple[tuple[int, int], Visits]":
         since = await overview.clock(connection)
         await _mark(lambda limit: inventory.verify(connection, limit=limit, since=since))
-        left = await see_to_it(connection, overlap=overlap, seconds=timeout if wait else 0)
+        left = await queue_and_watch(connection, overlap=overlap, seconds=timeout if wait else 0)
         return await convergence.verified(connection, since=since), left
 
     (asked, missing), left = session.run(work)
@@ -129,7 +129,7 @@ def revive(
             ),
             once=wanted is not None,
         )
-        return marked, await see_to_it(connection, overlap=overlap, seconds=timeout if wait else 0)
+        return marked, await queue_and_watch(connection, overlap=overlap, seconds=timeout if wait else 0)
 
     marked, left = session.run(work)
     if wanted and marked < len(wanted):
@@ -149,7 +149,7 @@ async def _mark(mark: "Mark", *, once: bool = False) -> int:
     return number
 
 
-async def see_to_it(connection: "Connection", *, overlap: "timedelta", seconds: float | None) -> "Visits":
+async def queue_and_watch(connection: "Connection", *, overlap: "timedelta", seconds: float | None) -> "Visits":
     """Wake the workers and watch them for so long; None: until it is done. Raises Failure if there are none."""
     from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy
     from orcid_sync.store.webhooks import convergence  # noqa: PLC0415 - heavy

@@ -17,14 +17,14 @@ _SAMPLE = 64
 """Bytes of an answer that tell whether it has a body."""
 
 
-class Knock(NamedTuple):
+class ProbeResult(NamedTuple):
     """What came of it."""
 
     open: bool
     explanation: str
 
 
-async def knock(public_url: str) -> Knock:
+async def probe(public_url: str) -> ProbeResult:
     """Send what ORCID sends: a POST without a body, which follows no redirect (contract section 1.6)."""
     import aiohttp  # noqa: PLC0415 - heavy
 
@@ -38,19 +38,23 @@ async def knock(public_url: str) -> Knock:
                 return _judged(answer, await answer.content.read(_SAMPLE))
         except aiohttp.ClientConnectorCertificateError as error:
             reason = getattr(error.certificate_error, "verify_message", "") or "not trusted"
-            return Knock(False, f"the certificate is refused ({reason}): ORCID counts each call as a failure")
+            return ProbeResult(False, f"the certificate is refused ({reason}): ORCID counts each call as a failure")
         except (aiohttp.ClientError, TimeoutError) as error:
-            return Knock(False, f"no answer from here ({_reason(error)}): check that the service runs")
+            return ProbeResult(False, f"no answer from here ({_reason(error)}): check that the service runs")
 
 
-def _judged(answer: "ClientResponse", body: bytes) -> Knock:
+def _judged(answer: "ClientResponse", body: bytes) -> ProbeResult:
     if answer.status == 404 and not body:
-        return Knock(True, "the public listener answers")
+        return ProbeResult(True, "the public listener answers")
     if 300 <= answer.status < 400:
         to = clean(answer.headers.get("Location", "elsewhere"))
-        return Knock(False, f"redirects to {to}: ORCID does not follow redirects, and counts each call as a failure")
+        return ProbeResult(
+            False, f"redirects to {to}: ORCID does not follow redirects, and counts each call as a failure"
+        )
     by = clean(answer.headers.get("Server", "another server"))
-    return Knock(False, f"{by} answers {answer.status} instead of the service: let POST /webhooks/… pass unchanged")
+    return ProbeResult(
+        False, f"{by} answers {answer.status} instead of the service: let POST /webhooks/… pass unchanged"
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from orcid_sync.cli.base.options import Json, command
 from orcid_sync.cli.base.output import duration, print_json
 from orcid_sync.cli.base.session import Failure, Session
 from orcid_sync.cli.people.disconnect import from_file
-from orcid_sync.cli.webhooks.converge import Timeout, Wait, look, overlap_of, see_to_it
+from orcid_sync.cli.webhooks.converge import Timeout, Wait, look, overlap_of, queue_and_watch
 from orcid_sync.model.webhooks.registration import Calls
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def recover(
         made = await _expect(connection, named, generations, dry_run=dry_run)
         if dry_run:
             return made, None
-        return made, await see_to_it(connection, overlap=overlap_of(session), seconds=timeout if wait else 0)
+        return made, await queue_and_watch(connection, overlap=overlap_of(session), seconds=timeout if wait else 0)
 
     made, left = session.run(work)
     seconds = made.seconds(session.settings.requests_per_second)

@@ -9,7 +9,7 @@ REASON = "erased"
 EMAIL = "email"
 
 
-def farewell(held: Held) -> list[Change]:
+def erasure_changes(held: Held) -> list[Change]:
     """The lines of the change feed for the erasure of what the mirror holds: each item, then the record. No contents.
 
     An e-mail's key is its address, so their lines carry none: each means all e-mails of the iD. There is one for each

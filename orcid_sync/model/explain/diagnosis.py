@@ -5,7 +5,7 @@ import enum
 from msgspec import Struct
 
 
-class Complaint(enum.StrEnum):
+class DiagnosisKind(enum.StrEnum):
     """What it is called."""
 
     NEVER_CONNECTED = "never-connected"
@@ -51,7 +51,7 @@ class Complaint(enum.StrEnum):
 class Diagnosis(Struct, frozen=True):
     """A finding in words."""
 
-    complaint: Complaint
+    complaint: DiagnosisKind
     sentence: str
     advice: str | None = None
     """What can be done, if anything."""

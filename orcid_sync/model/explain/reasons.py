@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from orcid_sync.model.explain import reasons_item, reasons_reading, reasons_record
-from orcid_sync.model.explain.diagnosis import Complaint, Diagnosis
+from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts
 
 Reason = Callable[[Facts], Diagnosis | None]
@@ -44,7 +44,9 @@ REASONS: Sequence[Reason] = (
 """In the order of precedence: what makes the question pointless comes before what answers it, and a certain answer
 before a likely one."""
 
-CLOSING = frozenset({Complaint.NEVER_CONNECTED, Complaint.DISCONNECTED, Complaint.DEPRECATED, Complaint.DEACTIVATED})
+CLOSING = frozenset(
+    {DiagnosisKind.NEVER_CONNECTED, DiagnosisKind.DISCONNECTED, DiagnosisKind.DEPRECATED, DiagnosisKind.DEACTIVATED}
+)
 """After these nothing else matters."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from orcid_sync.model.explain.diagnosis import Complaint, Diagnosis
+from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Item
 from orcid_sync.model.record.access import access_from
 from orcid_sync.model.text.phrases import day, kind, moment, named, number, series
@@ -43,7 +43,9 @@ def removed(facts: Facts) -> Diagnosis | None:
     said = _GONE.get(item.gone_reason, "was removed from the mirror on {day}")
     # ORCID's date of the record is nearer to the deed than our read, if it is not the date of something later.
     at = min(filter(None, (item.gone_modified_at, item.gone_at)))
-    return Diagnosis(Complaint.ITEM_REMOVED, f"{_name(item)} {said.format(day=day(at))}.", _before(facts, item.gone_at))
+    return Diagnosis(
+        DiagnosisKind.ITEM_REMOVED, f"{_name(item)} {said.format(day=day(at))}.", _before(facts, item.gone_at)
+    )
 
 
 def _before(facts: Facts, gone_at: datetime) -> str:
@@ -72,7 +74,7 @@ def merged(facts: Facts) -> Diagnosis | None:
         "The holder chooses the preferred version at ORCID. orcid.works has all versions, orcid.work_groups "
         "one of each group."
     )
-    return Diagnosis(Complaint.ITEM_MERGED, sentence, advice)
+    return Diagnosis(DiagnosisKind.ITEM_MERGED, sentence, advice)
 
 
 def withheld(facts: Facts) -> Diagnosis | None:
@@ -83,7 +85,7 @@ def withheld(facts: Facts) -> Diagnosis | None:
     if record.withheld == "limited" and item.visibility == "public":
         return None
     return Diagnosis(
-        Complaint.ITEM_WITHHELD,
+        DiagnosisKind.ITEM_WITHHELD,
         f"{_name(item)} is in the mirror, but readers do not see it while your access to the record is in doubt.",
     )
 
@@ -95,7 +97,7 @@ def restricted(facts: Facts) -> Diagnosis | None:
         return None
     who = _WHO.get(item.visibility or "", "its visibility is unknown, so only the service sees it")
     return Diagnosis(
-        Complaint.ITEM_RESTRICTED,
+        DiagnosisKind.ITEM_RESTRICTED,
         f"{_name(item)} is in the mirror, but not everybody may see it: {who}.",
         'See "Who sees what" in deploy/docs/privacy.md',
     )
@@ -109,7 +111,9 @@ def present(facts: Facts) -> Diagnosis | None:
     since = f", since {day(item.first_seen_at)}" if item.first_seen_at else ""
     verified = facts.queue.verified_at if facts.queue else None
     right = f"; the record was last verified on {moment(verified)}" if verified else ""
-    return Diagnosis(Complaint.ITEM_PRESENT, f"{_name(item)} is in the mirror, and everybody may see it{since}{right}.")
+    return Diagnosis(
+        DiagnosisKind.ITEM_PRESENT, f"{_name(item)} is in the mirror, and everybody may see it{since}{right}."
+    )
 
 
 def unseen(facts: Facts) -> Diagnosis | None:
@@ -122,14 +126,14 @@ def unseen(facts: Facts) -> Diagnosis | None:
     shows = access_from(facts.queue.read_with).shows
     if not shows:
         return Diagnosis(
-            Complaint.LIMITED_ONLY,
+            DiagnosisKind.LIMITED_ONLY,
             f"{nothing}: the service reads the record without its holder's permission, so only public items; at "
             "ORCID it is limited or private, or it does not exist.",
             "To see limited items, ask the holder for permission: orcid-sync invite",
         )
     parts = series("activities" if part == "activities-summary" else part for part in sorted(shows))
     return Diagnosis(
-        Complaint.ITEM_PRIVATE,
+        DiagnosisKind.ITEM_PRIVATE,
         f"{nothing}: the service sees all but private items ({parts}), so at ORCID it is private or does not exist; "
         "ORCID does not tell which.",
         "Ask its holder, who can look at orcid.org.",
@@ -149,7 +153,7 @@ def lately_removed(facts: Facts) -> Diagnosis | None:
     said = _GONE.get(first.reason, "was removed from the mirror on {day}")
     at = min(filter(None, (last.source_modified_at, last.at)))
     return Diagnosis(
-        Complaint.LATELY_REMOVED,
+        DiagnosisKind.LATELY_REMOVED,
         f"{named(first.section, first.title, first.key)}{others} {said.format(day=day(at))}.",
         _before(facts, last.at),
     )
@@ -163,9 +167,9 @@ def well(facts: Facts) -> Diagnosis:
     verified = f" (last verified on {moment(at)})" if at else ""
     if known is not None and known.access_state == "public":
         return Diagnosis(
-            Complaint.LIMITED_ONLY,
+            DiagnosisKind.LIMITED_ONLY,
             f"The mirror {same}{verified} with the public items; the service has no permission to read "
             "items that the holder shows only to trusted organisations.",
             "Ask the holder to connect: orcid-sync invite",
         )
-    return Diagnosis(Complaint.WELL, f"Nothing is wrong: the mirror {same}{verified}.")
+    return Diagnosis(DiagnosisKind.WELL, f"Nothing is wrong: the mirror {same}{verified}.")

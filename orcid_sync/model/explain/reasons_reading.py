@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from orcid_sync.model.analysis.audit import Verdict
-from orcid_sync.model.explain.diagnosis import Complaint, Diagnosis
+from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Queue, Webhook
 from orcid_sync.model.sync.record_states import State
 from orcid_sync.model.sync.schedule import Lane
@@ -36,7 +36,7 @@ def quota(facts: Facts) -> Diagnosis | None:
         )
         again = limits.day_ends_seconds
     return Diagnosis(
-        Complaint.QUOTA,
+        DiagnosisKind.QUOTA,
         f"{whose}: the read has been due since {moment(queue.due_at)} and waits; requests continue in {span(again)}.",
         "How many requests the records need per day: orcid-sync plan. The budget is the setting daily_requests; "
         "ORCID gives "
@@ -55,7 +55,7 @@ def away(facts: Facts) -> Diagnosis | None:
         said = "ORCID asked the service to wait"
     wait = max(limits.paused_seconds, limits.silent_seconds)
     return Diagnosis(
-        Complaint.REGISTRY_AWAY,
+        DiagnosisKind.REGISTRY_AWAY,
         f"{said}: the read that is due waits for the next try in {span(wait)}; nothing is lost.",
         "See https://orcid.statuspage.io for ORCID's outages; orcid-sync check shows whether your own network is "
         "the cause.",
@@ -69,7 +69,7 @@ def held(facts: Facts) -> Diagnosis | None:
         return None
     what = f"remove {tally(queue.held_removals)}" if queue.held_removals else "remove most of a section"
     return Diagnosis(
-        Complaint.HELD,
+        DiagnosisKind.HELD,
         f"The read of {moment(queue.held_at)} would {what}: such a large removal is held until a second read agrees, "
         f"which is due {until(queue.due_at, facts.at)}.",
         f"To approve it: orcid-sync holds release {facts.orcid}. "
@@ -84,7 +84,7 @@ def stale(facts: Facts) -> Diagnosis | None:
         return None
     if queue.attempts and _kind(queue) == "stale":
         return Diagnosis(
-            Complaint.STALE_CACHE,
+            DiagnosisKind.STALE_CACHE,
             f"ORCID answers with an older version than the mirror holds ({number(queue.attempts, 'time')} in a row): "
             f"one of its caches is out of date, and the record is read again {until(queue.due_at, facts.at)}.",
         )
@@ -94,7 +94,7 @@ def stale(facts: Facts) -> Diagnosis | None:
     if queue.verified_at < heard or queue.second_look_at < facts.at or _found_since(facts, heard):
         return None
     return Diagnosis(
-        Complaint.STALE_CACHE,
+        DiagnosisKind.STALE_CACHE,
         f"The read after the notification of {moment(heard)} found nothing new: ORCID's caches can serve old content "
         f"for 15 minutes, so the record is read once more {until(queue.second_look_at, facts.at)}.",
         f"To read it now: orcid-sync sync {facts.orcid}",
@@ -118,7 +118,7 @@ def failing(facts: Facts) -> Diagnosis | None:
     first = next((read.first_at for read in facts.reads if read.outcome == "failed"), None)
     since = f", the first on {moment(first)}" if first and queue.attempts > 1 else ""
     return Diagnosis(
-        Complaint.FAILING,
+        DiagnosisKind.FAILING,
         f"{number(queue.attempts, 'read')} in a row failed{since}; the last said: {queue.last_error}. "
         f"The mirror stays unchanged, and the next retry is {until(queue.due_at, facts.at)}.",
         f"To retry now: orcid-sync sync {facts.orcid} --wait. What the error means: deploy/docs/runbook.md",
@@ -133,7 +133,7 @@ def overdue(facts: Facts) -> Diagnosis | None:
     idle = facts.limits.workers == 0
     why = "no worker is connected to the database" if idle else "the queue is behind"
     return Diagnosis(
-        Complaint.OVERDUE,
+        DiagnosisKind.OVERDUE,
         f"The read has been due since {moment(queue.due_at)} and waits: {why}.",
         "Start one: orcid-sync serve" if idle else "To see how much waits, and for what: orcid-sync status",
     )
@@ -154,7 +154,7 @@ def pending(facts: Facts) -> Diagnosis | None:
         )
     else:
         said = f"A read was requested; it is due {until(queue.due_at, facts.at)}"
-    return Diagnosis(Complaint.PENDING, f"{said}.")
+    return Diagnosis(DiagnosisKind.PENDING, f"{said}.")
 
 
 def differs(facts: Facts) -> Diagnosis | None:
@@ -170,7 +170,7 @@ def differs(facts: Facts) -> Diagnosis | None:
         "defect",
     }.get(now.verdict, "a read of it is already requested")
     return Diagnosis(
-        Complaint.ORCID_DIFFERS,
+        DiagnosisKind.ORCID_DIFFERS,
         f"ORCID shows something else now ({what}): {why}.",
         f"Read it into the mirror: orcid-sync sync {facts.orcid} --wait",
     )
@@ -193,7 +193,7 @@ def webhook_dead(facts: Facts) -> Diagnosis | None:
     else:
         return None
     return Diagnosis(
-        Complaint.WEBHOOK_DEAD,
+        DiagnosisKind.WEBHOOK_DEAD,
         f"The webhook may be dead: {why}; the service revives it, and until then only regular reads find changes.",
         f"To revive it now: orcid-sync webhooks revive {facts.orcid}",
     )
@@ -222,7 +222,7 @@ def webhook_missing(facts: Facts) -> Diagnosis | None:
     else:
         return None
     return Diagnosis(
-        Complaint.WEBHOOK_MISSING,
+        DiagnosisKind.WEBHOOK_MISSING,
         f"{said}: until the next read registers it, only regular reads find changes.",
         f"To register it now: orcid-sync sync {facts.orcid} --wait",
     )
@@ -240,7 +240,7 @@ def deaf(facts: Facts) -> Diagnosis | None:
     else:
         return None
     return Diagnosis(
-        Complaint.DEAF,
+        DiagnosisKind.DEAF,
         f"{said}; only regular reads find changes.",
         'See orcid-sync status, and "Webhooks fall silent" in deploy/docs/runbook.md',
     )

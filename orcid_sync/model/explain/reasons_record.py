@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from orcid_sync.model.explain.diagnosis import Complaint, Diagnosis
+from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Record
 from orcid_sync.model.sync.record_states import State
 from orcid_sync.model.text.phrases import moment, number, until
@@ -16,7 +16,7 @@ def never_connected(facts: Facts) -> Diagnosis | None:
         return None
     then = _FROM_FILE if facts.record else "the service has never read it"
     return Diagnosis(
-        Complaint.NEVER_CONNECTED,
+        DiagnosisKind.NEVER_CONNECTED,
         f"{facts.orcid} was never connected: {then}.",
         f"Invite its holder (orcid-sync invite), or mirror its public items: orcid-sync connect {facts.orcid}",
     )
@@ -29,13 +29,13 @@ def disconnected(facts: Facts) -> Diagnosis | None:
         return None
     if known.erased_at:
         return Diagnosis(
-            Complaint.DISCONNECTED,
+            DiagnosisKind.DISCONNECTED,
             f"Everything about {facts.orcid} was erased on {moment(known.erased_at)}; only the iD is kept.",
             f"What was erased: orcid-sync erasures list. To connect it again: orcid-sync connect {facts.orcid}",
         )
     since = f" on {moment(known.disconnected_at)}" if known.disconnected_at else ""
     return Diagnosis(
-        Complaint.DISCONNECTED,
+        DiagnosisKind.DISCONNECTED,
         f"{facts.orcid} was disconnected{since}: the mirror keeps what was public then, and the service does not "
         f"read it any more.",
         f"Who ended it, and how: orcid-sync consents {facts.orcid}. To connect it again: orcid-sync connect "
@@ -43,22 +43,22 @@ def disconnected(facts: Facts) -> Diagnosis | None:
     )
 
 
-_CLOSED: Mapping[str, tuple[Complaint, str]] = {
-    State.DEPRECATED: (Complaint.DEPRECATED, "ORCID merged {orcid} into {primary}{since}: its items are removed"),
+_CLOSED: Mapping[str, tuple[DiagnosisKind, str]] = {
+    State.DEPRECATED: (DiagnosisKind.DEPRECATED, "ORCID merged {orcid} into {primary}{since}: its items are removed"),
     State.DEACTIVATED: (
-        Complaint.DEACTIVATED,
+        DiagnosisKind.DEACTIVATED,
         "The holder of {orcid} deactivated the record{since}: its items are removed, and their contents are not kept",
     ),
     State.LOCKED: (
-        Complaint.LOCKED,
+        DiagnosisKind.LOCKED,
         "ORCID locked the record of {orcid}{since}: {shown}, and the service tries it every day",
     ),
     State.UNCLAIMED: (
-        Complaint.UNCLAIMED,
+        DiagnosisKind.UNCLAIMED,
         "The holder of {orcid} has not claimed the record{since}: {shown}, and the service tries it every day",
     ),
     State.NOT_FOUND: (
-        Complaint.NOT_FOUND,
+        DiagnosisKind.NOT_FOUND,
         "ORCID does not know {orcid}{since}: {shown}, and the service tries it every week",
     ),
 }
@@ -111,7 +111,7 @@ def unconfirmed(facts: Facts) -> Diagnosis | None:
         return None
     said = _SAID.get(State(queue.unconfirmed), f"is {queue.unconfirmed}")
     return Diagnosis(
-        Complaint.UNCONFIRMED,
+        DiagnosisKind.UNCONFIRMED,
         f"ORCID said on {moment(queue.unconfirmed_at)} that the record {said}: readers do not see it until "
         f"the next read confirms or corrects this, {until(queue.due_at, facts.at)}.",
         f"To read it sooner (at least 15 minutes after the first answer): orcid-sync sync {facts.orcid}",
@@ -122,8 +122,8 @@ def token_over(facts: Facts) -> Diagnosis | None:
     """The holder's permission has ended."""
     known = facts.connection
     endings = {
-        "revoked": (Complaint.PERMISSION_REVOKED, "The holder's permission was revoked"),
-        "expired": (Complaint.PERMISSION_EXPIRED, "The holder's permission expired"),
+        "revoked": (DiagnosisKind.PERMISSION_REVOKED, "The holder's permission was revoked"),
+        "expired": (DiagnosisKind.PERMISSION_EXPIRED, "The holder's permission expired"),
     }
     if known is None or known.access_state not in endings:
         return None
@@ -142,7 +142,7 @@ def token_suspect(facts: Facts) -> Diagnosis | None:
     if known is None or queue is None or known.access_state != "suspect" or known.suspect_since is None:
         return None
     return Diagnosis(
-        Complaint.PERMISSION_SUSPECT,
+        DiagnosisKind.PERMISSION_SUSPECT,
         f"ORCID has refused the holder's token since {moment(known.suspect_since)} ({number(known.refusals, 'time')}): "
         "limited items are hidden until ORCID accepts it again or it counts as revoked; "
         f"the next retry is {until(queue.due_at, facts.at)}.",

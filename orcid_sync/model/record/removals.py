@@ -55,7 +55,7 @@ def is_named_publicly(key: ItemKey, known: Known) -> bool:
     return key[0] == EMAILS[0] and known.visibility == "public"
 
 
-def quietly(change: Change) -> Change:
+def as_limited_change(change: Change) -> Change:
     """The removal of such an e-mail as those are told who may still see its past; the others are not told which."""
     return replace(change, visibility=LIMITED, visibility_before=LIMITED)
 

@@ -34,7 +34,7 @@ class Outage(Struct, frozen=True, order=True):
     """Its end, or now."""
 
 
-class Strain(Struct, frozen=True):
+class FailedTries(Struct, frozen=True):
     """What a series of outages may have done to a webhook whose record was edited as the first of them began."""
 
     began: datetime
@@ -44,10 +44,10 @@ class Strain(Struct, frozen=True):
     """When the last try failed; None: ORCID still calls."""
 
 
-def strains(outages: Iterable[Outage], sender: Sender) -> list[Strain]:
+def failed_tries(outages: Iterable[Outage], sender: Sender) -> list[FailedTries]:
     """The strain that begins with each outage, in their order: short outages in a row can add up."""
     known = sorted(outages)
-    return [_strain(known[place:], sender) for place in range(len(known))]
+    return [_failed_tries(known[place:], sender) for place in range(len(known))]
 
 
 def lost_before(outages: Iterable[Outage], sender: Sender, *, share: float = WARN_SHARE) -> datetime | None:
@@ -59,7 +59,7 @@ def lost_before(outages: Iterable[Outage], sender: Sender, *, share: float = WAR
     known = sorted(outages)
     enough = sender.tries * share
     for place in reversed(range(len(known))):
-        if _strain(known[place:], sender).failures >= enough:
+        if _failed_tries(known[place:], sender).failures >= enough:
             return _latest(known[place:], sender, enough)
     return None
 
@@ -70,14 +70,14 @@ def _latest(outages: Sequence[Outage], sender: Sender, enough: float) -> datetim
     low, high = first.began, first.ended
     while high - low > _SECOND:
         middle = low + (high - low) / 2
-        if _strain([Outage(middle, first.ended), *later], sender).failures >= enough:
+        if _failed_tries([Outage(middle, first.ended), *later], sender).failures >= enough:
             low = middle
         else:
             high = middle
     return high
 
 
-def _strain(outages: Sequence[Outage], sender: Sender) -> Strain:
+def _failed_tries(outages: Sequence[Outage], sender: Sender) -> FailedTries:
     """Follow the tries from the first outage's beginning until one must have been answered, or no more are made.
 
     When exactly a try falls between two outages depends on when the record was edited: it is taken to meet the next one
@@ -91,6 +91,6 @@ def _strain(outages: Sequence[Outage], sender: Sender) -> Strain:
         while at < outage.ended:
             failures += 1
             if failures == sender.tries:
-                return Strain(outages[0].began, failures, at)
+                return FailedTries(outages[0].began, failures, at)
             at += failures * sender.delay
-    return Strain(outages[0].began, failures, None)
+    return FailedTries(outages[0].began, failures, None)

@@ -45,7 +45,7 @@ def announced_dates(changes: Iterable[Change], after: datetime | None) -> list[d
     return [date for date in told if after is not None and date > after]
 
 
-def unheard(dates: Sequence[datetime], notified_at: datetime | None) -> datetime | None:
+def first_unannounced(dates: Sequence[datetime], notified_at: datetime | None) -> datetime | None:
     """The first of these changes since which there was no notification; None if there is none."""
     heard_until = notified_at + SKEW if notified_at else None
     return min((date for date in dates if heard_until is None or date > heard_until), default=None)

@@ -18,7 +18,7 @@ from orcid_sync.model.sync.record_states import TRANSITIONS, State
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import RegistryError
 from orcid_sync.service.record import permission
-from orcid_sync.service.record.record_reader import Reading, take_apart
+from orcid_sync.service.record.record_reader import Reading, parse_in_steps
 from orcid_sync.service.record.record_states import OUTCOMES
 from orcid_sync.store.console import audits
 from orcid_sync.store.console.audits import Standing
@@ -70,7 +70,7 @@ class Auditor:
     async def _read(self, orcid: Orcid, known: Known) -> Reading:
         token, _ = permission.means(self.vault, orcid, known)
         async with self.registry.record(orcid, token) as body:
-            return await take_apart(body)
+            return await parse_in_steps(body)
 
 
 def _of_state(orcid: Orcid, known: Known, standing: Standing, error: RegistryError) -> Finding:

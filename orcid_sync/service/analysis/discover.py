@@ -21,7 +21,7 @@ from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import Paused, RegistryError
 from orcid_sync.registry.search import orcids_request
 from orcid_sync.service.analysis.search import Search
-from orcid_sync.service.record.record_reader import Reading, take_apart
+from orcid_sync.service.record.record_reader import Reading, parse_in_steps
 from orcid_sync.service.record.record_states import OUTCOMES
 from orcid_sync.store.analysis import discoveries
 from orcid_sync.store.analysis.discoveries import Discovery
@@ -144,7 +144,7 @@ class Discoverer:
     async def _read(self, orcid: Orcid) -> Reading | None:
         try:
             async with self.registry.record(orcid) as body:
-                return await take_apart(body)
+                return await parse_in_steps(body)
         except MalformedRecord:
             return None
         except tuple(OUTCOMES):

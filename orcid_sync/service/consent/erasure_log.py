@@ -94,7 +94,7 @@ async def who_is_back(connection: AnyConnection, path: Path) -> list[Returned]:
 
 async def replay(connection: AnyConnection, path: Path) -> list[Again]:
     """Erase again, and disconnect again, whoever is back; may be repeated, and run in several processes."""
-    again = [await _send_away(connection, one) for one in await who_is_back(connection, path)]
+    again = [await _erase_or_disconnect_again(connection, one) for one in await who_is_back(connection, path)]
     return [one for one in again if one]
 
 
@@ -109,7 +109,7 @@ async def _is_back(connection: AnyConnection, one: Returned) -> bool:
     return await ended_grants.is_back(connection, one.orcid, one.line.event, one.line.at)
 
 
-async def _send_away(connection: AnyConnection, one: Returned) -> Again | None:
+async def _erase_or_disconnect_again(connection: AnyConnection, one: Returned) -> Again | None:
     """None if they are not back after all: what was said before has sent them away, or another process."""
     orcid, line = one.orcid, one.line
     if line.event == ERASED:

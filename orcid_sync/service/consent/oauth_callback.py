@@ -64,7 +64,7 @@ class OAuthCallback:
         if flow is None or ending is None:
             return self._context.lead(self._context.at("/oauth/over"))
         self._count(ending.outcome)
-        return self._lead_on(flow, ending)
+        return self._redirect(flow, ending)
 
     async def _take(self, state: str | None, browser: str | None) -> Flow | None:
         """The flow that this browser was sent off with; None if there is none, or no more."""
@@ -86,7 +86,7 @@ class OAuthCallback:
             return await self._granting.refuse(number, "no code")
         return await self._granting.accept(number, code, self._context.redirect_uri)
 
-    def _lead_on(self, flow: Flow, ending: Ending) -> web.Response:
+    def _redirect(self, flow: Flow, ending: Ending) -> web.Response:
         context = self._context
         if ending.orcid is None:
             address = context.link(Link(flow.invitation, int(flow.expires_at.timestamp())))

@@ -47,7 +47,7 @@ async def ask(site: Site) -> Mapping[str, Any]:
     async with site.working() as connection:
         seen = await overview.overview(connection)
         health = await assess(connection, site.rules)
-        hours = await hourly_activity.pulse(connection, hours=HOURS)
+        hours = await hourly_activity.hourly_counts(connection, hours=HOURS)
     return {
         "seen": seen,
         "now": seen.at,

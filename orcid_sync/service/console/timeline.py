@@ -2,14 +2,14 @@
 
 from aiohttp import web
 
-from orcid_sync.model.explain.diagnosis import Complaint
+from orcid_sync.model.explain.diagnosis import DiagnosisKind
 from orcid_sync.model.scopes import Scope
 from orcid_sync.service.console.record import head, orcid_of
 from orcid_sync.service.explain.explain import Question, explain_one
 from orcid_sync.service.http.authentication import demand
 from orcid_sync.service.rendering.page import Site
 
-CALM = (Complaint.WELL, Complaint.ITEM_PRESENT)
+CALM = (DiagnosisKind.WELL, DiagnosisKind.ITEM_PRESENT)
 """What needs nobody."""
 
 

@@ -25,7 +25,7 @@ async def ask(site: Site) -> Mapping[str, Any]:
     async with site.working() as connection:
         seen = await convergence.inventory(connection, overlap=site.overlap)
         health = await assess(connection, site.rules)
-        hours = await hourly_activity.pulse(connection, hours=HOURS)
+        hours = await hourly_activity.hourly_counts(connection, hours=HOURS)
         days = await evidence.days(connection, limit=DAYS)
         alarms = await evidence.alarms(connection, limit=ALARMS)
     found = [*troubles(health), *webhook_findings(seen, overlap_seconds=site.overlap.total_seconds())]

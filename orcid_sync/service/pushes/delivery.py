@@ -137,7 +137,7 @@ async def settle(
     elif lease.must_resync:  # nothing can be told before this
         await outbox.fail(connection, lease, error=error, delay=NOT_NOW, paused="dead")
     else:
-        await outbox.bury(connection, lease, message.ends, error=error)
+        await outbox.mark_dead(connection, lease, message.ends, error=error)
     if lease.endpoint_fails or not result.outcome.is_alive:
         await outbox.note_endpoint(connection, lease.origin, alive=result.outcome.is_alive)
 

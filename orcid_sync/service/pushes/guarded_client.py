@@ -154,7 +154,9 @@ class GuardedClient:
 
 
 @contextlib.asynccontextmanager
-async def open_courier(rules: Rules, *, seconds: float, lookup: Lookup | None = None) -> AsyncIterator[GuardedClient]:
+async def open_guarded_client(
+    rules: Rules, *, seconds: float, lookup: Lookup | None = None
+) -> AsyncIterator[GuardedClient]:
     """Whoever sends messages; each may take so many seconds in all."""
     resolver = JudgedResolver(rules, lookup)
     connector = aiohttp.TCPConnector(

@@ -14,8 +14,8 @@ from orcid_sync.model.record.removals import (
     FORGOTTEN,
     REMOVED,
     RESTRICTED,
+    as_limited_change,
     is_named_publicly,
-    quietly,
     readdition,
     removal,
     removal_of_emails,
@@ -23,7 +23,7 @@ from orcid_sync.model.record.removals import (
     restriction,
 )
 from orcid_sync.model.record.sections import SECTIONS, Content, ItemKey
-from orcid_sync.service.record.record_reader import unhurried
+from orcid_sync.service.record.record_reader import yielding_to_event_loop
 from orcid_sync.store.database.pools import statements
 from orcid_sync.store.mirror import items
 
@@ -81,13 +81,13 @@ async def make_changeset(pool: asyncpg.Pool, orcid: str, held: Held, answer: Ans
         changes.append(removal_of_emails(list(restricted.values()), reason=RESTRICTED, at=answer.modified_at))
     changes += [readdition(key, known, old[key]) for key, known in kept.items()]
     updated = []
-    async for item in unhurried(comparison.moved):
+    async for item in yielding_to_event_loop(comparison.moved):
         update, change = diff.update(orcid, item, old[item.id], details.get(item.id))
         updated.append(update)
         if change:
             changes.append(restriction(change) if item.id in restricted else change)
     added = []
-    async for item in unhurried(comparison.added):
+    async for item in yielding_to_event_loop(comparison.added):
         new = diff.with_detail(item.content, details.get(item.id))
         added.append((SECTIONS[item.section], new))
         changes.append(diff.addition(item, new))
@@ -133,6 +133,6 @@ def _removals(held: Held, answer: Answer, old: Mapping[ItemKey, Content], unname
             emails.setdefault(reason, []).append(known)
         else:
             change = removal(key, known, old.get(key), reason=reason, at=answer.modified_at)
-            yield quietly(change) if is_named_publicly(key, known) else change
+            yield as_limited_change(change) if is_named_publicly(key, known) else change
     for reason, gone in emails.items():
         yield removal_of_emails(gone, reason=reason, at=answer.modified_at)

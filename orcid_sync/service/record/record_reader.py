@@ -29,7 +29,7 @@ LARGE = 1 << 20
 """Bytes from which on hashing and parsing are worth a thread: both let the event loop take turns."""
 
 
-async def unhurried(things: Iterable[T], *, bite: int = BITE) -> AsyncIterator[T]:
+async def yielding_to_event_loop(things: Iterable[T], *, bite: int = BITE) -> AsyncIterator[T]:
     """The same things, with a turn of the event loop after every few."""
     for number, thing in enumerate(things, 1):
         yield thing
@@ -60,13 +60,13 @@ class Reading(Struct, frozen=True):
     """Members around the items of which nothing is known."""
 
 
-async def take_apart(body: bytes) -> Reading:
+async def parse_in_steps(body: bytes) -> Reading:
     """Parse a record as far as is needed to compare it; its items stay undecoded. Raises MalformedRecord."""
     record = parse_record(body) if len(body) < LARGE else await asyncio.to_thread(parse_record, body)
     reading = Reading(record.doc, record.modified_ms, [], [], record.unknown)
     for section, items in record.answered():
         reading.answered.append(section.name)
-        async for item in unhurried(items):
+        async for item in yielding_to_event_loop(items):
             reading.items.append(item)
     return reading
 
@@ -80,7 +80,7 @@ async def read_details(
     gone (F40); one of another edit than its summary is taken for now. Raises RegistryError: then nothing of this record
     is applied (F39).
     """
-    wanted = [item async for item in unhurried(items) if wants_detail(known.get(item.id), item)]
+    wanted = [item async for item in yielding_to_event_loop(items) if wants_detail(known.get(item.id), item)]
     details: dict[ItemKey, bytes] = {}
     works = {item.put_code: item for item in wanted if item.section == "work" and item.put_code is not None}
     async with aclosing(registry.works(orcid, works, token)) as pages:
@@ -92,6 +92,6 @@ async def read_details(
             if full is not None:
                 details[item.id] = clean(full)
     complete = True
-    async for item in unhurried(wanted):
+    async for item in yielding_to_event_loop(wanted):
         complete = complete and item.id in details and belongs_to(details[item.id], item)
     return details, complete

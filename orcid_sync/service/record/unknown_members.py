@@ -13,7 +13,7 @@ from orcid_sync.model.record import unknown_members as model
 from orcid_sync.model.record.diff import Comparison
 from orcid_sync.model.record.sections import ItemKey
 from orcid_sync.model.record.unknown_members import Unknown
-from orcid_sync.service.record.record_reader import Reading, unhurried
+from orcid_sync.service.record.record_reader import Reading, yielding_to_event_loop
 from orcid_sync.service.runtime.job import Job
 from orcid_sync.store.database.pools import Database, statements
 from orcid_sync.store.mirror import unknown_members as store
@@ -25,9 +25,9 @@ async def unknown_in(reading: Reading, comparison: Comparison, details: Mapping[
     """The unknown members of an answer: around its items, in those that are new or moved, and in full forms."""
     found = [*reading.unknown, *model.in_record(reading.doc)]
     for items in (comparison.added, comparison.moved):
-        async for item in unhurried(items):
+        async for item in yielding_to_event_loop(items):
             found += model.in_summary(item.section, item.content.doc)
-    async for (section, _), detail in unhurried(details.items()):
+    async for (section, _), detail in yielding_to_event_loop(details.items()):
         found += model.in_detail(section, detail)
     return found
 

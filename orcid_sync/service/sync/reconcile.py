@@ -34,7 +34,7 @@ from orcid_sync.service.consent.disconnect import WebhookLeft, leave, revoke_in_
 from orcid_sync.service.record import permission
 from orcid_sync.service.record.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.record.read_outcome import Finding, Job, Superseded
-from orcid_sync.service.record.record_reader import Reading, digest_of, read_details, take_apart
+from orcid_sync.service.record.record_reader import Reading, digest_of, parse_in_steps, read_details
 from orcid_sync.service.record.record_states import OUTCOMES, close
 from orcid_sync.service.record.unknown_members import unknown_in
 from orcid_sync.service.sync import reconciliation_log
@@ -167,7 +167,7 @@ class Reconciler:
                 applied = Applied(digest, job.access.text, job.lease.registry_modified_ms)
                 effects = permission.effects(job, Heard.ANSWERED)
                 return Finding(outcome=UNCHANGED, settlement=self._settled(job, applied), effects=effects)
-            reading = await take_apart(body)
+            reading = await parse_in_steps(body)
             del body
             return await self._compare(job, reading, digest)
 

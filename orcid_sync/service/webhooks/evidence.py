@@ -8,7 +8,7 @@ from datetime import timedelta
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.sync.schedule import Cause, Turn
-from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, judge, unheard
+from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, first_unannounced, judge
 from orcid_sync.service.record.read_outcome import Finding
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.sync.queue import Lease
@@ -31,7 +31,7 @@ async def note(connection: AnyConnection, lease: Lease, turn: Turn, finding: Fin
     after = None if known is None else moment(Timestamp(known))
     if not (dates := announced_dates(finding.changeset.changes, after)):
         return
-    first = unheard(dates, lease.notified_at)
+    first = first_unannounced(dates, lease.notified_at)
     if turn.cause is Cause.NOTIFICATION or (turn.cause in JUDGED and first is None):
         await evidence.note(connection, lease.orcid, Verdict.ANNOUNCED, dates[0])
     elif turn.cause in JUDGED and first is not None:

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from orcid_sync.model.webhooks.dead_webhooks import Outage, lost_before, strains
+from orcid_sync.model.webhooks.dead_webhooks import Outage, failed_tries, lost_before
 from orcid_sync.model.webhooks.evidence import Verdict
 from orcid_sync.model.webhooks.health import DAYS, AlarmKind, Rules, WebhookHealth
 from orcid_sync.model.webhooks.silence import SHORTEST, Silence, silence
@@ -54,7 +54,7 @@ async def assess(connection: AnyConnection, rules: Rules) -> WebhookHealth:
         alive_at=alive_at,
         heard_at=heard_at,
         outage=present,
-        failures=strains(outages, rules.sender)[-1].failures if present else 0,
+        failures=failed_tries(outages, rules.sender)[-1].failures if present else 0,
         tries=rules.sender.tries,
         alive_since=alive_since,
         webhooks=await evidence.webhooks(connection, alive_since=alive_since),

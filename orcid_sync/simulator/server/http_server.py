@@ -15,7 +15,7 @@ from orcid_sync.simulator.faults.faults import Fault
 from orcid_sync.simulator.world import World
 
 
-class FrontDoor:
+class RequestDispatcher:
     """Every request that is not about the control of the simulation comes in here."""
 
     def __init__(self, world: World) -> None:

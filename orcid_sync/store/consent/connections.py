@@ -144,7 +144,7 @@ async def retire_unwanted(connection: AnyConnection, orcid: Orcid, access_token:
         await queue.mark_due(connection, [orcid], lane=Lane.OPERATOR, delay=timedelta())
 
 
-async def adopt_orphans(connection: AnyConnection, orcids: Collection[Orcid]) -> None:
+async def take_over_unknown_webhooks(connection: AnyConnection, orcids: Collection[Orcid]) -> None:
     """Take over webhooks of which nothing is known, although only we can have registered them (fault F11).
 
     A restored backup is older than they are. Their iDs become such as are being disconnected, so that the queue removes
@@ -153,7 +153,7 @@ async def adopt_orphans(connection: AnyConnection, orcids: Collection[Orcid]) ->
     queries = load_queries(__file__)
     async with connection.transaction():
         new = await make_known(connection, orcids)
-        await queries.adopt_orphans(connection, orcids=new)
+        await queries.take_over_unknown_webhooks(connection, orcids=new)
 
 
 async def finish_disconnecting(connection: AnyConnection, orcid: Orcid) -> bool:

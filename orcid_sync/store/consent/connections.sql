@@ -125,7 +125,7 @@ with leaving as (
 )
 insert into orcid_sync.retired_tokens (orcid, access_token, reason) values (:orcid, :access_token, 'unwanted');
 
--- name: adopt_orphans!
+-- name: take_over_unknown_webhooks!
 -- Made known before by make_known; only those. Which of our addresses ORCID has of them is not known: any of them.
 with leaving as (
   update orcid_sync.connections set state = 'disconnecting' where orcid = any(:orcids::text[])

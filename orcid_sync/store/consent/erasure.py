@@ -11,7 +11,7 @@ lease. Either way nothing of the person is written afterwards without a new cons
 from collections.abc import Iterator
 from datetime import datetime
 
-from orcid_sync.model.consent.erasure import farewell
+from orcid_sync.model.consent.erasure import erasure_changes
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.sections import SECTIONS
 from orcid_sync.store.analysis import discoveries
@@ -100,7 +100,7 @@ async def _erase(connection: AnyConnection, orcid: str, by: str, learnt: str, fo
     certificate = await erasure_certificates.issue(
         connection, orcid=orcid, by=by, learnt=learnt, deleted=deleted, consents=consents
     )
-    await changes.append(connection, orcid, farewell(held), cause="erasure")
+    await changes.append(connection, orcid, erasure_changes(held), cause="erasure")
     return certificate
 
 

@@ -18,6 +18,6 @@ class Hour(msgspec.Struct, frozen=True):
     """Notifications that were acknowledged."""
 
 
-async def pulse(connection: AnyConnection, *, hours: int) -> list[Hour]:
+async def hourly_counts(connection: AnyConnection, *, hours: int) -> list[Hour]:
     """The last hours (UTC), the oldest first; the present one is not over."""
-    return [Hour(**row) async for row in load_queries(__file__).pulse(connection, hours=hours)]
+    return [Hour(**row) async for row in load_queries(__file__).hourly_counts(connection, hours=hours)]

@@ -1,6 +1,6 @@
 -- How much happened, hour by hour.
 
--- name: pulse
+-- name: hourly_counts
 -- Where each hour begins in the feed is found by bisection: positions are in the order of commits, so that a chart of
 -- two days costs the same whether a thousand changes fall into them or ten million. Positions may be missing (somebody
 -- was erased); a stretch without any tells nothing and is passed over.

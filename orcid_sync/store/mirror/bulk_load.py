@@ -11,7 +11,7 @@ What the service reads from ORCID is newer than any file, so a load keeps out of
 A load that is killed leaves leases that lapse; the iDs are then read by the service as if nothing had happened.
 
 Records that nobody follows have no row in the queue, so nobody reads them either; whoever connects one of them in these
-very seconds is noticed before the commit (`came_between`).
+very seconds is noticed before the commit (`any_connected_meanwhile`).
 """
 
 from collections.abc import Collection, Mapping
@@ -95,9 +95,9 @@ async def release(connection: AnyConnection, leases: Mapping[str, int]) -> None:
     await _queries.release(connection, orcids=list(leases), lease_nos=list(leases.values()))
 
 
-async def came_between(connection: AnyConnection, orcids: Collection[str]) -> bool:
+async def any_connected_meanwhile(connection: AnyConnection, orcids: Collection[str]) -> bool:
     """Whether any of these iDs has a connection by now."""
-    found: bool = await _queries.came_between(connection, orcids=list(orcids))
+    found: bool = await _queries.any_connected_meanwhile(connection, orcids=list(orcids))
     return found
 
 

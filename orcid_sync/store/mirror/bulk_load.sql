@@ -69,7 +69,7 @@ update orcid_sync.queue as q
   from unnest(:orcids::text[], :lease_nos::bigint[]) as given (orcid, lease_no)
  where q.orcid = given.orcid and q.lease_no = given.lease_no;
 
--- name: came_between$
+-- name: any_connected_meanwhile$
 -- iDs that nobody followed when their records were looked at, and somebody does now.
 select exists (select from orcid_sync.connections where orcid = any(:orcids::text[]));
 

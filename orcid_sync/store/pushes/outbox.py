@@ -170,15 +170,15 @@ async def fail(
     _own(await load_queries(__file__).fail(connection, error=error, delay=delay, paused=paused, **arguments))
 
 
-async def bury(connection: AnyConnection, lease: PushLease, ends: int, *, error: str) -> None:
+async def mark_dead(connection: AnyConnection, lease: PushLease, ends: int, *, error: str) -> None:
     """Give the message up: it becomes a dead letter, and the subscription pauses or continues. Raises PushLost."""
     queries = load_queries(__file__)
     pauses = lease.when_dead == "pause"
     _own(await queries.pass_dead(connection, reached=ends, error=error, pauses=pauses, **_lease(lease)))
     if lease.range_number is None:
-        await queries.bury(connection, id=lease.id, from_seq=lease.reached + 1, to_seq=ends, error=error)
+        await queries.mark_dead(connection, id=lease.id, from_seq=lease.reached + 1, to_seq=ends, error=error)
     else:
-        await queries.bury_range(connection, id=lease.id, number=lease.range_number, error=error)
+        await queries.mark_range_dead(connection, id=lease.id, number=lease.range_number, error=error)
 
 
 async def release(

@@ -169,13 +169,13 @@ update orcid_sync.push_progress
  where subscription_id = :id and lease_no = :lease_no
 returning true;
 
--- name: bury!
+-- name: mark_dead!
 insert into orcid_sync.push_ranges (subscription_id, number, state, from_seq, to_seq, reached, error)
 select :id::integer,
        coalesce((select max(r.number) from orcid_sync.push_ranges as r where r.subscription_id = :id::integer), 0) + 1,
        'dead', :from_seq::bigint, :to_seq::bigint, :from_seq::bigint - 1, :error;
 
--- name: bury_range!
+-- name: mark_range_dead!
 update orcid_sync.push_ranges
    set state = 'dead', error = :error, at = now()
  where subscription_id = :id and number = :number;

@@ -22,9 +22,9 @@ async def mark_for_webhooks(connection: AnyConnection, *, overlap: timedelta) ->
     return number
 
 
-async def mark_left_behind(connection: AnyConnection) -> int:
+async def mark_unfinished_disconnections(connection: AnyConnection) -> int:
     """Make due those who left and of whom ORCID may still have something, although nobody is at it (S16)."""
-    number: int = await load_queries(__file__).mark_left_behind(connection, limit=AT_ONCE)
+    number: int = await load_queries(__file__).mark_unfinished_disconnections(connection, limit=AT_ONCE)
     return number
 
 

@@ -28,7 +28,7 @@ with candidates as materialized (
 )
 select count(*)::integer from marked;
 
--- name: mark_left_behind$
+-- name: mark_unfinished_disconnections$
 -- A worker that had begun before somebody left may have registered a webhook after that was dealt with.
 with left_behind as (
   select q.orcid

@@ -327,10 +327,10 @@ async def test_changes_are_counted_hour_by_hour_also_where_positions_are_missing
     naive = """select date_trunc('hour', at, 'UTC') as began, max(seq) - min(seq) + 1 as number
                  from orcid.changes where at >= date_trunc('hour', now(), 'UTC') - interval '23 hours' group by 1"""
 
-    full = await hourly_activity.pulse(connection, hours=24)
+    full = await hourly_activity.hourly_counts(connection, hours=24)
     expected = {row["began"]: row["number"] for row in await connection.fetch(naive)}
     await connection.execute("delete from orcid.changes where seq between 1700 and 1900 or seq % 7 = 0")
-    sparse = await hourly_activity.pulse(connection, hours=24)
+    sparse = await hourly_activity.hourly_counts(connection, hours=24)
 
     assert {hour.began: hour.changes for hour in full if hour.changes} == expected
     assert len(full) == 24
@@ -345,7 +345,7 @@ async def test_notifications_are_counted_hour_by_hour(connection: asyncpg.Connec
         [("a", began, 3), ("b", began + timedelta(minutes=5), 4), ("a", began - timedelta(days=2), 9)],
     )
 
-    hours = await hourly_activity.pulse(connection, hours=5)
+    hours = await hourly_activity.hourly_counts(connection, hours=5)
 
     assert [hour.notifications for hour in hours] == [0, 0, 7, 0, 0]
     assert [hour.changes for hour in hours] == [0] * 5

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from orcid_sync.model.pushes.delivery import Outcome, Result
-from orcid_sync.service.pushes.guarded_client import AddressRefused, GuardedClient, Rules, open_courier
+from orcid_sync.service.pushes.guarded_client import AddressRefused, GuardedClient, Rules, open_guarded_client
 from rig.certificates import expired_certificate
 from rig.push_receiver import LOCAL, Receiver, receiving
 
@@ -35,10 +35,10 @@ class Names:
 
 
 @asynccontextmanager
-async def courier_with(
+async def guarded_client_with(
     rules: Rules, names: Names | None = None, *, seconds: float = 2.0
 ) -> AsyncIterator[GuardedClient]:
-    async with open_courier(rules, seconds=seconds, lookup=names) as courier:
+    async with open_guarded_client(rules, seconds=seconds, lookup=names) as courier:
         yield courier
 
 
@@ -61,7 +61,7 @@ LOOPBACK = ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "213
 
 @pytest.mark.parametrize("host", LOOPBACK)
 async def test_no_notation_of_an_address_of_ours_is_called(receiver: Receiver, host: str) -> None:
-    async with courier_with(NOTHING_ALLOWED) as courier:
+    async with guarded_client_with(NOTHING_ALLOWED) as courier:
         result = await post(courier, f"http://{host}:{port_of(receiver)}")
 
     assert result.outcome in {Outcome.FORBIDDEN, Outcome.UNREACHABLE}
@@ -83,7 +83,7 @@ async def test_no_notation_of_an_address_of_ours_is_called(receiver: Receiver, h
     ],
 )
 async def test_a_name_that_leads_inside_is_not_called(address: str, kind: str) -> None:
-    async with courier_with(NOTHING_ALLOWED, Names([address])) as courier:
+    async with guarded_client_with(NOTHING_ALLOWED, Names([address])) as courier:
         result = await post(courier, "http://cris.example.edu/x")
 
     assert (result.outcome, result.error) == (Outcome.FORBIDDEN, f"the address is {kind}")
@@ -91,7 +91,7 @@ async def test_a_name_that_leads_inside_is_not_called(address: str, kind: str) -
 
 async def test_a_network_of_ones_own_is_called_when_it_is_allowed(receiver: Receiver) -> None:
     names = Names(["127.0.0.1"])
-    async with courier_with(LOCAL, names) as courier:
+    async with guarded_client_with(LOCAL, names) as courier:
         result = await post(courier, f"http://cris.example.edu:{port_of(receiver)}")
 
     assert result.outcome is Outcome.DELIVERED
@@ -102,7 +102,7 @@ async def test_of_several_addresses_only_those_are_called_that_may_be(receiver: 
     rules = Rules(allowed=[ip_network("127.0.0.0/9")], plain_http=True)
     async with receiving("127.128.0.1") as inside:
         names = Names(["127.128.0.1", "127.0.0.1"])
-        async with courier_with(rules, names) as courier:
+        async with guarded_client_with(rules, names) as courier:
             result = await post(courier, f"http://cris.example.edu:{port_of(receiver)}")
 
         assert result.outcome is Outcome.DELIVERED
@@ -114,11 +114,11 @@ async def test_a_name_that_changes_its_mind_leads_nowhere_else(receiver: Receive
     allowed = Rules(allowed=[ip_network("127.0.0.1/32")], plain_http=True)
     async with receiving("127.0.0.2") as inside:
         names = Names(["127.0.0.1"], ["127.0.0.2"])
-        async with courier_with(allowed, names) as courier:
+        async with guarded_client_with(allowed, names) as courier:
             url = f"http://cris.example.edu:{port_of(receiver)}"
             assert (await post(courier, url)).outcome is Outcome.DELIVERED
             assert names.asked == ["cris.example.edu"]
-        async with courier_with(allowed, names) as courier:
+        async with guarded_client_with(allowed, names) as courier:
             assert (await post(courier, url)).error == "the address is loopback"
         assert inside.received == []
 
@@ -127,7 +127,7 @@ async def test_what_the_resolver_let_through_the_socket_stops(receiver: Receiver
     """The second lock: whatever an address came from, no socket is opened for it."""
     rules = Rules(plain_http=True)
     monkeypatch.setattr(rules, "check_url", lambda _url: "")
-    async with courier_with(rules) as courier:
+    async with guarded_client_with(rules) as courier:
         result = await post(courier, receiver.url)
 
     assert (result.outcome, result.error) == (Outcome.FORBIDDEN, "the address is loopback")
@@ -140,7 +140,7 @@ async def test_what_the_resolver_let_through_the_socket_stops(receiver: Receiver
 async def test_no_redirect_is_followed(receiver: Receiver, status: int) -> None:
     async with receiving() as inside:
         receiver.status, receiver.headers = status, {"Location": inside.url}
-        async with courier_with(LOCAL) as courier:
+        async with guarded_client_with(LOCAL) as courier:
             result = await post(courier, receiver.url)
 
         assert (result.outcome, result.error) == (Outcome.REFUSED, f"status {status}")
@@ -174,14 +174,14 @@ def test_what_an_address_must_look_like(url: str, complaint: str | None, *, plai
 
 
 async def test_a_setting_that_was_taken_back_counts_for_subscriptions_that_exist(receiver: Receiver) -> None:
-    async with courier_with(Rules(allowed=[ip_network("127.0.0.0/8")])) as courier:
+    async with guarded_client_with(Rules(allowed=[ip_network("127.0.0.0/8")])) as courier:
         result = await post(courier, receiver.url)
 
     assert (result.outcome, result.error) == (Outcome.FORBIDDEN, "the service may not call this URL")
 
 
 async def test_nothing_is_said_to_whom_no_certificate_proves(tmp_path: Path) -> None:
-    async with receiving(certificate=expired_certificate(tmp_path)) as receiver, courier_with(LOCAL) as courier:
+    async with receiving(certificate=expired_certificate(tmp_path)) as receiver, guarded_client_with(LOCAL) as courier:
         result = await post(courier, receiver.url)
 
     assert (result.outcome, "TLS" in str(result.error)) == (Outcome.UNREACHABLE, True)
@@ -199,7 +199,7 @@ async def test_an_endless_answer_costs_little() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with courier_with(LOCAL) as courier, asyncio.timeout(3):
+        async with guarded_client_with(LOCAL) as courier, asyncio.timeout(3):
             result = await post(courier, f"http://127.0.0.1:{runner.addresses[0][1]}/")
         assert result.outcome is Outcome.DELIVERED
     finally:
@@ -208,7 +208,7 @@ async def test_an_endless_answer_costs_little() -> None:
 
 async def test_whoever_does_not_answer_is_left_in_time(receiver: Receiver) -> None:
     receiver.patience = asyncio.Event()
-    async with courier_with(LOCAL, seconds=0.2) as courier, asyncio.timeout(2):
+    async with guarded_client_with(LOCAL, seconds=0.2) as courier, asyncio.timeout(2):
         result = await post(courier, receiver.url)
     receiver.patience.set()
 
@@ -223,7 +223,7 @@ async def test_whoever_does_not_answer_is_left_in_time(receiver: Receiver) -> No
     ],
 )
 async def test_no_way_there_says_which(url: str, names: Names | None, error: str) -> None:
-    async with courier_with(LOCAL, names) as courier:
+    async with guarded_client_with(LOCAL, names) as courier:
         result = await post(courier, url)
 
     assert (result.outcome, result.error) == (Outcome.UNREACHABLE, error)

@@ -45,7 +45,7 @@ async def test_an_orphan_of_a_restored_database_is_removed_at_orcid(
 async def test_who_is_known_is_not_adopted(connection: asyncpg.Connection) -> None:
     await connect_orcids(connection, [Entry(orcid=A)])
 
-    await connections.adopt_orphans(connection, [A])
+    await connections.take_over_unknown_webhooks(connection, [A])
 
     assert await connections.counts(connection) == {("connected", "public"): 1}
     assert await inventory.load(connection, A) == []
@@ -58,17 +58,17 @@ async def test_a_webhook_registered_by_a_worker_that_came_too_late_is_found(benc
     await bench.turn()
     await erase(bench.connection, O, by="operator", learnt="command")
     assert await bench.turn() == "disconnected"
-    assert await sweeps.mark_left_behind(bench.connection) == 0
+    assert await sweeps.mark_unfinished_disconnections(bench.connection) == 0
     assert bench.reconciler.subscription is not None
     await bench.reconciler.subscription.ensure(O)
     assert bench.registry.webhooks.of(O)
 
-    assert await sweeps.mark_left_behind(bench.connection) == 1
+    assert await sweeps.mark_unfinished_disconnections(bench.connection) == 1
     assert await bench.turn() == "disconnected"
 
     assert not bench.registry.webhooks.of(O)
     assert await bench.webhook_rows() == []
-    assert await sweeps.mark_left_behind(bench.connection) == 0
+    assert await sweeps.mark_unfinished_disconnections(bench.connection) == 0
 
 
 async def test_what_fails_and_is_tried_again_is_left_to_its_own_time(bench: Bench) -> None:
@@ -78,5 +78,5 @@ async def test_what_fails_and_is_tried_again_is_left_to_its_own_time(bench: Benc
     bench.registry.faults.add("error", "webhook-delete", count=4, status=500)
     assert await bench.turn() == "failed"
 
-    assert await sweeps.mark_left_behind(bench.connection) == 0
+    assert await sweeps.mark_unfinished_disconnections(bench.connection) == 0
     assert "left-behind" in {job.name for job in make_jobs(check_interval=bench.reconciler.grace)}

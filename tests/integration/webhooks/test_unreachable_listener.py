@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from orcid_sync.cli.webhooks.probe import knock
+from orcid_sync.cli.webhooks.probe import probe
 from orcid_sync.model.webhooks.evidence import Verdict
 from orcid_sync.service.http.listeners import public_listener
 from rig.certificates import expired_certificate
@@ -85,7 +85,7 @@ async def test_a_knock_tells_what_stands_in_the_way(kind: str) -> None:
     door = Door()
     door.answer, said = SHUT[kind]
     async with door.standing() as url:
-        found = await knock(url)
+        found = await probe(url)
 
     assert not found.open
     assert said in found.explanation
@@ -94,14 +94,14 @@ async def test_a_knock_tells_what_stands_in_the_way(kind: str) -> None:
 @pytest.mark.fault("F14")
 async def test_a_knock_looks_at_the_certificate(tmp_path: Path) -> None:
     async with Door().standing(expired_certificate(tmp_path)) as url:
-        found = await knock(url)
+        found = await probe(url)
 
     assert not found.open
     assert "the certificate is refused (" in found.explanation
 
 
 async def test_nobody_is_behind_the_door() -> None:
-    found = await knock(f"http://127.0.0.1:{free_port()}")
+    found = await probe(f"http://127.0.0.1:{free_port()}")
 
     assert not found.open
     assert "check that the service runs" in found.explanation
@@ -112,7 +112,7 @@ async def test_our_own_refusal_is_an_open_door() -> None:
         return web.Response(status=404)
 
     async with public_listener(refusing, host="127.0.0.1", port=0, on_error=lambda _status: None) as port:
-        assert (await knock(f"http://127.0.0.1:{port}")).open
+        assert (await probe(f"http://127.0.0.1:{port}")).open
 
 
 @pytest.mark.fault("F14", "F99")
@@ -129,7 +129,7 @@ async def test_what_was_missed_at_a_shut_door_is_found_and_every_webhook_lives_a
         serving(fleet.settings, dsn),
     ):
         await wait_until(fleet.settled, 30)
-        assert (await knock(url)).open
+        assert (await probe(url)).open
         await fleet.be_old()
         for door.answer in (redirect, challenge, redirect):
             for _ in range(4):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orcid_sync.model.record.diff import Change
-from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, judge, unheard
+from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, first_unannounced, judge
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GRACE = timedelta(hours=6)
@@ -49,7 +49,7 @@ def test_what_is_announced(changes: list[Change], dates: list[datetime]) -> None
     ],
 )
 def test_which_changes_no_notification_told_of(notified: datetime | None, first: datetime | None) -> None:
-    assert unheard([ago(3), ago(5)], notified) == first
+    assert first_unannounced([ago(3), ago(5)], notified) == first
 
 
 @pytest.mark.parametrize(

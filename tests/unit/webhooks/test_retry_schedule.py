@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model.webhooks.dead_webhooks import Outage, Sender, lost_before, strains
+from orcid_sync.model.webhooks.dead_webhooks import Outage, Sender, failed_tries, lost_before
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SENDER = Sender()
@@ -33,12 +33,12 @@ def outage(began_minutes: float, minutes: float) -> Outage:
     ],
 )
 def test_one_outage(minutes: float, failures: int, *, dead: bool) -> None:
-    [strain] = strains([outage(0, minutes)], SENDER)
+    [strain] = failed_tries([outage(0, minutes)], SENDER)
     assert (strain.failures, strain.dead_at is not None) == (failures, dead)
 
 
 def test_a_webhook_dies_after_fifty_hours() -> None:
-    [strain] = strains([outage(0, 5_000)], SENDER)
+    [strain] = failed_tries([outage(0, 5_000)], SENDER)
     assert strain.dead_at == START + timedelta(hours=50)
 
 
@@ -50,7 +50,7 @@ def test_a_webhook_dies_after_fifty_hours() -> None:
     ],
 )
 def test_outages_in_a_row_add_up_unless_a_try_gets_through(second_began: float, failures: int) -> None:
-    first, *_ = strains([outage(0, 61), outage(second_began, 10)], SENDER)
+    first, *_ = failed_tries([outage(0, 61), outage(second_began, 10)], SENDER)
     assert first.failures == failures
 
 
@@ -84,5 +84,5 @@ def test_a_longer_outage_is_never_milder(spans: list[tuple[int, int]]) -> None:
         outages.append(outage(at + pause, length))
         at += pause + length
     longer = [Outage(one.began, one.ended + timedelta(minutes=1)) for one in outages]
-    pairs = zip(strains(outages, SENDER), strains(longer, SENDER), strict=True)
+    pairs = zip(failed_tries(outages, SENDER), failed_tries(longer, SENDER), strict=True)
     assert all(mild.failures <= hard.failures for mild, hard in pairs)
