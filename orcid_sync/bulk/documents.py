@@ -1,4 +1,4 @@
-"""XML documents: parsing them safely, and making of them the JSON that ORCID's API gives, by the table of `shapes`.
+"""XML documents: parsing them safely, and making of them the JSON that ORCID's API gives, by the table of `xml_shapes`.
 
 A file may come from anywhere, so the parser (libxml2) is kept short: no document type and hence no entities but the
 five of XML, nothing fetched, bounds to size, number of elements, depth and length of a text.

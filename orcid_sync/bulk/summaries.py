@@ -177,7 +177,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "peer-review": Layout(("group", "peer-review-group", "peer-review-summary"), PEER_REVIEW_SUMMARY),
     "research-resource": Layout(("group", "research-resource-summary"), RESEARCH_RESOURCE_SUMMARY),
 }
-"""The sections by name, as in model.sections. What a section says of itself and its groups (dates, identifiers) is
+"""The sections by name, as in `model.record`. What a section says of itself and its groups (dates, identifiers) is
 computed by ORCID from the items; the mirror does not keep it."""
 
 HEAD = Object(

@@ -1,1 +1,1 @@
-"""The core: what a record is and what should happen to it. Pure: no I/O, no clock, no chance, no asyncio."""
+"""The core, pure (no I/O, no clock, no chance, no asyncio): what a record is and what should happen to it."""

@@ -43,7 +43,7 @@ def mutate(root: Path, mutant: Mutant) -> dict[str, str]:
 
 def copy(folder: Path) -> None:
     """A copy that can be spoilt."""
-    for name in ("orcid_sync", "tests"):
+    for name in ("orcid_sync", "tests", "deploy"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
     for name in ("pyproject.toml", "README.md", "config.example.toml"):
         shutil.copy(ROOT / name, folder / name)

@@ -25,7 +25,7 @@ SERIES = 5
 
 CAUSES = {
     "identical": "",
-    "pending": "a read is already queued: a notification has arrived, or the second read is due",
+    "pending": "a read is already queued: a notification has arrived, or the second look is due",
     "newer": "changed at ORCID since it was verified, and no notification or check has found it yet",
     "drifted": "the record's date has not changed: the cause is names of sources or organisations, a cache, or a "
     "defect",

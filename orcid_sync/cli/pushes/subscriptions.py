@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection
 
     from orcid_sync.store.pushes.redelivery import Range
-from orcid_sync.store.pushes.subscriptions import Subscription
+    from orcid_sync.store.pushes.subscriptions import Subscription
 
 STYLES = {"active": "ok", "failing": "warn", "stopped": "fail", "paused": "note"}
 

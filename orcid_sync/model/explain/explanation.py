@@ -1,8 +1,8 @@
 """The answer to "why is this so?": one sentence, the facts behind it, and a time line.
 
-    facts = await service.explaining.gather(connection, orcid, …)      # reads only
+    facts = await service.explain.explain.gather(connection, orcid, …)  # reads only
     explanation = explain(facts)                                       # this module, pure
-    print, render or encode it                                         # cli.explaining, the pages, JSON
+    print, render or encode it                                         # cli.records.explain, the pages, JSON
 
 What a view does not show is not in the facts, so it cannot be in the explanation.
 """

@@ -39,8 +39,7 @@ def quota(facts: Facts) -> Diagnosis | None:
         DiagnosisKind.QUOTA,
         f"{whose}: the read has been due since {moment(queue.due_at)} and waits; requests continue in {span(again)}.",
         "How many requests the records need per day: orcid-sync plan. The budget is the setting daily_requests; "
-        "ORCID gives "
-        "members larger quotas.",
+        "ORCID gives members larger quotas.",
     )
 
 

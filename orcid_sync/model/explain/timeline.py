@@ -151,6 +151,6 @@ def _to_come(facts: Facts) -> Iterator[Event]:
     if queue.due_at > facts.at:
         yield Event(queue.due_at, EventKind.TO_COME, "the record is read next")
     if queue.second_look_at and queue.second_look_at > max(facts.at, queue.due_at):
-        yield Event(queue.second_look_at, EventKind.TO_COME, "the second read after a notification")
+        yield Event(queue.second_look_at, EventKind.TO_COME, "the second look after a notification")
     if known.expires_at and known.expires_at > facts.at and known.access_state in ("granted", "suspect"):
         yield Event(known.expires_at, EventKind.TO_COME, "the holder's token expires")

@@ -1,7 +1,7 @@
 """Explaining one iD: gathering the facts of one moment for a view, and asking ORCID if that is wished.
 
     facts = await gather(connection, orcid, Question(view=None, rules=rules_of(settings), client_id=settings.client_id))
-    explanation = model.explanation.explain(facts)
+    explanation = model.explain.explanation.explain(facts)
 
 Everything that shows why something is so (the command line, a page) goes this way; the view decides what can be in it.
 """

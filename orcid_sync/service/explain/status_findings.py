@@ -109,7 +109,7 @@ def _outage(pace: "Pace") -> str:
 def _budget(pace: "Pace") -> Iterator[Finding]:
     if pace.used_up_seconds:
         again = duration(pace.used_up_seconds)
-        yield Finding("fail", f"ORCID says that your daily quota is used up; requests continue in {again}.")
+        yield Finding("fail", f"ORCID says that your daily quota is used up; the service asks again in {again}.")
     shed = [lane for lane in Lane if pace.shed(lane)]
     if shed:
         lanes = ", ".join(lane.name.lower().replace("_", " ") for lane in shed)

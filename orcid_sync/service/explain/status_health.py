@@ -58,7 +58,8 @@ def _outage(health: "WebhookHealth") -> Iterator[Finding]:
     elif lost:
         yield Finding(
             "warn",
-            f"{lost} webhooks may be dead, because ORCID could not reach the service for too long; it revives them.",
+            f"{lost} webhooks may be dead, because ORCID could not reach the service for too long; "
+            "the service revives them.",
         )
 
 

@@ -23,7 +23,7 @@ SUCCESS_EVERY = 1.0
 
 ASK_AGAIN = 0.05
 """Shortest time between two statements for moments of one lane, seconds; all that wait in it share a statement. Half of
-the nearest horizon (model.sharing), so that no moment is lost meanwhile."""
+the nearest horizon (model.sync.lane_shares), so that no moment is lost meanwhile."""
 
 LAPSED = 0.25
 """Seconds after which a moment that was booked is given up: those who waited for it have gone."""

@@ -65,7 +65,7 @@ FAILURES: dict[type[Exception], str] = {
     DatabaseRefused: "refused",
     DatabaseUnavailable: "database",
 }
-"""What can go wrong besides the Registry's errors, by the kind that spaces the tries (lifecycle.BACKOFFS)."""
+"""What can go wrong besides the Registry's errors, by the kind that spaces the tries (schedule.BACKOFFS)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

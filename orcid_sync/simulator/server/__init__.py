@@ -1,1 +1,1 @@
-"""The HTTP server, its control interface, and the simulation as a process of its own."""
+"""The HTTP server, and its control interface for simulations that run as a process of their own."""

@@ -115,9 +115,8 @@ async def demand_right_key(connection: AnyConnection, vault: Vault) -> list[str]
     if present in wrong:
         raise VaultError(
             f"encryption_key is not the key that the database knows by the id {present!a}: it decrypts nothing "
-            "that this key encrypted. Set the right key; or give the new one another encryption_key_id, and keep "
-            "the right "
-            "one in old_encryption_keys."
+            "that was encrypted under that id. Set the right key; or give the new one another encryption_key_id, and "
+            "keep the right one in old_encryption_keys."
         )
     missing = [use for use in await usage(connection, vault) if use.role == "missing"]
     return [

@@ -63,6 +63,8 @@ async def load(connection: AnyConnection, orcid: str) -> Held:
 
 async def load_contents(connection: AnyConnection, orcid: str, keys: Sequence[ItemKey]) -> dict[ItemKey, Content]:
     """The contents of some of the items."""
+    if not keys:
+        return {}
     sections, names = zip(*keys, strict=True)
     found = _queries.load_contents(connection, orcid=orcid, sections=sections, keys=names)
     return {

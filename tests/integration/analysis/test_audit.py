@@ -6,6 +6,7 @@ import pytest
 
 from orcid_sync.model.analysis.audit import Finding, Verdict
 from orcid_sync.service.analysis.audit import Auditor
+from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from rig.service.command_line import Cli
 from rig.service.reconciler import LIMITED, OTHER, Bench, O
@@ -149,3 +150,12 @@ def test_nothing_to_audit_is_said(cli: Cli) -> None:
 
     assert result.exit_code == 1
     assert "nothing to audit" in result.output
+
+
+async def test_a_record_that_shows_nothing_is_identical(bench: Bench) -> None:
+    empty = numbered_orcid(307)
+    bench.registry.edit.create_record(empty)
+    await bench.connect(empty)
+    await bench.turn(empty)
+
+    assert (await audited(bench, empty)).verdict is Verdict.IDENTICAL

@@ -11,9 +11,15 @@ from orcid_sync.store.database.queries import load_queries
 STORE = Path(store.__path__[0])
 FILES = sorted(path.relative_to(STORE) for path in STORE.rglob("*.sql") if path.with_suffix(".py").exists())
 """The files of named queries: each is the twin of a module."""
+OTHERS = {"migrations", "questions"}
+"""Folders of files that are no named queries."""
 
 # Sessions stay behind in a pool, and behind PgBouncer anybody's statement may run in them.
 SESSION_STATE = ("pg_advisory_lock", "set session", "create temp", "listen ", "declare ")
+
+
+def test_every_file_of_queries_has_its_module() -> None:
+    assert {path.relative_to(STORE) for path in STORE.rglob("*.sql") if path.parent.name not in OTHERS} == set(FILES)
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

@@ -16,8 +16,18 @@ sys.argv = ["orcid-sync", {word!r}, "--help"]
 try:
     main()
 except SystemExit:
-    print("loaded", *sorted(name for name in sys.modules if name.startswith("orcid_sync.cli.")))
+    print("loaded", *sorted(sys.modules))
 """
+
+
+HEAVY = {
+    "aiohttp",
+    "aiosql",
+    "asyncpg",
+    "cryptography",
+    "orcid_sync.simulator.registry",
+    "orcid_sync.store.database.pools",
+}
 
 
 def loaded_by(word: str) -> set[str]:
@@ -30,6 +40,12 @@ def loaded_by(word: str) -> set[str]:
 @pytest.mark.parametrize("word", ["serve", "token"])
 def test_a_command_does_not_load_the_others(word: str) -> None:
     assert loaded_by(word) == {COMMANDS[word], COMMANDS["version"]}
+
+
+@pytest.mark.parametrize("word", sorted(COMMANDS.keys() - {"export"}))  # whose options are those of the formats
+def test_what_is_heavy_is_loaded_when_it_is_used(word: str) -> None:
+    ran = subprocess.run([sys.executable, "-c", LOADED.format(word=word)], capture_output=True, text=True, check=True)
+    assert set(ran.stdout.rpartition("loaded")[2].split()) & HEAVY == set()
 
 
 def test_a_word_that_is_no_command_is_answered_with_those_like_it() -> None:

@@ -104,7 +104,11 @@ CALM = Overview(
             "warn",
             "too many requests: it now sends 7.5 requests per second instead of 20",
         ),
-        ({"paces": [pace(used_up_seconds=1_800.0)]}, "fail", "daily quota is used up; requests continue in 30 min"),
+        (
+            {"paces": [pace(used_up_seconds=1_800.0)]},
+            "fail",
+            "daily quota is used up; the service asks again in 30 min",
+        ),
         (
             {"paces": [pace(used=93, daily_requests=100)]},
             "warn",
