@@ -100,7 +100,7 @@ def parse_unit(unit: Unit) -> Parsed:
     )
 
 
-def modified_at_quick(unit: Unit) -> datetime | None:
+def peek_modified_at(unit: Unit) -> datetime | None:
     """history.last-modified-date, without parsing all of it; None if it is not where ORCID writes it."""
     found = _STAMP.search(unit.content, 0, _BEGINNING)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orcid_sync.bulk.parse import PROBLEMS, Closed, New, Parsed, Unit, make_new, modified_at_quick, parse_unit
+from orcid_sync.bulk.parse import PROBLEMS, Closed, New, Parsed, Unit, make_new, parse_unit, peek_modified_at
 from orcid_sync.bulk.precedence import Verdict, judge
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_leases
@@ -74,7 +74,7 @@ def _fresh(units: Sequence[Unit], standings: Mapping[str, Standing], plan: Plan,
     """Those that are not at a glance as old as what is mirrored: parsing takes much longer than finding that out."""
     for unit in units:
         standing = standings.get(unit.name.orcid) if unit.name else None
-        modified_at = modified_at_quick(unit) if standing is not None and standing.state is not None else None
+        modified_at = peek_modified_at(unit) if standing is not None and standing.state is not None else None
         if (
             standing is not None
             and modified_at is not None

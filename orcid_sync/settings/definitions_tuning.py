@@ -33,8 +33,7 @@ class Definitions(Setup):
     shortest_interval_hours: Hours = Field(
         24,
         description="A record that nothing watches (no webhook, no search, no modified_file) is read again after a "
-        "tenth "
-        "of the time since its last change, but not before this many hours.",
+        "tenth of the time since its last change, but not before this many hours.",
     )
     search_interval_hours: float = Field(
         1,
@@ -42,8 +41,7 @@ class Definitions(Setup):
         le=168,
         allow_inf_nan=False,
         description="How often the service searches ORCID for connected records that have changed, in hours: about "
-        "four "
-        "requests for 1,000 records. 0: never.",
+        "four requests for 1,000 records. 0: never.",
     )
     modified_file: str | None = Field(
         None,
@@ -65,8 +63,7 @@ class Definitions(Setup):
     canary_orcid: Id | None = Field(
         None,
         description="A connected iD whose record you have edited on a schedule. If no notification about it "
-        "arrives, the "
-        "service raises an alarm.",
+        "arrives, the service raises an alarm.",
         examples=["0000-0002-1825-0097"],
     )
     canary_hours: Hours = Field(

@@ -80,7 +80,7 @@ def html(catalogue: "Catalogue") -> str:
     """One page, complete in itself."""
     import jinja2  # noqa: PLC0415 - heavy
 
-    page = resources.files(__package__).joinpath("templates", "dictionary.html").read_text("utf-8")
+    page = resources.files("orcid_sync.cli.analysis").joinpath("templates", "dictionary.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(page).render(catalogue=catalogue)
 

@@ -34,32 +34,37 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """connected, left, erased, denied or invited: how they stand with us; None: they are not known."""
 
 
+Own = Annotated[
+    bool, typer.Option("--own", help="Search for your own institution, as the settings institution_… describe it.")
+]
+Affiliation = Annotated[
+    Several,
+    typer.Option(
+        "--affiliation",
+        "-a",
+        metavar="ID|NAME",
+        help="Organisation of the person: a ROR, GRID, ringgold:… or fundref:… id, or a name.",
+    ),
+]
+Domain = Annotated[
+    Several,
+    typer.Option(
+        "--domain", "-d", metavar="DOMAIN", help="Domain of a public e-mail address. Few addresses are public."
+    ),
+]
+
+
 @command
 def search(
     session: Session,
     words: Annotated[Several, typer.Argument(metavar="QUERY…", help="A query of your own, in Solr's syntax.")] = None,
     *,
-    own: Annotated[
-        bool, typer.Option("--own", help="Search for your own institution, as the settings institution_… describe it.")
-    ] = False,
-    affiliation: Annotated[
-        Several,
-        typer.Option(
-            "--affiliation",
-            "-a",
-            metavar="ID|NAME",
-            help="Organisation of the person: a ROR, GRID, ringgold:… or fundref:… id, or a name.",
-        ),
-    ] = None,
+    own: Own = False,
+    affiliation: Affiliation = None,
     name: Annotated[
         Several, typer.Option("--name", "-n", help="Name of the person, given name first: 'Josiah Carberry'.")
     ] = None,
-    domain: Annotated[
-        Several,
-        typer.Option(
-            "--domain", "-d", metavar="DOMAIN", help="Domain of a public e-mail address. Few addresses are public."
-        ),
-    ] = None,
+    domain: Domain = None,
     doi: Annotated[Several, typer.Option("--doi", help="DOI of a work in the record.")] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Number of people to list. --all: no limit.")

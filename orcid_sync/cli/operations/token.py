@@ -24,6 +24,23 @@ token = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.", show_default=False)]
+Scopes = Annotated[
+    list[Scope],
+    typer.Option(
+        "--scope",
+        help="What the token allows. May be repeated. read-limited includes read-public, admin includes both.",
+    ),
+]
+Overlap = Annotated[
+    float,
+    typer.Option(
+        "--overlap",
+        min=0,
+        max=8760,
+        metavar="HOURS",
+        help="With --replace: the old tokens stay valid for this many hours.",
+    ),
+]
 
 
 @command
@@ -31,29 +48,14 @@ def create(
     session: Session,
     name: Name,
     *,
-    scopes: Annotated[
-        list[Scope],
-        typer.Option(
-            "--scope",
-            help="What the token allows. May be repeated. read-limited includes read-public, admin includes both.",
-        ),
-    ],
+    scopes: Scopes,
     expires: Annotated[
         int | None, typer.Option("--expires", min=1, max=3650, metavar="DAYS", help="Days until the token expires.")
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the tokens with the same name: they are revoked.")
     ] = False,
-    overlap: Annotated[
-        float,
-        typer.Option(
-            "--overlap",
-            min=0,
-            max=8760,
-            metavar="HOURS",
-            help="With --replace: the old tokens stay valid for this many hours.",
-        ),
-    ] = 0,
+    overlap: Overlap = 0,
     json: Json = False,
 ) -> None:
     """Create a token and print it. It is shown only once: the database stores only its hash.

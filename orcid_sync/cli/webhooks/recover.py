@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 
     from orcid_sync.model.ids import Orcid
     from orcid_sync.store.webhooks.convergence import Visits
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="CSV",
+        help="CSV file with a column orcid: more iDs that may have webhooks of this service.",
+    ),
+]
 
 
 @command
 def recover(
     session: Session,
     *,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            "-f",
-            metavar="CSV",
-            help="CSV file with a column orcid: more iDs that may have webhooks of this service.",
-        ),
-    ] = None,
+    file: File = None,
     address: Annotated[
         list[str] | None,
         typer.Option("--address", metavar="URL", help="An earlier public_url. May be repeated."),

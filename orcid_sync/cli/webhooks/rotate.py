@@ -98,8 +98,7 @@ async def _demand_settings(session: Session, connection: "Connection", seen: "In
     if present is None or (present.key_version, present.public_url) != (desired.key_version, desired.public_url):
         raise Failure(
             f"These settings (key version {desired.key_version}, {desired.public_url}) differ from those of the "
-            f"process "
-            "that started last. Restart every process with them, then run the command again."
+            "process that started last. Restart every process with them, then run the command again."
         )
     missing = [one for one in _older(seen) if one.key_version not in desired.callbacks.secrets and one not in seen.lost]
     if missing:

@@ -72,9 +72,8 @@ def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
             name="streamChanges",
             summary="Follow the changes after a cursor as server-sent events",
             details="Events are `change` (data: a change, id: the cursor after it) and `resync` (data: the problem; "
-            "the "
-            "last event). The header Last-Event-ID has precedence over `after`. The service sends something "
-            "every 15 seconds.",
+            "the last event). The header Last-Event-ID has precedence over `after`. The service sends something every "
+            "15 seconds.",
             scope=Scope.READ_PUBLIC,
             parameters=(p.orcid("orcid", "Only of this iD."), _AFTER, *_WANTED),
             answers={200: Answer("The events.", {EVENTS: Change})},

@@ -72,13 +72,13 @@ class Pages:
         self._facts = facts
         self._texts = load_texts({"institution": facts.institution})
         self._jinja = jinja2.Environment(
-            loader=jinja2.PackageLoader(__package__),
+            loader=jinja2.PackageLoader("orcid_sync.service.consent"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        style = resources.files(__package__).joinpath("templates/style.css").read_text("utf-8")
+        style = resources.files("orcid_sync.service.consent").joinpath("templates/style.css").read_text("utf-8")
         self._style = Markup(style)  # noqa: S704 - a file of ours
         self._headers = security_headers(style, web_url=facts.web_url, public_url=public_url)
 

@@ -64,6 +64,8 @@ def _preferred(accepted: str) -> list[str]:
 
 
 def _files() -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in sorted(resources.files(__package__).joinpath("templates").iterdir(), key=lambda file: file.name):
+    for file in sorted(
+        resources.files("orcid_sync.service.consent").joinpath("templates").iterdir(), key=lambda file: file.name
+    ):
         if file.name.endswith(".toml"):
             yield file.name.removesuffix(".toml"), tomllib.loads(file.read_text("utf-8"))

@@ -115,9 +115,8 @@ class Metrics:
     def _define_hearing(self, registry: CollectorRegistry) -> None:
         explained = {
             "alarm": "1 while something is wrong with the notifications: outage (webhooks may be dead, because no "
-            "listener "
-            "could answer ORCID for so long), silence (none has arrived for unusually long), canary (none about "
-            "canary_orcid).",
+            "listener could answer ORCID for so long), silence (none has arrived for unusually long), canary (none "
+            "about canary_orcid).",
             "webhooks_in_doubt": "Webhooks by kind of doubt: lost (may be dead), reviving, suspect (did not announce a "
             "change), awaited (a change was found that may still be announced).",
             "changes_found": "Changes found within the last seven days: announced, within_grace (found first, "

@@ -73,7 +73,7 @@ class Renderer:
         """`environment` is the Registry's, `web_url` where it shows records to people."""
         self._files = _files()
         self._jinja = jinja2.Environment(
-            loader=jinja2.PackageLoader(__package__),
+            loader=jinja2.PackageLoader("orcid_sync.service.rendering"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -164,7 +164,7 @@ def words(name: str) -> str:
 def _files() -> dict[str, tuple[str, bytes]]:
     """The files of the folder static by names that change with their content: type and bytes."""
     found = {}
-    for file in resources.files(__package__).joinpath("static").iterdir():
+    for file in resources.files("orcid_sync.service.rendering").joinpath("static").iterdir():
         stem, _, ending = file.name.partition(".")
         body = file.read_bytes()
         digest = hashlib.sha256(body).hexdigest()[:12]

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import jinja2
 
-_PAGES = jinja2.Environment(loader=jinja2.PackageLoader(__package__), autoescape=True, undefined=jinja2.StrictUndefined)
+_PAGES = jinja2.Environment(
+    loader=jinja2.PackageLoader("orcid_sync.simulator.oauth"), autoescape=True, undefined=jinja2.StrictUndefined
+)
 _NEW_ACCOUNT = ("given_names", "family_names", "email")
 
 

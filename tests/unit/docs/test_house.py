@@ -1,7 +1,10 @@
 """The rules of the house (deploy/docs/architecture.md): sizes of rooms and files, packages, paths that exist."""
 
 import ast
+import io
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,51 @@ def test_the_architecture_names_what_there_is(path: str) -> None:
 def test_the_architecture_draws_every_room() -> None:
     drawn = set(re.findall(r"`([a-z]+)/?`", PAGE))
     assert {room.name for room in ROOMS if not room.is_relative_to(PACKAGE / "simulator")} <= drawn
+
+
+FLOOR = "bulk|cli|daemon|export|model|registry|service|settings|simulator|store"
+DOTTED = re.compile(rf"(?<![\w./`])`?((?:{FLOOR})(?:\.[a-z_]+)+(?:\.[A-Za-z_]+)?)")
+"""A module, or something in one, as comments name it: `model.record.diff`, store.sync.queue.hold."""
+PATHS = re.compile(rf"(?<![\w./])((?:{FLOOR})/[a-z_/]+\.(?:py|sql))")
+
+
+def prose(path: Path) -> Iterator[str]:
+    """What a module says to people who read it: docstrings and comments."""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and token.string.startswith('"""')):
+            yield token.string
+
+
+def exists(dotted: str) -> bool:
+    place, rest = PACKAGE, dotted.split(".")
+    while rest and (place / rest[0]).is_dir():
+        place, rest = place / rest[0], rest[1:]
+    if not rest:
+        return True
+    module = place / f"{rest[0]}.py"
+    return module.exists() and all(re.search(rf"\b{name}\b", module.read_text("utf-8")) for name in rest[1:])
+
+
+def test_comments_name_what_there_is() -> None:
+    found = {(named(path), name) for path in MODULES for text in prose(path) for name in DOTTED.findall(text)}
+    assert found
+    assert {(where, name) for where, name in found if not exists(name)} == set()
+
+
+def test_comments_name_files_that_there_are() -> None:
+    queries = [path.read_text("utf-8") for path in PACKAGE.rglob("*.sql")]
+    texts = [text for path in MODULES for text in prose(path)] + queries
+    found = {name for text in texts for name in PATHS.findall(text)}
+    assert found
+    assert {name for name in found if not (PACKAGE / name).exists()} == set()
+
+
+def test_what_stands_in_two_migrations_is_the_same() -> None:
+    """The columns that every item has are copied from a table that lasts as long as the migration does."""
+    blocks = [
+        re.search(r"create temporary table item_columns.*?'The item as ORCID gave it[^\n]*", text, re.DOTALL)
+        for text in (path.read_text("utf-8") for path in sorted(PACKAGE.rglob("migrations/*.sql")))
+        if "create temporary table item_columns" in text
+    ]
+    assert len(blocks) == 2
+    assert len({block[0] for block in blocks if block}) == 1
