@@ -90,7 +90,7 @@ async def moments(connection: "Connection", orcid: "Orcid", given: Mapping[str, 
         if at < known_since:
             first = known_since.replace(microsecond=0) + timedelta(seconds=1)
             raise Failure(
-                f"{option}: the mirror holds {orcid} since {moment(known_since)}, and has nothing of {moment(at)}. "
+                f"{option}: the mirror has held {orcid} since {moment(known_since)}, and has nothing of {moment(at)}. "
                 f"For its first state: {option} {moment(first).replace(' ', 'T')}"
             )
         found.append(at)

@@ -233,7 +233,8 @@ def deaf(facts: Facts) -> Diagnosis | None:
     if not hearing.wanted or not _followed(facts):
         return None
     if hearing.outage_since:
-        said = f"The service cannot receive notifications since {moment(hearing.outage_since)}: no public listener runs"
+        since = moment(hearing.outage_since)
+        said = f"The service has been unable to receive notifications since {since}: no public listener runs"
     elif hearing.silent_since:
         said = f"No webhook at all has called since {moment(hearing.silent_since)}, which is unusual"
     else:

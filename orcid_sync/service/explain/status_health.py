@@ -28,7 +28,7 @@ def facts(health: "WebhookHealth") -> list[tuple[str, str]]:
     told = (
         f"{_share(missed)} of {number} within {health.days} days" if missed else f"no changes within {health.days} days"
     )
-    doubts = {"may be lost": health.webhooks.lost, "being revived": health.webhooks.reviving}
+    doubts = {"may be dead": health.webhooks.lost, "being revived": health.webhooks.reviving}
     doubts |= {"suspect": health.webhooks.suspect, "awaited": health.webhooks.awaited}
     return [
         ("last notification", ago(health.heard_at, health.at) if health.heard_at else "none yet"),
@@ -47,8 +47,8 @@ def _outage(health: "WebhookHealth") -> Iterator[Finding]:
         used = f"{health.failures} of ORCID's {health.tries} tries may be used up"
         yield Finding(
             "fail",
-            f"The service cannot receive notifications since {moment(health.outage.began)}: no public listener runs, "
-            f"or it cannot reach the database; {used}.",
+            f"The service has been unable to receive notifications since {moment(health.outage.began)}: no public "
+            f"listener runs, or it cannot reach the database; {used}.",
         )
         if lost:
             yield Finding(

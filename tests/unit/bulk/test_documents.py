@@ -14,7 +14,7 @@ from orcid_sync.bulk import documents
 from orcid_sync.bulk.documents import Unreadable, parse_document
 from orcid_sync.bulk.file_names import Name
 from orcid_sync.bulk.full_forms import FULL
-from orcid_sync.bulk.parse import Closed, Parsed, Unit, make_new, modified_at_quick, parse_unit
+from orcid_sync.bulk.parse import Closed, Parsed, Unit, make_new, parse_unit, peek_modified_at
 from orcid_sync.bulk.summaries import HEAD, LAYOUTS
 from orcid_sync.bulk.xml_shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
 from orcid_sync.model.ids import Orcid
@@ -323,7 +323,7 @@ def test_half_a_record_is_none(half: str) -> None:
     ids=range(7),
 )
 def test_a_glance_finds_the_date_or_nothing(xml: bytes, milliseconds: int | None) -> None:
-    found = modified_at_quick(Unit("f", None, xml))
+    found = peek_modified_at(Unit("f", None, xml))
     assert (found and round(found.timestamp() * 1000)) == milliseconds
 
 
