@@ -147,7 +147,7 @@ REFUSED = [
     ),
     (("show", B, "--as-of", "1d"), 1, f"has never held {B}. To follow it: orcid-sync connect {B}"),
     (("show", A, "--as-of", "1d", "--section", "wrok"), 2, "there is no section wrok; there are: record, name"),
-    (("diff", A, "--from", "30d"), 1, "--from: the mirror holds"),
+    (("diff", A, "--from", "30d"), 1, "--from: the mirror has held"),
     (("diff", A, "--from", "2d", "--to", "5d"), 2, "is before --from"),
     (("diff", A, "--from", "5d", "--to", "tomorrow"), 2, "'tomorrow' is not a time"),
     (("diff", A), 2, "Missing option '--from'"),
