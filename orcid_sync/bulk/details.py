@@ -19,9 +19,9 @@ from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_lea
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Update, Writing
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.malformed import MalformedRecord
-from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.record.sections import SECTIONS, Item, ItemKey
+from orcid_sync.model.wire.malformed import MalformedRecord
+from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.store.database.pools import AnyConnection, guarded
 from orcid_sync.store.mirror import bulk_load, items
 

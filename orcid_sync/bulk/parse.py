@@ -14,12 +14,12 @@ from orcid_sync.bulk.summaries import HEAD, LAYOUTS, Layout
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, RecordContent
 from orcid_sync.model.record.extract import Entry, moment
-from orcid_sync.model.record.malformed import MalformedRecord
-from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.record.parse_record import Record, parse_record
 from orcid_sync.model.record.rows import Record as RecordRow
 from orcid_sync.model.record.sections import SECTIONS, Item, Section
 from orcid_sync.model.sync.schedule import READ_PUBLIC
+from orcid_sync.model.wire.malformed import MalformedRecord
+from orcid_sync.model.wire.orcid_json import Timestamp
 
 Answered = Iterator[tuple[Section, Iterator[Item]]]
 """The sections that a record speaks of, with their items."""

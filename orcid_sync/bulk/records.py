@@ -12,9 +12,9 @@ from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_leases
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Writing
-from orcid_sync.model.record.malformed import MalformedRecord
 from orcid_sync.model.record.removals import REMOVED, removal
 from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.store.database.pools import AnyConnection, guarded
 from orcid_sync.store.mirror import bulk_load, items
 from orcid_sync.store.mirror.bulk_load import Standing

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
-from orcid_sync.model.record.cleaning import clean
+from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.registry.errors import Malformed, ScopeNotGranted, Unavailable, WrongRecord
 
 T = TypeVar("T")

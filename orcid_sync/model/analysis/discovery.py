@@ -9,8 +9,8 @@ from msgspec import Struct, field
 from orcid_sync.model.analysis.institution import Institution
 from orcid_sync.model.record import activities, rows
 from orcid_sync.model.record.extract import Entry
-from orcid_sync.model.record.malformed import MalformedRecord
 from orcid_sync.model.record.sections import SECTIONS, Item
+from orcid_sync.model.wire.malformed import MalformedRecord
 
 SHOWN: Final = 5
 """Works that are kept as evidence."""

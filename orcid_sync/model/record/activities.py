@@ -5,8 +5,9 @@ Each has a summary, as the record shows it, and (but for affiliations) a full fo
 
 from msgspec import Struct
 
-from orcid_sync.model.record import extract, orcid_json, rows
+from orcid_sync.model.record import extract, rows
 from orcid_sync.model.record.extract import Entry
+from orcid_sync.model.wire import orcid_json
 
 
 class Affiliation(orcid_json.Item, rename="kebab"):

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import extract, orcid_json, rows
+from orcid_sync.model.record import extract, rows
 from orcid_sync.model.record.extract import Entry
-from orcid_sync.model.record.malformed import shape_of
 from orcid_sync.model.record.sections import SECTIONS, Content, Item, ItemKey, Section
+from orcid_sync.model.wire import orcid_json
+from orcid_sync.model.wire.malformed import shape_of
 
 RECORD = "record"
 """The section under which a change of the record itself is filed; its key is empty."""

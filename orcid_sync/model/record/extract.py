@@ -11,7 +11,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from orcid_sync.model.record import orcid_json, rows
+from orcid_sync.model.record import rows
+from orcid_sync.model.wire import orcid_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Common = dict[str, Any]

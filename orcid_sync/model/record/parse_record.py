@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import orcid_json, unknown_members
-from orcid_sync.model.record.cleaning import clean
+from orcid_sync.model.record import unknown_members
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.malformed import MalformedRecord, shape_of
 from orcid_sync.model.record.sections import SECTIONS, Item, Section
 from orcid_sync.model.record.unknown_members import Unknown
+from orcid_sync.model.wire import orcid_json
+from orcid_sync.model.wire.cleaning import clean
+from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
 
 _KNOWN = {
     block: {section.container for section in SECTIONS.values() if section.block == block}

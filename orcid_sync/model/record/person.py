@@ -1,7 +1,8 @@
 """The sections of `person`: ORCID's wire form and the rows that are made of it (contract sections 3.6 and 10)."""
 
-from orcid_sync.model.record import extract, orcid_json, rows
+from orcid_sync.model.record import extract, rows
 from orcid_sync.model.record.extract import Entry
+from orcid_sync.model.wire import orcid_json
 
 LONGEST_EMAIL = 350
 """Characters that ORCID's schema allows."""

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import activities, extract, orcid_json, person, rows
-from orcid_sync.model.record.cleaning import clean
+from orcid_sync.model.record import activities, extract, person, rows
 from orcid_sync.model.record.extract import Entry
-from orcid_sync.model.record.groups import Groups, affiliations, grouped, listed, peer_reviews, single
-from orcid_sync.model.record.malformed import MalformedRecord, shape_of
+from orcid_sync.model.wire import orcid_json
+from orcid_sync.model.wire.cleaning import clean
+from orcid_sync.model.wire.groups import Groups, affiliations, grouped, listed, peer_reviews, single
+from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
 
 ItemKey = tuple[str, str]
 """(section, key): what an item is called inside its record."""

@@ -17,8 +17,9 @@ from typing import Any, Final, TypeAlias, cast, get_args
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.record import activities, orcid_json
+from orcid_sync.model.record import activities
 from orcid_sync.model.record.sections import SECTIONS, Section
+from orcid_sync.model.wire import orcid_json
 
 RECORD: Final = "record"
 """The section under which members of the record itself are filed, and containers that belong to no section of ours."""

@@ -12,9 +12,9 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Held
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.record.sections import Content, ItemKey
 from orcid_sync.model.sync.record_states import TRANSITIONS, State
+from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import RegistryError
 from orcid_sync.service.record import permission

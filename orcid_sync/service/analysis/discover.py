@@ -15,7 +15,7 @@ from typing import Final
 from orcid_sync.model.analysis.discovery import portrait, with_shared
 from orcid_sync.model.analysis.institution import Institution
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.malformed import MalformedRecord
+from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.registry import solr_query
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import Paused, RegistryError

@@ -13,11 +13,11 @@ from typing import TypeVar
 from msgspec import Struct
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.cleaning import clean
 from orcid_sync.model.record.diff import Known, belongs_to, wants_detail
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import Item, ItemKey
 from orcid_sync.model.record.unknown_members import Unknown
+from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.registry.client import Registry
 
 T = TypeVar("T")

@@ -20,14 +20,14 @@ from orcid_sync.model.record import diff
 from orcid_sync.model.record.access import PUBLIC
 from orcid_sync.model.record.diff import Held, RecordContent
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.malformed import MalformedRecord
-from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.record.removals import REMOVED, reason_gone
 from orcid_sync.model.record.sections import SECTIONS, ItemKey
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
 from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
 from orcid_sync.model.sync.schedule import Applied, Cause, Policy, Settlement, Turn
+from orcid_sync.model.wire.malformed import MalformedRecord
+from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
 from orcid_sync.service.consent.disconnect import WebhookLeft, leave, revoke_in_passing

@@ -6,9 +6,9 @@ Written after the queue row was settled, as whoever revives webhooks locks in th
 from datetime import timedelta
 
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.sync.schedule import Cause, Turn
 from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, first_unannounced, judge
+from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.service.record.read_outcome import Finding
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.sync.queue import Lease

@@ -15,8 +15,8 @@ from msgspec import Struct
 from orcid_sync.model.record import rows
 from orcid_sync.model.record.diff import RECORD, RecordContent, Update, fields_of
 from orcid_sync.model.record.extract import Entry
-from orcid_sync.model.record.malformed import MalformedRecord
 from orcid_sync.model.record.sections import SECTIONS, Content, Section
+from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 from orcid_sync.store.mirror import items

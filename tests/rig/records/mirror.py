@@ -10,10 +10,10 @@ from orcid_sync.model.record import diff
 from orcid_sync.model.record.access import access_from
 from orcid_sync.model.record.diff import Change, RecordContent
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.orcid_json import Timestamp
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.removals import reason_gone
 from orcid_sync.model.record.sections import ItemKey
+from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.service.record.changeset import Answer, Changeset, make_changeset
 from orcid_sync.store.database.pools import AnyConnection, transaction
 from orcid_sync.store.feed import changes

@@ -18,8 +18,8 @@ from orcid_sync.bulk.parse import Closed, Parsed, Unit, make_new, parse_unit, pe
 from orcid_sync.bulk.summaries import HEAD, LAYOUTS
 from orcid_sync.bulk.xml_shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.malformed import MalformedRecord
 from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.simulator.answers.xml import to_xml
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model.record import orcid_json, rows
+from orcid_sync.model.record import rows
 from orcid_sync.model.record.extract import Entry, moment, number
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import SECTIONS, ItemKey
+from orcid_sync.model.wire import orcid_json
 from rig.records.sample_record import ORCID, encode, full_forms, keyword, rich_record, with_keywords
 
 FORMS = full_forms()

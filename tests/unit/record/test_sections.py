@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orcid_sync.model.record.diff import RecordContent
-from orcid_sync.model.record.malformed import MalformedRecord
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import SECTIONS, Content, Item
+from orcid_sync.model.wire.malformed import MalformedRecord
 from rig.records.sample_record import encode, full_forms, keyword, rich_record, with_keywords, works_of
 
 KEYS = [

@@ -1,0 +1,1 @@
+"""ORCID's JSON as typed values, and taking it apart."""

@@ -1,0 +1,1 @@
+"""Taking ORCID's JSON apart."""
