@@ -19,6 +19,7 @@ from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_lea
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Update, Writing
 from orcid_sync.model.record.extract import moment
+from orcid_sync.model.record.found import item_of
 from orcid_sync.model.record.sections import SECTIONS, Item, ItemKey
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
@@ -81,7 +82,7 @@ def _full_item(unit: Unit) -> Item:
     if wanted is None or name != wanted[0]:
         raise Unreadable(f"it is {f'a {name}' if name else 'not of ORCID'}, not what its name says")
     doc = documents.encode(root, FULL[name])
-    item = next(SECTIONS[name].items_of([[doc]]))
+    item = item_of(SECTIONS[name], doc)
     if item.id != wanted:
         raise Unreadable("it is another item than its name says")
     return item
@@ -133,7 +134,7 @@ async def _differences(connection: AnyConnection, held: Held, person: Person) ->
     found = []
     for key, old in contents.items():
         full = person.items[key]
-        summary = next(SECTIONS[full.section].items_of([[old.doc]]))
+        summary = item_of(SECTIONS[full.section], old.doc)
         if summary.modified_ms == full.modified_ms:
             item = replace(summary, content=replace(old, detail=None))
             update, change = diff.update(person.orcid, item, old, full.content.doc)

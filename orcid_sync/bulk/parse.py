@@ -14,15 +14,14 @@ from orcid_sync.bulk.summaries import HEAD, LAYOUTS, Layout
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, RecordContent
 from orcid_sync.model.record.extract import Entry, moment
+from orcid_sync.model.record.found import Found
 from orcid_sync.model.record.parse_record import Record, parse_record
 from orcid_sync.model.record.rows import Record as RecordRow
 from orcid_sync.model.record.sections import SECTIONS, Item, Section
+from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.sync.schedule import READ_PUBLIC
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
-
-Answered = Iterator[tuple[Section, Iterator[Item]]]
-"""The sections that a record speaks of, with their items."""
 
 PROBLEMS = (Unreadable, MalformedRecord)
 """What can be wrong with a file; the message says it without quoting."""
@@ -62,6 +61,8 @@ class Parsed(Struct, frozen=True):
     answered: list[str]
     """The sections that it speaks of."""
     items: list[Item]
+    set_aside: list[SetAside]
+    """What could not be understood."""
 
     @property
     def modified_at(self) -> datetime | None:
@@ -82,21 +83,22 @@ def parse_unit(unit: Unit) -> Parsed:
     """A file as a record. Raises Closed, Unreadable, MalformedRecord."""
     if unit.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         record = parse_record(unit.content)
-        answered: Answered = record.answered()
+        answered = record.answered()
     else:
         root = _record_of(unit.content)
         record, answered = _head(root), _answered(root)
     if unit.name is not None and unit.name.orcid != record.orcid:
         raise Unreadable("it is the record of another iD")
-    sections = [(section.name, list(items)) for section, items in answered]
+    sections = [found.all() for found in answered]
     return Parsed(
         unit.file,
         record.orcid,
         RecordContent("active", READ_PUBLIC, None, record.doc),
         record.modified_ms,
-        [name for name, _ in sections],
+        [found.section.name for found in sections],
         # Files of what is public hold nothing else; one that does was not made for this.
-        [item for _, items in sections for item in items if item.visibility == "public"],
+        [item for found in sections for item in found.items if item.visibility == "public"],
+        [one for found in sections for one in found.set_aside],
     )
 
 
@@ -139,17 +141,17 @@ def _head(root: Element) -> Record:
     return parse_record(msgspec.json.encode(msgspec.json.decode(head, type=dict[str, Raw]) | blocks))
 
 
-def _answered(root: Element) -> Answered:
+def _answered(root: Element) -> Iterator[Found]:
     """As `Record.answered`; what is absent is null in the JSON."""
     blocks = {local_names[block.tag]: {local_names[one.tag]: one for one in block} for block in root}
     for section in SECTIONS.values():
-        container, layout = blocks[section.block].get(section.container), LAYOUTS[section.name]
+        container, layout = blocks.get(section.block, {}).get(section.container), LAYOUTS[section.name]
         if container is not None and len(container) == 0 and layout.path:
-            yield section, iter(())  # as most sections of most records are
+            yield Found(section, ())  # as most sections of most records are
         elif container is not None:
-            yield section, section.items_of(_groups(container, layout))
-        elif section.key_column is None:
-            yield section, iter(())  # a name or biography that is not there is not visible
+            yield Found(section, _groups(container, layout))
+        elif section.key_column is None and section.block in blocks:
+            yield Found(section, ())  # a name or biography that is not there is not visible
 
 
 def _groups(container: Element, layout: Layout) -> Iterator[list[bytes]]:

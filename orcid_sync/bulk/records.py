@@ -14,6 +14,7 @@ from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Writing
 from orcid_sync.model.record.removals import REMOVED, removal
 from orcid_sync.model.record.sections import SECTIONS
+from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.store.database.pools import AnyConnection, guarded
 from orcid_sync.store.mirror import bulk_load, items
@@ -180,11 +181,12 @@ async def find_difference(connection: AnyConnection, held: Held, parsed: Parsed)
     holds and is not public (we see our own client's items, contract section 3.4) no file can know of.
     """
     orcid, at = parsed.orcid, parsed.modified_at
+    whole = may_lose(parsed.answered, parsed.set_aside)
     public = {key: known for key, known in held.items.items() if known.visibility == "public"}
-    gone = diff.compare(public, parsed.answered, parsed.items, {}).gone
+    gone = diff.compare(public, whole, parsed.items, {}).gone
     if diff.shrinks(held.items, gone):
         return None
-    comparison = replace(diff.compare(held.items, parsed.answered, parsed.items, {}), gone=gone)
+    comparison = replace(diff.compare(held.items, whole, parsed.items, {}), gone=gone)
     wanted = [*gone, *(item.id for item in comparison.moved)]
     old = await items.load_contents(connection, orcid, wanted) if wanted else {}
     own = diff.record_change(orcid, held.record, parsed.content, at)

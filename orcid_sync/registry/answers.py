@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
 from orcid_sync.model.wire.cleaning import clean
+from orcid_sync.model.wire.lenient import is_object
 from orcid_sync.registry.errors import Malformed, ScopeNotGranted, Unavailable, WrongRecord
 
 T = TypeVar("T")
@@ -63,18 +64,14 @@ class HolderGrant(Struct, frozen=True, kw_only=True):
         return f"<HolderGrant of {' '.join(self.scopes)} for {self.expires_in} s>"
 
 
-class _Block(Struct):
-    """Any object; its members are checked to be JSON and passed over."""
-
-
 class _Identifier(Struct):
     path: str
 
 
 class _Record(Struct, rename="kebab"):
     orcid_identifier: _Identifier
-    person: _Block
-    activities_summary: _Block
+    person: Raw = Raw(b"null")
+    activities_summary: Raw = Raw(b"null")
 
 
 class _Item(Struct, rename="kebab"):
@@ -110,11 +107,15 @@ class _Consent(Struct):
 def read_record(orcid: Orcid, body: bytes) -> bytes:
     """The record's JSON, as it came.
 
-    Raises WrongRecord unless the record answered is the record asked (fault F53); Malformed unless it has both
-    `person` and `activities-summary` (contract section 3.6); Unavailable if it is not whole.
+    Raises WrongRecord unless the record answered is the record asked (fault F53); Malformed if it has neither `person`
+    nor `activities-summary` (contract section 3.6); Unavailable if it is not whole. One of the two is worth reading:
+    what the other would say is unknown (fault F54).
     """
-    if decode(body, _Record).orcid_identifier.path != orcid:
+    record = decode(body, _Record)
+    if record.orcid_identifier.path != orcid:
         raise WrongRecord
+    if not (is_object(record.person) or is_object(record.activities_summary)):
+        raise Malformed
     return body
 
 

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from orcid_sync.model.record import extract, rows
 from orcid_sync.model.record.extract import Entry
 from orcid_sync.model.record.sections import SECTIONS, Content, Item, ItemKey, Section
-from orcid_sync.model.wire import orcid_json
+from orcid_sync.model.wire import lenient, orcid_json
 from orcid_sync.model.wire.malformed import shape_of
 
 RECORD = "record"
@@ -67,7 +67,7 @@ class RecordContent(Struct, frozen=True):
 
     def row(self, orcid: str) -> rows.Record:
         """The row of `records`, but for registry_modified_at, which is not content."""
-        head = msgspec.json.decode(self.doc, type=orcid_json.RecordHead, strict=False)
+        head = lenient.decode(self.doc, orcid_json.RecordHead)
         row = extract.record(
             orcid, head, state=self.state, access=self.access, primary_orcid=self.primary_orcid, doc=self.doc
         )

@@ -7,7 +7,7 @@ Nothing raises: a date without sense becomes None, and its text stays in `doc`.
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -15,6 +15,9 @@ from orcid_sync.model.record import rows
 from orcid_sync.model.wire import orcid_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEARS: Final = range(1900, 9999)
+"""In which something of a record can be said to have happened. PostgreSQL's driver takes the ends of the calendar for
+infinity, and what begins with the last of its years leaves no room to wait for it."""
 Common = dict[str, Any]
 """Columns by name."""
 
@@ -30,13 +33,14 @@ class Entry(Struct, frozen=True):
 
 
 def moment(stamp: orcid_json.Timestamp | None) -> datetime | None:
-    """A timestamp in milliseconds as a time; None if it is null or beyond the calendar."""
+    """A timestamp in milliseconds as a time; None if it is null or of a year that makes no sense."""
     if stamp is None or stamp.value is None:
         return None
     try:
-        return _EPOCH + timedelta(milliseconds=stamp.value)
+        time = _EPOCH + timedelta(milliseconds=stamp.value)
     except OverflowError:
         return None
+    return time if time.year in _YEARS else None
 
 
 def number(text: str | int | None, *, limit: int) -> int | None:

@@ -8,9 +8,11 @@ from msgspec import Raw, Struct
 
 from orcid_sync.model.record import unknown_members
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.sections import SECTIONS, Item, Section
+from orcid_sync.model.record.found import Found, find
+from orcid_sync.model.record.sections import SECTIONS, Item
+from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
-from orcid_sync.model.wire import orcid_json
+from orcid_sync.model.wire import lenient, orcid_json
 from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
 
@@ -31,6 +33,7 @@ class Record(Struct, frozen=True):
     doc: bytes
     """The record's own part: everything but the items and history.last-modified-date."""
     blocks: dict[str, dict[str, Raw]]
+    """The two halves, or the one that the answer has."""
     unknown: list[Unknown]
     """Members around the items of which nothing is known; what is in `doc` and in the items is not looked at."""
 
@@ -40,35 +43,35 @@ class Record(Struct, frozen=True):
         stamp = self.head.history.last_modified_date if self.head.history else None
         return stamp.value if stamp and moment(stamp) else None
 
-    def answered(self) -> Iterator[tuple[Section, Iterator[Item]]]:
-        """The sections that the answer speaks of, each with its items; what it leaves out is not known to be empty."""
+    def answered(self) -> Iterator[Found]:
+        """The sections that the answer speaks of; what it leaves out is not known to be empty."""
         for section in SECTIONS.values():
-            container = self.blocks[section.block].get(section.container)
-            if container is None:
-                continue
-            if bytes(container) == b"null":
-                # A name or biography that is null is not visible to us; of a list, null says nothing.
-                items: Iterator[Item] | None = iter(()) if section.key_column is None else None
-            else:
-                items = section.items(container)
-            if items is not None:
-                yield section, items
+            container = self.blocks.get(section.block, {}).get(section.container)
+            if container is not None and (found := find(section, container)) is not None:
+                yield found
 
     def items(self) -> Iterator[Item]:
-        """All items. Raises MalformedRecord."""
-        for _, items in self.answered():
-            yield from items
+        """All items that can be understood."""
+        for found in self.answered():
+            yield from found.all().items
+
+    def set_aside(self) -> list[SetAside]:
+        """All that cannot."""
+        return [one for found in self.answered() for one in found.all().set_aside]
 
 
 def parse_record(body: bytes) -> Record:
-    """Take a record's JSON apart. Raises MalformedRecord if it is not a record or not JSON."""
+    """Take a record's JSON apart. Raises MalformedRecord if it is not JSON, names no iD or has neither of its halves.
+
+    A half that is missing says nothing of its sections (fault F54); nothing else in it refuses a record (fault F49).
+    """
     with shape_of("record"):
         members = _members(body)
         own = clean(msgspec.json.encode({name: raw for name, raw in members.items() if name not in _KNOWN}))
-        head = msgspec.json.decode(own, type=orcid_json.RecordHead, strict=False)
-        blocks = {name: _members(members[name]) for name in _KNOWN if name in members}
-    if head.orcid_identifier is None or not head.orcid_identifier.path or len(blocks) != len(_KNOWN):
-        raise MalformedRecord("record: orcid-identifier, person or activities-summary is missing")
+        head = lenient.decode(own, orcid_json.RecordHead)
+        blocks = {name: _members(raw) for name, raw in members.items() if name in _KNOWN and lenient.is_object(raw)}
+    if head.orcid_identifier is None or not head.orcid_identifier.path or not blocks:
+        raise MalformedRecord("record: orcid-identifier, or both of person and activities-summary, are missing")
     return Record(head.orcid_identifier.path, head, _own_part(own, blocks), blocks, _around_items(blocks))
 
 
@@ -81,7 +84,8 @@ def _around_items(blocks: Mapping[str, Mapping[str, Raw]]) -> list[Unknown]:
         if name not in _KNOWN[block]
     ]
     for section in SECTIONS.values():
-        if section.key_column is not None and (container := blocks[section.block].get(section.container)) is not None:
+        container = blocks.get(section.block, {}).get(section.container)
+        if section.key_column is not None and container is not None:
             found += unknown_members.in_container(section, container)
     return found
 
@@ -98,11 +102,11 @@ def _own_part(head: bytes, blocks: dict[str, dict[str, Raw]]) -> bytes:
     """What belongs to no item: identifier, preferences, history, and members that this version does not know."""
     members = _public(msgspec.json.decode(head, type=dict[str, Raw]))
     own: dict[str, object] = dict(members)
-    history = msgspec.json.decode(members["history"], type=dict[str, Raw] | None) if "history" in members else None
+    history = lenient.members(members["history"]) if "history" in members else None
     if history:
         own["history"] = {name: raw for name, raw in history.items() if name != "last-modified-date"}
-    for block, known in _KNOWN.items():
-        unknown = _public({name: raw for name, raw in blocks[block].items() if name not in known})
+    for block, inside in blocks.items():
+        unknown = _public({name: raw for name, raw in inside.items() if name not in _KNOWN[block]})
         if unknown:
             own[block] = unknown
     return clean(msgspec.json.encode(own))

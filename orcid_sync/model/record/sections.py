@@ -4,7 +4,7 @@ A new kind of affiliation is one line here. A new shape is a Struct and a functi
 in `rows`, a line here and a CREATE TABLE.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
@@ -13,10 +13,9 @@ from msgspec import Raw, Struct
 
 from orcid_sync.model.record import activities, extract, person, rows
 from orcid_sync.model.record.extract import Entry
-from orcid_sync.model.wire import orcid_json
-from orcid_sync.model.wire.cleaning import clean
+from orcid_sync.model.wire import lenient, orcid_json
 from orcid_sync.model.wire.groups import Groups, affiliations, grouped, listed, peer_reviews, single
-from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
+from orcid_sync.model.wire.malformed import shape_of
 
 ItemKey = tuple[str, str]
 """(section, key): what an item is called inside its record."""
@@ -62,15 +61,6 @@ class Item(Struct, frozen=True):
         return self.section, self.key
 
 
-class _Head(Struct, rename="kebab"):
-    """The little of an item that is needed to know which it is."""
-
-    put_code: int | None = None
-    last_modified_date: orcid_json.Timestamp | None = None
-    visibility: str | None = None
-    email: str | None = None
-
-
 Build = Callable[[extract.Common, Any, Any], Entry]
 
 
@@ -85,7 +75,7 @@ class Section(Struct, frozen=True):
     container: str
     """Its member there."""
     groups: Groups
-    """Takes the container apart into groups of items; None if the list that it should contain is not there."""
+    """Where the items are in the container."""
     row: type[rows.ItemRow]
     shape: type[orcid_json.Item]
     build: Build
@@ -105,47 +95,14 @@ class Section(Struct, frozen=True):
         key = (self.key_column,) if self.key_column else ()
         return ("section", *key) if self.shared_table else key
 
-    def items(self, container: Raw) -> Iterator[Item] | None:
-        """The section's items in ORCID's order; None if the container has no list. Raises MalformedRecord."""
-        with shape_of(self.container):
-            groups = self.groups(container)
-        return None if groups is None else self.items_of([clean(bytes(raw)) for raw in group] for group in groups)
-
-    def items_of(self, groups: Iterable[list[bytes]]) -> Iterator[Item]:
-        """The items of groups of documents that are fit to be stored, in ORCID's order. Raises MalformedRecord."""
-        seen: dict[str, bytes] = {}
-        with shape_of(self.container):
-            for docs in groups:
-                heads = [_decode_head(doc) for doc in docs]
-                first = min((head.put_code or 0 for head in heads), default=0)
-                for position, (doc, head) in enumerate(zip(docs, heads, strict=True)):
-                    key = self._key(head)
-                    if seen.setdefault(key, doc) != doc:
-                        raise MalformedRecord(f"{self.container}: one key stands for two different items")
-                    if seen[key] is doc:
-                        yield self._item(key, head, Content(doc, None, *((first, position) if self.grouped else ())))
-
-    def _key(self, head: _Head) -> str:
-        match self.key_column:
-            case None:
-                return ""
-            case "email" if head.email:
-                return person.email_key(head.email)
-            case "put_code" if head.put_code is not None and abs(head.put_code) < 2**63:
-                return str(head.put_code)
-        raise MalformedRecord(f"{self.container}: an item without {self.key_column}")
-
-    def _item(self, key: str, head: _Head, content: Content) -> Item:
-        modified = head.last_modified_date.value if head.last_modified_date else None
-        return Item(self.name, key, head.put_code, modified, head.visibility, content, content.digest())
-
     def entry(self, orcid: str, content: Content, digest: bytes | None = None) -> Entry:
-        """An item's content as rows; `digest`: if it is known already. Raises MalformedRecord."""
+        """An item's content as rows; `digest`: if it is known already.
+
+        What makes no sense in it is null (fault F49). Raises MalformedRecord if it is no object.
+        """
         with shape_of(self.name):
-            item = msgspec.json.decode(content.doc, type=self.shape, strict=False)
-            detail = (
-                self.detail and content.detail and msgspec.json.decode(content.detail, type=self.detail, strict=False)
-            )
+            item = lenient.decode(content.doc, self.shape)
+            detail = self.detail and content.detail and lenient.decode(content.detail, self.detail)
         columns = extract.common(orcid, item, digest=digest or content.digest(), doc=content.doc)
         if self.key_column == "put_code":
             columns["put_code"] = item.put_code
@@ -156,9 +113,6 @@ class Section(Struct, frozen=True):
         if self.detail:
             columns["detail"] = content.detail
         return self.build(columns, item, detail or None)
-
-
-_decode_head = msgspec.json.Decoder(_Head, strict=False).decode
 
 
 def _person(
@@ -191,13 +145,13 @@ def _activity(
 
 
 _ALL = [
-    Section("name", "names", "person", "name", single, rows.Name, person.Name, person.name, key_column=None),
+    Section("name", "names", "person", "name", single(), rows.Name, person.Name, person.name, key_column=None),
     Section(
         "biography",
         "biographies",
         "person",
         "biography",
-        single,
+        single(),
         rows.Biography,
         person.Content,
         person.biography,

@@ -198,10 +198,9 @@ def _unknown(section: str, document: bytes | Raw, reader: _Reader, prefix: str =
 def _named(section: str, document: bytes | Raw, tree: Tree, prefix: str) -> list[Unknown]:
     """The unknown members by name, each once."""
     try:
-        value = msgspec.json.decode(document)
+        found = [Unknown(section, path, kind) for path, kind in _walk(msgspec.json.decode(document), tree, prefix)]
     except _UNREADABLE:
         return []  # what nobody can read says nothing new
-    found = (Unknown(section, path, kind) for path, kind in _walk(value, tree, prefix))
     return sorted({one.path: one for one in found}.values())
 
 

@@ -13,6 +13,7 @@ from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Held
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.sections import Content, ItemKey
+from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.sync.record_states import TRANSITIONS, State
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
@@ -96,7 +97,8 @@ def compare(reading: Reading, held: Held, contents: dict[ItemKey, Content]) -> d
             counts[f"{key[0]} missing"] += 1
         elif not _same(content, item.content):
             counts[f"{key[0]} differs"] += 1
-    for section, _ in (key for key in contents if key not in answered and key[0] in reading.answered):
+    whole = may_lose(reading.answered, reading.set_aside)
+    for section, _ in (key for key in contents if key not in answered and key[0] in whole):
         counts[f"{section} extra"] += 1
     return dict(sorted(counts.items()))
 

@@ -16,6 +16,7 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.diff import Known, belongs_to, wants_detail
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import Item, ItemKey
+from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.registry.client import Registry
@@ -58,16 +59,20 @@ class Reading(Struct, frozen=True):
     items: list[Item]
     unknown: list[Unknown] = []
     """Members around the items of which nothing is known."""
+    set_aside: list[SetAside] = []
+    """What could not be understood."""
 
 
 async def parse_in_steps(body: bytes) -> Reading:
     """Parse a record as far as is needed to compare it; its items stay undecoded. Raises MalformedRecord."""
     record = parse_record(body) if len(body) < LARGE else await asyncio.to_thread(parse_record, body)
-    reading = Reading(record.doc, record.modified_ms, [], [], record.unknown)
-    for section, items in record.answered():
-        reading.answered.append(section.name)
-        async for item in yielding_to_event_loop(items):
-            reading.items.append(item)
+    reading = Reading(record.doc, record.modified_ms, [], [], record.unknown, [])
+    for found in record.answered():
+        async for _ in yielding_to_event_loop(found.steps()):
+            pass
+        reading.answered.append(found.section.name)
+        reading.items.extend(found.items)
+        reading.set_aside.extend(found.set_aside)
     return reading
 
 

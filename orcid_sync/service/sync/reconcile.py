@@ -22,6 +22,7 @@ from orcid_sync.model.record.diff import Held, RecordContent
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.removals import REMOVED, reason_gone
 from orcid_sync.model.record.sections import SECTIONS, ItemKey
+from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
 from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
@@ -177,7 +178,8 @@ class Reconciler:
         async with statements(self.database.worker) as connection:
             held = await items.load(connection, job.orcid)
         details, complete = await read_details(self.registry, job.orcid, job.token, reading.items, held.items)
-        comparison = diff.compare(held.items, reading.answered, reading.items, details)
+        answered = may_lose(reading.answered, reading.set_aside)
+        comparison = diff.compare(held.items, answered, reading.items, details)
         before = job.read_with
         reasons = {key: reason_gone(key, held.items[key], before, job.access) for key in comparison.gone}
         if unconfirmed := self._to_confirm(job.lease, held, reasons):

@@ -172,7 +172,7 @@ async def test_an_interrupted_rebuild_does_not_pass_over_who_was_being_read(
 
 
 async def test_a_document_that_cannot_be_read_is_named_and_left(mirrored: Bench) -> None:
-    await mirrored.connection.execute("update orcid.keywords set doc = '{\"content\": {}}' where orcid = $1", ORCID)
+    await mirrored.connection.execute("update orcid.keywords set doc = '[]' where orcid = $1", ORCID)
     before = await contents(mirrored.connection)
 
     outcome = await rebuild(mirrored.database.worker, "keyword", "1", silent)

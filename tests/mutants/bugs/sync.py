@@ -151,7 +151,7 @@ BUGS = [
         f"{RECONCILE}/test_reconcile.py -k bulk",
         (
             RECONCILER,
-            "        comparison = diff.compare(held.items, reading.answered, reading.items, details)\n",
+            "        comparison = diff.compare(held.items, answered, reading.items, details)\n",
             _COMPARE_WHAT_BULK_ANSWERED,
         ),
     ),

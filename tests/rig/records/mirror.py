@@ -13,6 +13,7 @@ from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.removals import reason_gone
 from orcid_sync.model.record.sections import ItemKey
+from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.service.record.changeset import Answer, Changeset, make_changeset
 from orcid_sync.store.database.pools import AnyConnection, transaction
@@ -29,7 +30,8 @@ async def changeset_of(
         held = await mirror.load(connection, record.orcid)
     items = list(record.items())
     full = dict(details or {})
-    comparison = diff.compare(held.items, [section.name for section, _ in record.answered()], items, full)
+    answered = may_lose((found.section.name for found in record.answered()), record.set_aside())
+    comparison = diff.compare(held.items, answered, items, full)
     before, now = access_from(held.record.access if held.record else None), access_from(access)
     reasons = {key: reason_gone(key, held.items[key], before, now) for key in comparison.gone}
     content = RecordContent("active", access, None, record.doc)

@@ -301,11 +301,17 @@ def test_what_makes_no_sense_is_said_without_quoting_it(edit: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("half", ["person", "activities-summary"])
-def test_half_a_record_is_none(half: str) -> None:
+def test_half_a_record_says_nothing_of_the_other(half: str) -> None:
     record = public(rich_record())
     del record[half]
     for body in (to_xml("record", record), encode(record)):
-        with pytest.raises(MalformedRecord, match="is missing"):
+        assert parsed(body).answered == [name for name, section in SECTIONS.items() if section.block != half]
+
+
+def test_neither_half_is_no_record() -> None:
+    record = {name: value for name, value in rich_record().items() if name not in ("person", "activities-summary")}
+    for body in (to_xml("record", record), encode(record)):
+        with pytest.raises(MalformedRecord, match="are missing"):
             parsed(body)
 
 

@@ -39,7 +39,7 @@ def known(record: Json) -> dict[ItemKey, Known]:
 
 def compare(old: Json, new: Json) -> diff.Comparison:
     record = parse_record(encode(new))
-    return diff.compare(known(old), [section.name for section, _ in record.answered()], record.items(), {})
+    return diff.compare(known(old), [found.section.name for found in record.answered()], record.items(), {})
 
 
 def changes(old: Json, new: Json, details: dict[ItemKey, bytes] | None = None) -> dict[ItemKey, Change | None]:

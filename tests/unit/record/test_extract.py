@@ -296,13 +296,27 @@ def test_a_date_without_parts_is_none(date: Any) -> None:
     assert (row.start_year, row.start_month, row.start_day) == (None, None, None)  # type: ignore[attr-defined]
 
 
+FIRST = round(datetime(1900, 1, 1, tzinfo=UTC).timestamp() * 1000)
+END = round(datetime(9999, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
 @pytest.mark.fault("F48")
-@given(st.integers() | st.none())
-def test_a_time_beyond_the_calendar_is_none(ms: int | None) -> None:
-    """From year 1 to 9999; PostgreSQL's calendar is wider."""
+@given(st.integers() | st.integers(FIRST - 9, FIRST + 9) | st.integers(END - 9, END + 9) | st.none())
+def test_a_time_that_no_record_can_have_is_none(ms: int | None) -> None:
+    """From 1900 to 9998; PostgreSQL's calendar is wider."""
     time = moment(orcid_json.Timestamp(ms))
-    assert (time is not None) == (ms is not None and -62135596800000 <= ms <= 253402300799999)
+    assert (time is not None) == (ms is not None and FIRST <= ms < END)
     assert time is None or round(time.timestamp() * 1000) == ms
+
+
+@pytest.mark.fault("F48")
+@pytest.mark.parametrize(
+    ("ms", "makes_sense"),
+    [(FIRST, True), (FIRST - 1, False), (END - 1, True), (END, False), (-62135596800000, False), (10**30, False)],
+)
+def test_the_first_and_the_last_time_that_a_record_can_have(ms: int, *, makes_sense: bool) -> None:
+    """PostgreSQL's driver stores the first moment of the year 1 as -infinity."""
+    assert (moment(orcid_json.Timestamp(ms)) is not None) == makes_sense
 
 
 @given(st.text(max_size=25) | st.integers(), st.integers(0, 2**31))

@@ -70,10 +70,8 @@ def test_another_record_is_refused(path: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        record(person=None),
-        record(person=[]),
-        record(activities_summary=None),
-        record(activities_summary="text"),
+        record(person=None, activities_summary=None),
+        record(person=[], activities_summary="text"),
         record(orcid_identifier=None),
         record(orcid_identifier={"path": None}),
         record(orcid_identifier={"path": 5}),
@@ -91,6 +89,14 @@ def test_json_of_another_shape_is_malformed(body: bytes) -> None:
         read(RECORD, body)
 
     assert caught.value.status == 200
+
+
+@pytest.mark.fault("F54")
+@pytest.mark.parametrize("missing", [{"person": None}, {"person": []}, {"activities_summary": "text"}])
+def test_one_half_of_a_record_is_worth_reading(missing: dict[str, Any]) -> None:
+    body = record(**missing)
+
+    assert read(RECORD, body) == body
 
 
 @pytest.mark.fault("F35", "F48")
