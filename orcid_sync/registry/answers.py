@@ -2,7 +2,7 @@
 
 An answer is checked as far as is needed to trust it (it is whole, it is JSON, it is about what was asked) and is left
 undecoded beyond that. Text that is no JSON counts as a damaged transfer (Unavailable); JSON of another shape is
-Malformed; numbers too large or arrays too deep for the decoder are neither a crash (fault F48).
+Malformed; numbers too large or arrays too deep for the decoder are neither (fault F48).
 """
 
 import re
@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
-from orcid_sync.model.wire.cleaning import clean
+from orcid_sync.model.wire.cleaning import clean, flatten
 from orcid_sync.model.wire.lenient import is_object
 from orcid_sync.registry.errors import Malformed, ScopeNotGranted, Unavailable, WrongRecord
 
@@ -215,7 +215,7 @@ def decode(body: bytes, shape: type[T]) -> T:
     failure: Malformed | Unavailable
     try:
         return _decode_dirty(body, shape)
-    except (msgspec.ValidationError, RecursionError):
+    except msgspec.ValidationError:
         failure = Malformed()
     except (msgspec.DecodeError, ValueError):
         failure = Unavailable("the answer is not complete JSON")
@@ -223,9 +223,11 @@ def decode(body: bytes, shape: type[T]) -> T:
 
 
 def _decode_dirty(body: bytes, shape: type[T]) -> T:
-    """Decode; a body with broken characters is cleaned first. Only then: of a large one that takes long."""
+    """Decode; a body with broken characters, or too deep, is cleaned first. Only then: of a large one it takes long."""
     try:
         return msgspec.json.decode(body, type=shape)
+    except RecursionError:
+        return _decode_dirty(flatten(body), shape)
     except msgspec.ValidationError:
         raise
     except (UnicodeDecodeError, msgspec.DecodeError):

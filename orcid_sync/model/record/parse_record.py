@@ -13,7 +13,7 @@ from orcid_sync.model.record.sections import SECTIONS, Item
 from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.wire import lenient, orcid_json
-from orcid_sync.model.wire.cleaning import clean
+from orcid_sync.model.wire.cleaning import clean, flatten
 from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
 
 _KNOWN = {
@@ -94,6 +94,8 @@ def _members(body: bytes | Raw) -> dict[str, Raw]:
     """The members of an object, undecoded. Cleaning a whole body takes long: only if it cannot be read otherwise."""
     try:
         return msgspec.json.decode(body, type=dict[str, Raw])
+    except RecursionError:
+        return _members(flatten(bytes(body)))
     except (UnicodeDecodeError, msgspec.DecodeError):
         return msgspec.json.decode(clean(bytes(body)), type=dict[str, Raw])
 

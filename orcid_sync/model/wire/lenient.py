@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 import msgspec
 from msgspec import Raw, Struct
 
+from orcid_sync.model.wire.cleaning import flatten
+
 T = TypeVar("T", bound=Struct)
 
 _SENSELESS = (msgspec.ValidationError, RecursionError)
@@ -20,6 +22,8 @@ def decode(document: bytes | Raw, shape: type[T]) -> T:
     """The document in this shape, every member of which may be null. Raises msgspec's errors if it is no object."""
     try:
         return cast("T", _decoder(shape).decode(document))
+    except RecursionError:
+        return decode(flatten(bytes(document)), shape)
     except msgspec.ValidationError:
         return _struct(msgspec.json.decode(document, type=dict[str, Raw]), shape)
 
