@@ -61,10 +61,10 @@ def document(body: bytes, media_type: str) -> Answer:
 
 
 def encode(content: Any) -> bytes:
-    """JSON text; lone surrogates, which occur in old data, travel as escapes."""
+    """JSON text; lone surrogates, which occur in old data, travel as escapes, and integers may have any size."""
     try:
         return msgspec.json.encode(content)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         return json.dumps(content, separators=(",", ":")).encode()
 
 

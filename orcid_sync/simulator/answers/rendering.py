@@ -1,12 +1,15 @@
 """Records as a reader gets them: the JSON of contract sections 3.6 and 3.7, member for member.
 
-Pure: a state, a viewer and the names of clients and people in, plain dictionaries out. Nulls are written.
+Pure: a state, a viewer and the names of clients and people in, plain dictionaries out. Nulls are written. What holds an
+item that cannot be rendered is refused as a whole (contract section 12a).
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from orcid_sync.simulator.base.errors import Refusal
 from orcid_sync.simulator.records import dates, grouping
+from orcid_sync.simulator.records.defects import affects, patched
 from orcid_sync.simulator.records.profiles import Item, RecordState, Source
 from orcid_sync.simulator.records.sections import ACTIVITY_ORDER, AFFILIATIONS, PERSON_LISTS, RENAMED, SECTIONS, Section
 from orcid_sync.simulator.records.visibility import Viewer, visible_items
@@ -79,7 +82,7 @@ class Renderer:
         items.sort(key=lambda item: (-item.display_index, item.put_code))
         return {
             "last-modified-date": dates.latest(items),
-            section.member: [self.item(state, viewer, item) for item in items],
+            section.member: [shown for item in items for shown in _repeated(item, self.item(state, viewer, item))],
             "path": f"/{state.orcid}/{section.list_path}",
         }
 
@@ -104,7 +107,7 @@ class Renderer:
         }
 
     def _group(self, state: RecordState, viewer: Viewer, section: Section, group: list[Item]) -> Json:
-        summaries = [self.summary(state, viewer, item) for item in group]
+        summaries = [shown for item in group for shown in _repeated(item, self.summary(state, viewer, item))]
         affiliated = section.name in AFFILIATIONS
         return {
             "last-modified-date": dates.latest(group),
@@ -131,12 +134,22 @@ class Renderer:
         ]
 
     def summary(self, state: RecordState, viewer: Viewer, item: Item) -> Json:
-        """An item as lists show it."""
-        return self._laid_out(state, viewer, item, SECTIONS[item.section].summary)
+        """An item as lists show it. Raises Refusal."""
+        return self._form(state, viewer, item, "summary")
 
     def item(self, state: RecordState, viewer: Viewer, item: Item) -> Json:
-        """An item in full."""
-        return self._laid_out(state, viewer, item, SECTIONS[item.section].full)
+        """An item in full. Raises Refusal."""
+        return self._form(state, viewer, item, "full")
+
+    def _form(self, state: RecordState, viewer: Viewer, item: Item, form: str) -> Json:
+        section = SECTIONS[item.section]
+        if item.defect and affects(item.defect.form, form, only_form=section.personal):
+            raise Refusal(item.defect.error)
+        shown = self._laid_out(state, viewer, item, section.summary if form == "summary" else section.full)
+        for patch in item.patches:
+            if affects(patch.form, form, only_form=section.personal):
+                shown = patched(shown, patch)
+        return shown
 
     def _laid_out(self, state: RecordState, viewer: Viewer, item: Item, layout: tuple[str, ...]) -> Json:
         section, content = SECTIONS[item.section], item.content
@@ -213,6 +226,11 @@ class Renderer:
 
     def _client_id(self, client_id: str) -> Json:
         return {"uri": f"https://{self._host}/client/{client_id}", "path": client_id, "host": self._host}
+
+
+def _repeated(item: Item, shown: Json) -> list[Json]:
+    """The item as it is listed: once, and once more for each twin."""
+    return [shown, *({**(shown or {}), **twin} for twin in item.twins)]
 
 
 def displayed_name(state: RecordState, viewer: Viewer) -> str | None:

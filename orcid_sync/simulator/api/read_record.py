@@ -1,5 +1,7 @@
 """The reading part of API v3.0: addresses, and the documents behind them (contract sections 3.1, 3.5, 3.7, 3.8)."""
 
+import fnmatch
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ from orcid_sync.simulator.answers.xml import to_xml
 from orcid_sync.simulator.base.errors import Refusal, error_body
 from orcid_sync.simulator.oauth import access as doors
 from orcid_sync.simulator.oauth.access import Access
+from orcid_sync.simulator.records.defects import patched
 from orcid_sync.simulator.records.identifiers import ORCID_SHAPE
 from orcid_sync.simulator.records.profiles import Item, RecordState
 from orcid_sync.simulator.records.sections import AFFILIATIONS, SECTIONS
@@ -75,7 +78,7 @@ class Answerer:
             known = self._cache.get(key)
             if known is not None and known[:2] == (state.version, epoch):
                 return known[2]
-        document = self.document(target, state, access)
+        document = self.document(target, state if as_json else state.without_nonsense(), access)
         body = encode(document) if as_json else to_xml(_root(target), document)
         if epoch is not None:
             self._remember(key, (state.version, epoch, body))
@@ -92,6 +95,7 @@ class Answerer:
 
     def document(self, target: Target, state: RecordState, access: Access) -> Json:
         """The answer as a dictionary. Raises Refusal."""
+        _check_renderable(target, state)
         if target.codes is None:
             return self._whole(target, state, access.viewer)
         if target.endpoint == "works-bulk":
@@ -116,7 +120,8 @@ class Answerer:
             "personal-details": self._renderer.personal_details,
             "activities": self._renderer.activities,
         }
-        return documents[target.endpoint](state, viewer)
+        document = documents[target.endpoint](state, viewer)
+        return reduce(patched, state.patches, document) if target.endpoint == "record" else document
 
     def _bulk(self, codes: str, state: RecordState, access: Access) -> Json:
         """Bulk works with their quirks: foreign order, errors without put-codes, missing ones at the end."""
@@ -146,6 +151,13 @@ class Answerer:
 def skips_state_test(target: Target, access: Access) -> bool:
     """True for reads that answer from an emptied record instead of saying what state it is in."""
     return access.on_public_host and target.codes is not None and target.endpoint in _UNTESTED
+
+
+def _check_renderable(target: Target, state: RecordState) -> None:
+    """Raises Refusal where the Registry cannot render this record (contract section 12a)."""
+    for endpoint, error in state.broken.items():
+        if fnmatch.fnmatchcase(target.endpoint, endpoint):
+            raise Refusal(error)
 
 
 def _shuffled(number: int) -> int:
