@@ -47,7 +47,7 @@ class BulkDocuments:
             for item in visible_items(PUBLIC, state, name):
                 path = f"{orcid[-3:]}/{orcid}/{kind}/{orcid}_{kind}_{item.put_code}.xml"
                 with contextlib.suppress(Refusal):
-                    yield path, to_xml(name, self._renderer.item(state, PUBLIC, item), indented=True)
+                    yield path, to_xml(name, self._renderer.item(state, item), indented=True)
 
     def _refusal(self, state: RecordState) -> dict[str, object] | None:
         own, primary = f"ORCID https://orcid.org/{state.orcid}", state.primary_orcid

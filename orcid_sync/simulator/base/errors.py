@@ -60,11 +60,11 @@ class Refusal(Exception):
 
 
 class Unauthenticated(Exception):
-    """The security layer's refusal: JSON of two members whatever was accepted (contract section 2.8)."""
+    """The security layer's refusal: JSON of two members, or one, whatever was accepted (contract sections 2.8, 12a)."""
 
-    def __init__(self, error: str, description: str, *, status: int = 401) -> None:
+    def __init__(self, error: str, description: str | None = None, *, status: int = 401) -> None:
         self.status = status
-        self.body = {"error": error, "error_description": description}
+        self.body = {"error": error} if description is None else {"error": error, "error_description": description}
         super().__init__(f"{status}/{error}")
 
 
