@@ -8,6 +8,7 @@ from typing import Self
 from aiohttp import web
 
 from orcid_sync.simulator.base.rate_limits import DailyQuota, RateLimit
+from orcid_sync.simulator.faults.connection_faults import drop_invented_type
 from orcid_sync.simulator.server import control
 from orcid_sync.simulator.server.http_server import Listener, RequestDispatcher
 from orcid_sync.simulator.simulation import Simulation
@@ -38,6 +39,7 @@ class SimulatedRegistry(Simulation):
         if limited:
             self.world.rate_limit, self.world.quota = RateLimit(), DailyQuota()
         app = web.Application(client_max_size=64 << 20)
+        app.on_response_prepare.append(drop_invented_type)
         control.add_routes(app, self)
         app.router.add_route("*", "/{anything:.*}", RequestDispatcher(self.world).handle)
         self._listener = Listener(app)

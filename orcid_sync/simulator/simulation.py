@@ -7,6 +7,7 @@ from typing import Any
 from orcid_sync.simulator.answers import data_file
 from orcid_sync.simulator.answers.bulk_documents import BulkDocuments
 from orcid_sync.simulator.api.data_sync import DataSync
+from orcid_sync.simulator.api.read_record import Target
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.journal import Journal
 from orcid_sync.simulator.base.tokens import TokenService
@@ -154,13 +155,13 @@ class Simulation:
         access = reader(world.token_service, token, on_public_host=token is None)
         state = world.profiles.state(orcid)
         if at_ms is not None:
-            return world.renderer.record(world.profiles[orcid].as_of(at_ms), access.viewer)
-        if version is not None:
-            past = {known.version: known for _, known in world.profiles[orcid].past}
-            return world.renderer.record(past[version], access.viewer)
-        now = world.clock.now_ms()
-        check_record(state, orcid, access, now_ms=now, address=f"/v3.0/{orcid}/record")
-        return world.renderer.record(state, access.viewer)
+            state = world.profiles[orcid].as_of(at_ms)
+        elif version is not None:
+            state = {known.version: known for _, known in world.profiles[orcid].past}[version]
+        else:
+            now = world.clock.now_ms()
+            check_record(state, orcid, access, now_ms=now, address=f"/v3.0/{orcid}/record")
+        return world.answerer.document(Target(orcid, "record"), state, access)
 
     async def run_due_jobs(self) -> int:
         """Run each job whose virtual time has come; how many calls were made."""

@@ -44,6 +44,7 @@ class WorkDetail(Struct, rename="kebab"):
     """What the full work adds; it has no display-index (contract section 3.7)."""
 
     last_modified_date: orcid_json.Timestamp | None = None
+    title: orcid_json.Title | None = None
     short_description: str | None = None
     citation: Citation | None = None
     language_code: str | None = None
@@ -158,13 +159,13 @@ def affiliation(columns: extract.Common, item: Affiliation, _detail: None) -> En
 
 
 def work(columns: extract.Common, item: WorkSummary, detail: WorkDetail | None) -> Entry:
-    """A work; description, citation and contributors come with the full form only."""
+    """A work; subtitle, description, citation and contributors come with the full form only."""
     full = detail or WorkDetail()
     citation = full.citation or Citation()
     row = rows.Work(
         **columns,
         type=item.type,
-        subtitle=extract.subtitle(item.title),
+        subtitle=extract.subtitle(full.title or item.title),  # a summary never has one (contract section 3.6)
         journal_title=extract.text(item.journal_title),
         url=extract.text(item.url),
         short_description=full.short_description,
@@ -173,7 +174,7 @@ def work(columns: extract.Common, item: WorkSummary, detail: WorkDetail | None) 
         language_code=full.language_code,
         country=extract.text(full.country),
         detail_modified_at=extract.moment(full.last_modified_date),
-        **extract.titles(item.title),
+        **extract.titles(item.title or full.title),
         **extract.date("publication", item.publication_date),
     )
     return Entry(

@@ -1,10 +1,11 @@
 """The documents of the bulk files: public data of one record as XML (contract sections 7.1, 7.2)."""
 
+import contextlib
 from collections.abc import Iterator
 
 from orcid_sync.simulator.answers.rendering import Renderer
 from orcid_sync.simulator.answers.xml import to_xml
-from orcid_sync.simulator.base.errors import error_body
+from orcid_sync.simulator.base.errors import Refusal, error_body
 from orcid_sync.simulator.records.profiles import RecordState
 from orcid_sync.simulator.records.sections import ACTIVITY_ORDER, SECTIONS
 from orcid_sync.simulator.records.visibility import PUBLIC, visible_items
@@ -15,7 +16,7 @@ class BulkDocuments:
 
     A record that is locked or merged has an error document in the place of its summary. One that is deactivated has one
     too (409/9044, as a read is answered) or, `emptied`, the record without content and with the names of the years
-    before 2024. Unclaimed records are not exported.
+    before 2024. Unclaimed records are not exported, nor what cannot be rendered.
     """
 
     def __init__(self, renderer: Renderer, *, emptied: bool = False) -> None:
@@ -28,21 +29,25 @@ class BulkDocuments:
             return None
         if (refusal := self._refusal(state)) is not None:
             return to_xml("error", refusal, indented=True)
-        record = self._renderer.record(state, PUBLIC)
+        try:
+            record = self._renderer.record(state.without_nonsense(), PUBLIC)
+        except Refusal:
+            return None
         if state.deactivated_ms is not None:
             record["person"]["name"] = _deactivated_name(state)
         return to_xml("record", record, indented=True)
 
     def activities(self, state: RecordState) -> Iterator[tuple[str, bytes]]:
         """Every activity in full, with its path `[last 3]/[iD]/[type]/[iD]_[type]_[put-code].xml`."""
-        orcid = state.orcid
+        orcid, state = state.orcid, state.without_nonsense()
         if not state.claimed or self._refusal(state) is not None:
             return
         for name in ACTIVITY_ORDER:
             kind = SECTIONS[name].list_path
             for item in visible_items(PUBLIC, state, name):
                 path = f"{orcid[-3:]}/{orcid}/{kind}/{orcid}_{kind}_{item.put_code}.xml"
-                yield path, to_xml(name, self._renderer.item(state, PUBLIC, item), indented=True)
+                with contextlib.suppress(Refusal):
+                    yield path, to_xml(name, self._renderer.item(state, item), indented=True)
 
     def _refusal(self, state: RecordState) -> dict[str, object] | None:
         own, primary = f"ORCID https://orcid.org/{state.orcid}", state.primary_orcid

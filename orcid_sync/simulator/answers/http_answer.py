@@ -14,6 +14,15 @@ JSON_TYPES = ("application/json", "application/orcid+json", "application/vnd.orc
 XML_TYPES = ("application/xml", "application/orcid+xml", "application/vnd.orcid+xml", "text/xml")
 
 
+NEVER_STORED = {
+    "Cache-Control": "no-store",
+    "Pragma": "no-cache",
+    "Expires": "0",
+    "X-Content-Type-Options": "nosniff",
+}
+"""With every answer of the Registry itself (contract section 12a)."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """Status, body and headers."""
 
@@ -61,10 +70,10 @@ def document(body: bytes, media_type: str) -> Answer:
 
 
 def encode(content: Any) -> bytes:
-    """JSON text; lone surrogates, which occur in old data, travel as escapes."""
+    """JSON text; lone surrogates, which occur in old data, travel as escapes, and integers may have any size."""
     try:
         return msgspec.json.encode(content)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         return json.dumps(content, separators=(",", ":")).encode()
 
 
@@ -74,11 +83,12 @@ def json_answer(status: int, content: Json) -> Answer:
 
 
 def refusal(error: Refusal, media_type: str | None) -> Answer:
-    """An error object in JSON if JSON was accepted, in XML otherwise."""
+    """An error object in JSON if JSON was accepted, in XML otherwise; 9001 says not which (contract section 12a)."""
     headers = {"Location": error.location} if error.location else {}
-    if media_type in JSON_TYPES:
-        return Answer(error.status, msgspec.json.encode(error.body), f"{media_type};charset=UTF-8", headers)
-    return Answer(error.status, to_xml("error", error.body), "application/xml;charset=UTF-8", headers)
+    as_json = media_type in JSON_TYPES
+    body = msgspec.json.encode(error.body) if as_json else to_xml("error", error.body)
+    content_type = f"{media_type if as_json else 'application/xml'};charset=UTF-8"
+    return Answer(error.status, body, None if error.code == 9001 else content_type, headers)
 
 
 def unauthenticated(error: Unauthenticated) -> Answer:

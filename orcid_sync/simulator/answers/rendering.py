@@ -1,15 +1,18 @@
 """Records as a reader gets them: the JSON of contract sections 3.6 and 3.7, member for member.
 
-Pure: a state, a viewer and the names of clients and people in, plain dictionaries out. Nulls are written.
+Pure: a state, a viewer and the names of clients and people in, plain dictionaries out. Nulls are written. What holds an
+item that cannot be rendered is refused as a whole (contract section 12a).
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from orcid_sync.simulator.base.errors import Refusal
 from orcid_sync.simulator.records import dates, grouping
+from orcid_sync.simulator.records.defects import affects, patched
 from orcid_sync.simulator.records.profiles import Item, RecordState, Source
 from orcid_sync.simulator.records.sections import ACTIVITY_ORDER, AFFILIATIONS, PERSON_LISTS, RENAMED, SECTIONS, Section
-from orcid_sync.simulator.records.visibility import Viewer, visible_items
+from orcid_sync.simulator.records.visibility import PUBLIC, Viewer, visible_items
 
 Json = dict[str, Any]
 
@@ -35,7 +38,7 @@ class Renderer:
                 "submission-date": dates.stamp(state.submitted_ms),
                 "last-modified-date": dates.stamp(state.modified_ms),
                 "claimed": state.claimed,
-                "source": self._source(Source(client_id=state.creator), state, viewer) if state.creator else None,
+                "source": self._source(Source(client_id=state.creator), state) if state.creator else None,
                 "deactivation-date": dates.stamp(state.deactivated_ms),
                 "verified-email": state.verified_email,
                 "verified-primary-email": state.verified_email,
@@ -71,7 +74,7 @@ class Renderer:
     def single(self, state: RecordState, viewer: Viewer, section: str) -> Json | None:
         """Name or biography, null if this viewer sees none."""
         items = visible_items(viewer, state, section)
-        return self.item(state, viewer, items[0]) if items else None
+        return self.item(state, items[0]) if items else None
 
     def person_list(self, state: RecordState, viewer: Viewer, section: Section) -> Json:
         """A list of the person, the highest display index first."""
@@ -79,7 +82,7 @@ class Renderer:
         items.sort(key=lambda item: (-item.display_index, item.put_code))
         return {
             "last-modified-date": dates.latest(items),
-            section.member: [self.item(state, viewer, item) for item in items],
+            section.member: [shown for item in items for shown in _repeated(item, self.item(state, item))],
             "path": f"/{state.orcid}/{section.list_path}",
         }
 
@@ -92,19 +95,19 @@ class Renderer:
         """`GET /{orcid}/works` and the like: groups of summaries."""
         items = visible_items(viewer, state, section.name)
         if section.name == "peer-review":
-            groups = self._review_groups(state, viewer, items)
+            groups = self._review_groups(state, items)
         else:
             order = dates.by_publication if section.name == "work" else dates.by_end
             ordered = sorted(grouping.grouped(items), key=lambda group: order(group[0]))
-            groups = [self._group(state, viewer, section, group) for group in ordered]
+            groups = [self._group(state, section, group) for group in ordered]
         return {
             "last-modified-date": dates.latest(items),
             "affiliation-group" if section.name in AFFILIATIONS else "group": groups,
             "path": f"/{state.orcid}/{section.list_path}",
         }
 
-    def _group(self, state: RecordState, viewer: Viewer, section: Section, group: list[Item]) -> Json:
-        summaries = [self.summary(state, viewer, item) for item in group]
+    def _group(self, state: RecordState, section: Section, group: list[Item]) -> Json:
+        summaries = [shown for item in group for shown in _repeated(item, self.summary(state, item))]
         affiliated = section.name in AFFILIATIONS
         return {
             "last-modified-date": dates.latest(group),
@@ -114,7 +117,7 @@ class Renderer:
             ),
         }
 
-    def _review_groups(self, state: RecordState, viewer: Viewer, items: list[Item]) -> list[Json]:
+    def _review_groups(self, state: RecordState, items: list[Item]) -> list[Json]:
         """Two levels: by review group id, then by the reviews' own identifiers."""
         by_group: dict[str, list[Item]] = {}
         for item in items:
@@ -124,39 +127,51 @@ class Renderer:
                 "last-modified-date": dates.latest(group),
                 "external-ids": {"external-id": [_review_group_identifier(group_id)]},
                 "peer-review-group": [
-                    self._group(state, viewer, SECTIONS["peer-review"], inner) for inner in grouping.grouped(group)
+                    self._group(state, SECTIONS["peer-review"], inner) for inner in grouping.grouped(group)
                 ],
             }
             for group_id, group in sorted(by_group.items())
         ]
 
-    def summary(self, state: RecordState, viewer: Viewer, item: Item) -> Json:
-        """An item as lists show it."""
-        return self._laid_out(state, viewer, item, SECTIONS[item.section].summary)
+    def summary(self, state: RecordState, item: Item) -> Json:
+        """An item as lists show it; a work without its subtitle (contract section 3.6). Raises Refusal."""
+        return self._form(state, item, "summary")
 
-    def item(self, state: RecordState, viewer: Viewer, item: Item) -> Json:
-        """An item in full."""
-        return self._laid_out(state, viewer, item, SECTIONS[item.section].full)
+    def item(self, state: RecordState, item: Item) -> Json:
+        """An item in full. Raises Refusal."""
+        return self._form(state, item, "full")
 
-    def _laid_out(self, state: RecordState, viewer: Viewer, item: Item, layout: tuple[str, ...]) -> Json:
+    def _form(self, state: RecordState, item: Item, form: str) -> Json:
+        section = SECTIONS[item.section]
+        if item.defect and affects(item.defect.form, form, only_form=section.personal):
+            raise Refusal(item.defect.error)
+        shown = self._laid_out(state, item, section.summary if form == "summary" else section.full)
+        for patch in item.patches:
+            if affects(patch.form, form, only_form=section.personal):
+                shown = patched(shown, patch)
+        return shown
+
+    def _laid_out(self, state: RecordState, item: Item, layout: tuple[str, ...]) -> Json:
         section, content = SECTIONS[item.section], item.content
-        own = self._own_members(state, viewer, item, section)
+        own = self._own_members(state, item, section)
         answer: Json = {}
         for key in layout:
             if key in own:
                 answer[key] = own[key]
             else:
                 answer[key] = content[key] if key in content else content[RENAMED[key]]
+        if section.name == "work" and layout is section.summary and answer["title"]:
+            answer["title"] = {**answer["title"], "subtitle": None}
         if section.name == "funding" and answer.get("contributors"):
             answer["contributors"] = self._funding_contributors(answer["contributors"])
         return answer
 
-    def _own_members(self, state: RecordState, viewer: Viewer, item: Item, section: Section) -> Json:
+    def _own_members(self, state: RecordState, item: Item, section: Section) -> Json:
         """The members that the Registry adds to an item's content."""
         path: str | None = f"/{state.orcid}/{section.item_path}/{item.put_code}"
         put_code: int | None = item.put_code
         display_index: int | str = item.display_index if section.personal else str(item.display_index)
-        source: Json | None = self._source(item.source, state, viewer)
+        source: Json | None = self._source(item.source, state)
         if section.name == "email":
             path = put_code = None
         elif section.name == "name":
@@ -173,11 +188,11 @@ class Renderer:
             "display-index": display_index,
         }
 
-    def _source(self, source: Source, state: RecordState, viewer: Viewer) -> Json:
+    def _source(self, source: Source, state: RecordState) -> Json:
         person, origin = source.orcid, source.origin_orcid
-        name = self._client_name(source.client_id) if source.client_id else self._name_of(person, state, viewer)
+        name = self._client_name(source.client_id) if source.client_id else self._name_of(person, state)
         origin_client = source.origin_client_id
-        origin_name = self._client_name(origin_client) if origin_client else self._name_of(origin, state, viewer)
+        origin_name = self._client_name(origin_client) if origin_client else self._name_of(origin, state)
         return {
             "source-orcid": self.orcid_id(person) if person else None,
             "source-client-id": self._client_id(source.client_id) if source.client_id else None,
@@ -187,14 +202,14 @@ class Renderer:
             "assertion-origin-name": {"value": origin_name} if origin_name else None,
         }
 
-    def _name_of(self, orcid: str | None, state: RecordState, viewer: Viewer) -> str | None:
-        """The name shown beside an iD: an old client's, the owner's, or another person's."""
+    def _name_of(self, orcid: str | None, state: RecordState) -> str | None:
+        """The name shown beside an iD: an old client's, the owner's, or another person's, if it is public."""
         if orcid is None:
             return None
         if client := self._client_name(orcid):
             return client
         found = state if orcid == state.orcid else self._person_state(orcid)
-        return displayed_name(found, viewer) if found else None
+        return displayed_name(found) if found else None
 
     def _funding_contributors(self, contributors: Json) -> Json:
         """E-mails go; names of contributors with an iD are recomputed from their records (contract section 3.7)."""
@@ -203,7 +218,7 @@ class Renderer:
             shown = {**contributor, "contributor-email": None}
             if path := (contributor["contributor-orcid"] or {}).get("path"):
                 found = self._person_state(path)
-                shown["credit-name"] = {"value": (found and displayed_name(found, Viewer())) or ""}
+                shown["credit-name"] = {"value": (found and displayed_name(found)) or ""}
             listed.append(shown)
         return {"contributor": listed}
 
@@ -215,9 +230,14 @@ class Renderer:
         return {"uri": f"https://{self._host}/client/{client_id}", "path": client_id, "host": self._host}
 
 
-def displayed_name(state: RecordState, viewer: Viewer) -> str | None:
-    """The credit name, else given and family names; None if the name is hidden from this viewer."""
-    items = visible_items(viewer, state, "name")
+def _repeated(item: Item, shown: Json) -> list[Json]:
+    """The item as it is listed: once, and once more for each twin."""
+    return [shown, *({**(shown or {}), **twin} for twin in item.twins)]
+
+
+def displayed_name(state: RecordState) -> str | None:
+    """The credit name, else given and family names; None if the name is not public, whoever reads (contract §12a)."""
+    items = visible_items(PUBLIC, state, "name")
     if not items:
         return None
     parts = {key: (items[0].content[key] or {}).get("value") for key in ("credit-name", "given-names", "family-name")}

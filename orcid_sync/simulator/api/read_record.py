@@ -1,5 +1,7 @@
 """The reading part of API v3.0: addresses, and the documents behind them (contract sections 3.1, 3.5, 3.7, 3.8)."""
 
+import fnmatch
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -7,9 +9,11 @@ import msgspec
 from orcid_sync.simulator.answers.http_answer import encode
 from orcid_sync.simulator.answers.rendering import Renderer
 from orcid_sync.simulator.answers.xml import to_xml
-from orcid_sync.simulator.base.errors import Refusal, error_body
+from orcid_sync.simulator.api.bulk_works import BulkWorks, is_number
+from orcid_sync.simulator.base.errors import Refusal
 from orcid_sync.simulator.oauth import access as doors
 from orcid_sync.simulator.oauth.access import Access
+from orcid_sync.simulator.records.defects import patched
 from orcid_sync.simulator.records.identifiers import ORCID_SHAPE
 from orcid_sync.simulator.records.profiles import Item, RecordState
 from orcid_sync.simulator.records.sections import AFFILIATIONS, SECTIONS
@@ -17,10 +21,10 @@ from orcid_sync.simulator.records.visibility import Viewer, sees
 
 Json = dict[str, Any]
 
-BULK_LIMIT = 100
+BULK = "works-bulk"
 
 _UNTESTED = frozenset(
-    ("distinction", "invited-position", "membership", "qualification", "service", "research-resource", "works-bulk")
+    ("distinction", "invited-position", "membership", "qualification", "service", "research-resource", BULK)
 )
 """Reads that skip the test of the record's state on the public host (contract section 3.5)."""
 
@@ -40,6 +44,11 @@ class Target(msgspec.Struct, frozen=True):
     """Put-codes as they stand in the address."""
     summary: bool = False
 
+    @property
+    def put_codes(self) -> frozenset[int]:
+        """The numbers among the put-codes."""
+        return frozenset(int(code) for code in (self.codes or "").split(",") if is_number(code))
+
 
 def find_target(segments: list[str]) -> Target | None:
     """The target of the path after `/v3.0`, None if there is no such resource."""
@@ -52,12 +61,15 @@ def find_target(segments: list[str]) -> Target | None:
         case [name] if name in _LISTS:
             found = Target(orcid, name, _LISTS[name])
         case ["works", codes]:
-            found = Target(orcid, "works-bulk", "work", codes)
+            found = Target(orcid, BULK, "work", codes)
         case [name, code] if name in _ITEMS:
             found = Target(orcid, _ITEMS[name], _ITEMS[name], code)
         case [name, "summary", code] if name in _ITEMS and not SECTIONS[_ITEMS[name]].personal:
             found = Target(orcid, f"{name}-summary", name, code, summary=True)
     return found
+
+
+_Key = tuple[Target, Access, bool, bool]
 
 
 class Answerer:
@@ -66,22 +78,24 @@ class Answerer:
     def __init__(self, renderer: Renderer, *, cache_bytes: int = 256 << 20) -> None:
         self._renderer = renderer
         self._room = cache_bytes
-        self._cache: dict[tuple[Target, Access, bool], tuple[int, int, bytes]] = {}
+        self._bulk = BulkWorks(renderer)
+        self._cache: dict[_Key, tuple[int, int, bytes]] = {}
 
     def answer(self, target: Target, state: RecordState, access: Access, *, as_json: bool, epoch: int | None) -> bytes:
         """The body for a target. `epoch` None: the state is not the present one, do not remember it. Raises Refusal."""
-        key = (target, access, as_json)
+        cached = target.endpoint == BULK and self._bulk.holds(target.put_codes, state)
+        key = (target, access, as_json, cached)
         if epoch is not None:
             known = self._cache.get(key)
             if known is not None and known[:2] == (state.version, epoch):
                 return known[2]
-        document = self.document(target, state, access)
+        document = self.document(target, state if as_json else state.without_nonsense(), access)
         body = encode(document) if as_json else to_xml(_root(target), document)
         if epoch is not None:
             self._remember(key, (state.version, epoch, body))
         return body
 
-    def _remember(self, key: tuple[Target, Access, bool], entry: tuple[int, int, bytes]) -> None:
+    def _remember(self, key: _Key, entry: tuple[int, int, bytes]) -> None:
         if old := self._cache.pop(key, None):
             self._room += len(old[2])
         self._cache[key] = entry
@@ -92,13 +106,14 @@ class Answerer:
 
     def document(self, target: Target, state: RecordState, access: Access) -> Json:
         """The answer as a dictionary. Raises Refusal."""
+        _check_renderable(target, state)
         if target.codes is None:
             return self._whole(target, state, access.viewer)
-        if target.endpoint == "works-bulk":
-            return self._bulk(target.codes, state, access)
+        if target.endpoint == BULK:
+            return self._bulk.document(target.codes, state, access)
         item = _find(target, state, access)
         render = self._renderer.summary if target.summary else self._renderer.item
-        return render(state, access.viewer, item)
+        return render(state, item)
 
     def _whole(self, target: Target, state: RecordState, viewer: Viewer) -> Json:
         if target.section is not None:
@@ -116,31 +131,8 @@ class Answerer:
             "personal-details": self._renderer.personal_details,
             "activities": self._renderer.activities,
         }
-        return documents[target.endpoint](state, viewer)
-
-    def _bulk(self, codes: str, state: RecordState, access: Access) -> Json:
-        """Bulk works with their quirks: foreign order, errors without put-codes, missing ones at the end."""
-        asked = codes.split(",")
-        if len(asked) > BULK_LIMIT:
-            raise Refusal(9042)
-        if not all(code.strip().isascii() and code.strip().isdigit() for code in asked):
-            raise Refusal(9006, "a put code is not a number")
-        numbers = list(dict.fromkeys(int(code) for code in asked))
-        works = state.of("work")
-        found = [number for number in numbers if number in works]
-        missing = [number for number in numbers if number not in works]
-        answers: list[Json] = []
-        for start in range(0, len(found), 50):
-            for number in sorted(found[start : start + 50], key=_shuffled):
-                item = works[number]
-                if sees(access.viewer, item):
-                    answers.append({"work": self._renderer.item(state, access.viewer, item)})
-                else:
-                    answers.append({"error": error_body(doors.forbidden(item, access))})
-        repeated = [code for code in asked if asked.count(code) > 1]
-        spurious = list(dict.fromkeys(int(code) for code in repeated))
-        answers += [{"error": error_body(9034, str(number))} for number in (*missing, *spurious)]
-        return {"bulk": answers}
+        document = documents[target.endpoint](state, viewer)
+        return reduce(patched, state.patches, document) if target.endpoint == "record" else document
 
 
 def skips_state_test(target: Target, access: Access) -> bool:
@@ -148,14 +140,16 @@ def skips_state_test(target: Target, access: Access) -> bool:
     return access.on_public_host and target.codes is not None and target.endpoint in _UNTESTED
 
 
-def _shuffled(number: int) -> int:
-    """The order of bulk answers is the database's, not the request's."""
-    return number * 2_654_435_761 % 4_294_967_296
+def _check_renderable(target: Target, state: RecordState) -> None:
+    """Raises Refusal where the Registry cannot render this record (contract section 12a)."""
+    for endpoint, error in state.broken.items():
+        if fnmatch.fnmatchcase(target.endpoint, endpoint):
+            raise Refusal(error)
 
 
 def _find(target: Target, state: RecordState, access: Access) -> Item:
     code, section = target.codes or "", target.section or ""
-    if not (code.isascii() and code.isdigit()):
+    if not is_number(code):
         raise Refusal(9001, status=404) if access.on_public_host else Refusal(9034, code)
     number = int(code)
     item = state.of(section).get(number)
@@ -168,7 +162,7 @@ def _find(target: Target, state: RecordState, access: Access) -> Item:
 
 
 def _root(target: Target) -> str:
-    if target.endpoint == "works-bulk":
+    if target.endpoint == BULK:
         return "bulk"
     if target.section is None:
         return target.endpoint

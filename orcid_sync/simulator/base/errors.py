@@ -23,6 +23,7 @@ _NOT_ALLOWED = "The client application is not allowed to do this."
 
 ERRORS: dict[int, ErrorText] = {
     9001: ErrorText(400, "The request could not be handled.", "The client application made a bad request."),
+    9005: ErrorText(403, "Illegal state.", "The client application is not allowed to do this."),
     9006: ErrorText(400, "An argument is not legal.", "The client application sent an illegal argument."),
     9007: ErrorText(301, f"301 Moved Permanently: {_DEPRECATED}", _DEPRECATED),
     9008: ErrorText(500, "Unexpected error.", "Something went wrong in ORCID."),
@@ -59,11 +60,11 @@ class Refusal(Exception):
 
 
 class Unauthenticated(Exception):
-    """The security layer's refusal: JSON of two members whatever was accepted (contract section 2.8)."""
+    """The security layer's refusal: JSON of two members, or one, whatever was accepted (contract sections 2.8, 12a)."""
 
-    def __init__(self, error: str, description: str, *, status: int = 401) -> None:
+    def __init__(self, error: str, description: str | None = None, *, status: int = 401) -> None:
         self.status = status
-        self.body = {"error": error, "error_description": description}
+        self.body = {"error": error} if description is None else {"error": error, "error_description": description}
         super().__init__(f"{status}/{error}")
 
 

@@ -11,7 +11,6 @@ from orcid_sync.simulator.answers.rendering import displayed_name
 from orcid_sync.simulator.api.request import Call
 from orcid_sync.simulator.base.errors import Unauthenticated
 from orcid_sync.simulator.base.tokens import Client, Token
-from orcid_sync.simulator.records.visibility import PUBLIC
 from orcid_sync.simulator.world import World
 
 GRANTS = {"client_credentials": "token", "authorization_code": "token-code", "refresh_token": "token-refresh"}
@@ -79,5 +78,5 @@ def _granted(world: World, token: Token) -> dict[str, Any]:
         "orcid": token.orcid,
     }
     if token.orcid is not None:
-        granted["name"] = displayed_name(world.profiles.state(token.orcid), PUBLIC) or ""
+        granted["name"] = displayed_name(world.profiles.state(token.orcid)) or ""
     return granted

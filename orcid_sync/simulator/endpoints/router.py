@@ -13,7 +13,7 @@ from orcid_sync.simulator.base.errors import Refusal, Unauthenticated
 from orcid_sync.simulator.base.tokens import Token
 from orcid_sync.simulator.endpoints import authorize, oauth_token, search
 from orcid_sync.simulator.faults.faults import Fault
-from orcid_sync.simulator.faults.stale_caches import REPLICATED
+from orcid_sync.simulator.faults.stale_caches import REPLICATED, earlier
 from orcid_sync.simulator.oauth import access as admission
 from orcid_sync.simulator.records.identifiers import ORCID_SHAPE
 from orcid_sync.simulator.records.profiles import RecordState
@@ -42,6 +42,11 @@ class Route(msgspec.Struct, frozen=True):
     target: Target | None = None
     segment: str = ""
     """The encoded callback address of a webhook call."""
+
+    @property
+    def put_codes(self) -> frozenset[int]:
+        """The items that are asked for by number."""
+        return self.target.put_codes if self.target else frozenset()
 
 
 def find_route(call: Call) -> Route:
@@ -77,7 +82,14 @@ def _unversioned(call: Call, segments: list[str]) -> Route:
 
 
 def answer(world: World, call: Call, route: Route, faults: Mapping[str, Fault]) -> Answer:
-    """What the Registry says to a call."""
+    """What the Registry says to a call, and that nobody may store it; the buckets are not the Registry's own."""
+    said = _answer(world, call, route, faults)
+    if route.endpoint == "data-sync":
+        return said
+    return msgspec.structs.replace(said, headers={**http_answer.NEVER_STORED, **said.headers})
+
+
+def _answer(world: World, call: Call, route: Route, faults: Mapping[str, Fault]) -> Answer:
     try:
         _check_scheme(call)
         if route.target is not None:
@@ -110,7 +122,7 @@ def _read(world: World, call: Call, target: Target, faults: Mapping[str, Fault])
         target = msgspec.structs.replace(target, orcid=_other(world, target.orcid, wrong))
     state = _state(world, call, target, access)
     epoch: int | None = world.profiles.names_epoch
-    if (stale := faults.get("stale")) and target.orcid in world.profiles:
+    if target.orcid in world.profiles and (stale := faults.get("stale") or faults.get("earlier")):
         state, epoch = _stale_state(world, target.orcid, stale), None
     body = world.answerer.answer(target, state, access, as_json=media_type in http_answer.JSON_TYPES, epoch=epoch)
     return http_answer.document(body, media_type)
@@ -125,6 +137,8 @@ def _state(world: World, call: Call, target: Target, access: admission.Access) -
 
 
 def _stale_state(world: World, orcid: str, fault: Fault) -> RecordState:
+    if fault.kind == "earlier":
+        return earlier(world.profiles[orcid], fault)
     lag_ms = round(fault.options.get("seconds", 300) * 1000)
     sections = tuple(fault.options.get("sections", REPLICATED))
     return world.stale.state(world.profiles[orcid], now_ms=world.clock.now_ms(), lag_ms=lag_ms, sections=sections)

@@ -2,7 +2,9 @@
 
 import msgspec
 
+from orcid_sync.simulator.faults.faults import Fault
 from orcid_sync.simulator.records.profiles import Items, Profile, RecordState
+from orcid_sync.simulator.records.sections import SECTIONS
 
 IDLE_MS = 15 * 60 * 1000
 """An entry lives until it was not asked for during this time: polling keeps it alive."""
@@ -12,6 +14,16 @@ REPLICATED = (
     *("biography", "funding", "peer-review", "name"),
 )
 """Sections whose content comes from the read replica while the key of the cache comes from the main database."""
+
+
+def earlier(profile: Profile, fault: Fault) -> RecordState:
+    """An earlier version's content under the present record date: `version`, or the one some edits `back`."""
+    present, options = profile.state, fault.options
+    wanted = options.get("version", present.version - options.get("back", 1))
+    kept = {state.version: state for _, state in profile.past}
+    old = kept.get(wanted, profile.past[0][1])
+    sections = options.get("sections", SECTIONS)
+    return msgspec.structs.replace(present, items={**present.items, **{name: old.of(name) for name in sections}})
 
 
 class _Entry(msgspec.Struct):

@@ -10,11 +10,6 @@ from orcid_sync.simulator.records.visibility import PUBLIC, Viewer, viewer_of
 UNCLAIMED_HIDDEN_MS = 10 * 24 * 3600 * 1000
 """An unclaimed record is hidden for ten days."""
 
-_READING = frozenset(
-    {"/read-public", "/read-limited", "/authenticate", "/activities/update", "/person/update", "openid"}
-)
-_READING_PARTS = frozenset({"/person/read-limited", "/activities/read-limited", "/email/read-private"})
-
 
 class Access(msgspec.Struct, frozen=True):
     """What a caller's token (or none) amounts to on one of the two hosts."""
@@ -36,7 +31,7 @@ def bearer(authorization: str | None) -> str | None:
 def member_token(token_service: TokenService, text: str | None) -> Token:
     """The token of a call to the member host. Raises Unauthenticated, or Refusal for a client that may not call."""
     if text is None:
-        raise Unauthenticated("unauthorized", "Full authentication is required to access this resource")
+        raise Unauthenticated("forbidden", status=403)  # contract section 12a
     token = token_service.check(text)
     client = token_service.clients[token.client_id]
     if client.deactivated:
@@ -47,13 +42,14 @@ def member_token(token_service: TokenService, text: str | None) -> Token:
 
 
 def reader(token_service: TokenService, text: str | None, *, on_public_host: bool) -> Access:
-    """The access of a reading call. Raises Unauthenticated and Refusal."""
+    """The access of a reading call; any token reads what is public (contract section 12a).
+
+    Raises Unauthenticated and Refusal.
+    """
     if on_public_host:
         token = None if text is None else token_service.check(text)
         return Access(PUBLIC, on_public_host=True, client_id=token.client_id if token else None)
     token = member_token(token_service, text)
-    if not token.scopes & (_READING | _READING_PARTS):
-        raise Refusal(9038, "no scope for reading")
     personal = token.orcid is not None
     return Access(
         viewer=viewer_of(token.client_id, token.scopes, personal=personal),
@@ -84,7 +80,12 @@ def check_record(state: RecordState | None, orcid: str, access: Access, *, now_m
 
 
 def forbidden(item: Item, access: Access) -> int:
-    """The error code for an item that exists and is not shown (contract section 3.8)."""
+    """The error code for a single item that exists and is not shown (contract sections 3.8 and 12a)."""
     if access.on_public_host:
         return 9039
-    return 9013 if item.visibility == "private" else 9038
+    return 9013 if item.visibility == "private" and access.personal else 9038
+
+
+def forbidden_in_bulk(access: Access) -> int:
+    """The error code in a page of works: on the member host the same for whatever is not shown (contract §12a)."""
+    return 9039 if access.on_public_host else 9013

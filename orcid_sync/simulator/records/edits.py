@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from orcid_sync.simulator.base.clock import VirtualClock
 from orcid_sync.simulator.base.tokens import TokenService
+from orcid_sync.simulator.records.damage import Damage
 from orcid_sync.simulator.records.forms import complete
 from orcid_sync.simulator.records.profiles import Effect, Item, Profiles, RecordState, Source
 from orcid_sync.simulator.records.sections import SECTIONS
@@ -14,13 +13,12 @@ from orcid_sync.simulator.records.sections import SECTIONS
 Json = dict[str, Any]
 
 
-class Editor:
+class Editor(Damage):
     """The edit API. Every method raises UnknownRecord for an iD, and KeyError for an item, that does not exist."""
 
     def __init__(self, profiles: Profiles, token_service: TokenService, clock: VirtualClock) -> None:
-        self._profiles = profiles
+        super().__init__(profiles, clock)
         self._token_service = token_service
-        self._clock = clock
 
     def create_record(self, orcid: str, *, given_names: str | None = None, family_name: str | None = None) -> None:
         """A new, nearly empty record that the indexer has dealt with already. Raises ValueError if the iD is taken."""
@@ -165,17 +163,6 @@ class Editor:
     ) -> None:
         old = self._profiles.state(orcid).of(section)[put_code].content
         self._replace(orcid, section, put_code, effect, content=complete(SECTIONS[section], {**old, **changes}))
-
-    def _replace(self, orcid: str, section: str, put_code: int, effect: Effect, **members: Any) -> None:
-        state, now = self._profiles.state(orcid), self._clock.stamp()
-        old = state.of(section)[put_code]
-        modified = old.modified_ms if effect is Effect.SILENT else now
-        item = msgspec.structs.replace(old, modified_ms=modified, **members)
-        self._profiles.change(state.with_item(item), effect, at_ms=now)
-
-    def _set(self, orcid: str, effect: Effect, **members: Any) -> None:
-        state = msgspec.structs.replace(self._profiles.state(orcid), **members)
-        self._profiles.change(state, effect, at_ms=self._clock.stamp())
 
 
 def _source(given: Source | str | None, orcid: str) -> Source:

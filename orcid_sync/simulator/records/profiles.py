@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from orcid_sync.simulator.base.clock import VirtualClock
+from orcid_sync.simulator.records.defects import Defect, Patch
 
 Json = dict[str, Any]
 Items = dict[int, "Item"]
@@ -43,6 +44,12 @@ class Item(msgspec.Struct, frozen=True):
     display_index: int
     created_ms: int
     modified_ms: int
+    defect: Defect | None = None
+    """What the Registry cannot render of it."""
+    patches: tuple[Patch, ...] = ()
+    """Nonsense in the JSON of its forms."""
+    twins: tuple[Json, ...] = ()
+    """It stands in its list once more for each, with these members changed."""
 
 
 class RecordState(msgspec.Struct, frozen=True):
@@ -64,6 +71,10 @@ class RecordState(msgspec.Struct, frozen=True):
     primary_orcid: str | None = None
     items: dict[str, Items] = {}
     """By section; treat as immutable."""
+    broken: dict[str, int] = {}
+    """Endpoints (as faults name them, `*` allowed) at which the Registry cannot render it, and the error of each."""
+    patches: tuple[Patch, ...] = ()
+    """Nonsense in the JSON of `/record`."""
 
     def of(self, section: str) -> Items:
         """The items of one section by put-code."""
@@ -82,6 +93,18 @@ class RecordState(msgspec.Struct, frozen=True):
     def with_section(self, section: str, items: Items) -> "RecordState":
         """The same record with other items in one section."""
         return msgspec.structs.replace(self, items={**self.items, section: items})
+
+    def without_nonsense(self) -> "RecordState":
+        """The same record as far as XML can tell it: nonsense is served in JSON only."""
+        if not self.patches and not any(
+            item.patches or item.twins for one in self.items.values() for item in one.values()
+        ):
+            return self
+        items = {
+            section: {code: msgspec.structs.replace(item, patches=(), twins=()) for code, item in listed.items()}
+            for section, listed in self.items.items()
+        }
+        return msgspec.structs.replace(self, items=items, patches=())
 
 
 class Effect(enum.Enum):

@@ -26,7 +26,7 @@ class RequestDispatcher:
         began_ms = self._world.clock.now_ms()
         call = await _call(request)
         route = router.find_route(call)
-        faults = {fault.kind: fault for fault in self._world.faults.draw(route.endpoint, route.orcid)}
+        faults = {fault.kind: fault for fault in self._world.faults.draw(route.endpoint, route.orcid, route.put_codes)}
         try:
             answer = await self._answer(call, route, faults, request.remote or "")
         except connection_faults.ConnectionTornDown:
@@ -38,7 +38,7 @@ class RequestDispatcher:
         return await connection_faults.send(request, answer, faults)
 
     async def _answer(self, call: Call, route: Route, faults: dict[str, Fault], remote: str) -> Answer:
-        refused = await connection_faults.before(faults) or await self._limit(call, remote)
+        refused = await connection_faults.before(faults, call.token) or await self._limit(call, remote)
         if refused is not None:
             return refused
         return connection_faults.spoil(router.answer(self._world, call, route, faults), faults)

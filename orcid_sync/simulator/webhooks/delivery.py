@@ -1,7 +1,7 @@
 """The hook job: how a change that the indexer passed on becomes an empty POST (contract sections 1.6 and 1.10)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import aiohttp
 import yarl
@@ -73,17 +73,13 @@ class Delivery:
         waits = sending.failures * self.settings.retry_delay * 1000
         return sending.failures == 0 or (sending.last_failed_ms or 0) + waits < now_ms
 
-    async def _call_all(self, batch: Iterable[Webhook], blacklist: set[str]) -> int:
-        queue = iter(batch)
-
-        async def work() -> int:
-            calls = 0
-            for row in queue:
-                if row.client_id not in blacklist:
-                    calls += await self._deliver(row, blacklist)
-            return calls
-
-        return sum(await asyncio.gather(*(work() for _ in range(self.settings.threads))))
+    async def _call_all(self, batch: Sequence[Webhook], blacklist: set[str]) -> int:
+        """So many at a time, and everybody waits for the slowest of them (contract section 12a)."""
+        calls, threads = 0, self.settings.threads
+        for start in range(0, len(batch), threads):
+            together = [row for row in batch[start : start + threads] if row.client_id not in blacklist]
+            calls += sum(await asyncio.gather(*(self._deliver(row, blacklist) for row in together)))
+        return calls
 
     async def _deliver(self, row: Webhook, blacklist: set[str]) -> int:
         """One row's turn; how many calls it took."""

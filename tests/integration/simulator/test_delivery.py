@@ -1,5 +1,6 @@
 """The simulated Registry along contract section 12, 3 to 5: the delivery of notifications (sections 1.6 to 1.9)."""
 
+import socket
 from typing import Any
 from urllib.parse import quote
 
@@ -276,3 +277,18 @@ async def test_12_05_notifications_go_astray(
     await sim.run_delivery(after=3601)
     assert len(hub.calls) == calls_now + calls_later
     assert sim.faults.fired[kind] == 1
+
+
+async def test_12a_a_slow_receiver_delays_the_other_calls_of_its_run(sim: SimulatedRegistry, hub: Hub) -> None:
+    sim.settings.threads, sim.settings.timeout = 2, 0.2
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        addresses = (f"http://127.0.0.1:{silent.getsockname()[1]}/", f"{hub.url}/a", f"{hub.url}/b")
+        for number, address in enumerate(addresses, start=4_000_010):
+            orcid = numbered_orcid(number)
+            sim.edit.create_record(orcid)
+            sim.webhooks.put(orcid, quote(address, safe=""), CLIENT_ID)
+            sim.clock.advance(1)
+            sim.edit.set_locale(orcid, "de")
+        assert await sim.run_delivery(after=DAY) == 3
+    ended = [one.status for one in sim.journal.notifications]
+    assert ended == [204, None, 204], "the third call waited for the first, which was never answered"

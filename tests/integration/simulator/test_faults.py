@@ -12,7 +12,7 @@ from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.serve import serve_simulator
 from orcid_sync.simulator.world import CLIENT_ID
-from rig.simulator import OTHER, UNKNOWN, Asking, Hub, O, registered
+from rig.simulator import JSON, OTHER, UNKNOWN, Asking, Hub, O, registered
 
 # Faults of requests, and the control over HTTP
 
@@ -56,6 +56,74 @@ async def test_faults_of_requests(
     healed = await ask.get("record")
     assert healed.json["orcid-identifier"]["path"] == O
     assert [request.faults for request in ask.sim.journal.reads_of(O)] == [(kind,), ()]
+
+
+ODD = {"headers": {}, "body": {"responseCode": 400}, "statusCode": "BAD_REQUEST", "statusCodeValue": 400}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "status", "content_type", "body"),
+    [
+        ("error", {"code": 9006}, 400, JSON, b'"error-code":9006'),
+        ("error", {"code": 9005}, 403, JSON, b'"error-code":9005'),
+        ("error", {"code": 9017, "status": 403}, 403, JSON, b'"response-code":403'),
+        ("error", {"status": 503, "retry_after": 7}, 503, "text/html", b"<html>"),
+        ("answer", {}, 200, None, b""),
+        ("answer", {"status": 201, "body": "a < b", "content_type": "text/plain"}, 201, "text/plain", b"a < b"),
+        ("answer", {"body": [None], "headers": {"Retry-After": "7"}}, 200, None, b"[null]"),
+        ("rejected", {}, 200, None, json.dumps(ODD, separators=(",", ":")).encode()),
+        ("untyped", {}, 200, None, b"orcid-identifier"),
+        ("empty", {}, 200, JSON, b""),
+        ("bom", {}, 200, JSON, b"\xef\xbb\xbf{"),
+        ("list", {}, 200, JSON, b"[{"),
+        ("padded", {"bytes": 10}, 200, JSON, b"}" + b" " * 10),
+    ],
+)
+async def test_answers_that_come_whole_and_are_wrong(
+    ask: Asking, kind: str, options: dict[str, Any], status: int, content_type: str | None, body: bytes
+) -> None:
+    ask.sim.faults.add(kind, "record", **options)
+    answer = await ask.get("record")
+    assert answer.status == status
+    assert body in answer.body
+    assert (answer.headers.get("Content-Type") or "nothing").partition(";")[0] == (content_type or "nothing")
+    waits = "retry_after" in options or "headers" in options
+    assert answer.headers.get("Retry-After") == ("7" if waits else None)
+
+
+@pytest.mark.parametrize(("status", "error"), [(403, "access_denied"), (401, "invalid_token")])
+async def test_refusals_that_echo_the_token(ask: Asking, status: int, error: str) -> None:
+    ask.sim.faults.add("echo", "record", status=status)
+    answer = await ask.get("record")
+    assert (answer.status, answer.json["error"]) == (status, error)
+    assert str(ask.token) in answer.json["error_description"]
+
+
+@pytest.mark.parametrize("kind", ["error", "html", "empty", "list", "wrong-put-code", "foreign-path"])
+async def test_a_fault_can_be_that_of_one_item(ask: Asking, kind: str) -> None:
+    good, bad, apart = (ask.sim.edit.add_item(O, "work", {"title": title}) for title in "gba")
+    paths = (f"work/{good}", f"works/{good},{apart}", "record", f"work/{bad}", f"works/{good},{bad}")
+
+    async def bodies() -> list[bytes]:
+        return [(await ask.get(path)).body for path in paths]
+
+    await bodies()  # from now on pages come from the cache, always in the same order
+    before = await bodies()
+    ask.sim.faults.add(kind, "work*", orcid=O, put_code=bad)
+    after = await bodies()
+    assert after[:3] == before[:3]
+    assert (after[3] != before[3], after[4] != before[4]) == (True, True)
+
+
+async def test_items_that_are_not_those_that_were_asked_for(ask: Asking) -> None:
+    good, bad = (ask.sim.edit.add_item(O, "work", {"title": title}) for title in "gb")
+    ask.sim.faults.add("wrong-put-code", "works-bulk", put_code=bad, value=7)
+    ask.sim.faults.add("foreign-path", "works-bulk", put_code=good, other=OTHER)
+    works = [entry["work"] for entry in (await ask.get(f"works/{good},{bad}")).json["bulk"]]
+    assert {(work["put-code"], work["path"]) for work in works} == {
+        (good, f"/{OTHER}/work/{good}"),
+        (7, f"/{O}/work/{bad}"),
+    }
 
 
 async def test_a_lost_answer_has_done_what_was_asked(ask: Asking) -> None:

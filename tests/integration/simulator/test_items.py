@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 from orcid_sync.simulator.base.rate_limits import DailyQuota, RateLimit
 from orcid_sync.simulator.world import CLIENT_ID
@@ -36,7 +37,7 @@ async def test_12_10_reads_of_single_items_that_fail(ask: Asking) -> None:
         (f"education/{job}", (400, 9006)),
         ("employment/999999", (404, 9016)),
         ("employment/abc", (400, 9034)),
-        (f"work/{hidden}", (403, 9013)),
+        (f"work/{hidden}", (403, 9038)),
         (f"work/{limited}", (403, 9038)),
         ("biography", (404, 9041)),
     ):
@@ -68,6 +69,32 @@ async def test_12_11_bulk_works_repeated_too_many_or_no_numbers(ask: Asking) -> 
     assert [next(iter(entry)) for entry in repeated] == ["work", "error"]
     assert (await ask.get("works/" + ",".join(map(str, range(1, 102))))).error == (400, 9042)
     assert (await ask.get("works/1,x")).error == (400, 9006)
+
+
+async def test_12a_bulk_works_from_the_cache_keep_the_order_asked_and_repeat_what_was_asked_twice(ask: Asking) -> None:
+    codes = [ask.sim.edit.add_item(O, "work", {"title": str(number)}) for number in range(20)]
+    path = "works/" + ",".join(map(str, [*codes, codes[3]]))
+
+    async def kinds() -> list[Any]:
+        return [
+            entry["work"]["put-code"] if "work" in entry else "error" for entry in (await ask.get(path)).json["bulk"]
+        ]
+
+    first = await kinds()
+    assert first[-1] == "error", "asked twice, found once"
+    assert sorted(first[:-1]) == codes != first[:-1]
+    assert await kinds() == [*codes, codes[3]]
+    ask.sim.edit.edit_item(O, "work", codes[0], {"type": "book"})
+    assert await kinds() == first, "the cache holds no work that has changed"
+
+
+async def test_12a_bulk_works_say_9013_of_whatever_is_hidden_and_name_no_numbers_with_blanks(ask: Asking) -> None:
+    hidden = [ask.sim.edit.add_item(O, "work", {"title": "t"}, visibility=one) for one in ("limited", "private")]
+    path = "works/" + ",".join(map(str, hidden))
+    assert [entry["error"]["error-code"] for entry in (await ask.get(path)).json["bulk"]] == [9013, 9013]
+    public = await ask("GET", f"/pub/v3.0/{O}/{path}", token=None)
+    assert [entry["error"]["error-code"] for entry in public.json["bulk"]] == [9039, 9039]
+    assert (await ask.get("works/1,%203")).error == (400, 9006)
 
 
 # 12, 13: dates and stale reads
@@ -120,6 +147,22 @@ async def test_12_13_stale_content_under_a_new_date_lives_as_long_as_it_is_polle
         ask.sim.clock.advance(14 * 60)
     ask.sim.clock.advance(60)
     assert await fresh(), "after 15 minutes in which nobody asked"
+
+
+async def test_12_13_an_earlier_version_under_the_present_date_for_so_many_reads(ask: Asking) -> None:
+    first, second = (ask.sim.edit.add_item(O, "work", {"title": title}) for title in ("first", "second"))
+    ask.sim.edit.add_item(O, "keyword", {"content": "k"})
+    ask.sim.faults.add("earlier", "record", orcid=O, count=2, back=2)
+
+    async def shown() -> tuple[bool, bool, int]:
+        record = (await ask.get("record")).json
+        assert record["history"]["last-modified-date"]["value"] == ask.sim.profiles.state(O).modified_ms
+        body = json.dumps(record["activities-summary"]["works"])
+        return str(first) in body, str(second) in body, len(record["person"]["keywords"]["keyword"])
+
+    assert [await shown() for _ in range(3)] == [(True, False, 0), (True, False, 0), (True, True, 1)]
+    ask.sim.faults.add("earlier", "record", version=0, sections=["work"])
+    assert await shown() == (False, False, 1)
 
 
 # 14: limits

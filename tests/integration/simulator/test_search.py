@@ -63,7 +63,7 @@ async def test_12_15_who_may_search(ask: Asking) -> None:
         (f"/pub{SEARCH}", None, 200),
         (f"/pub{SEARCH}", ask.token, 200),
         (SEARCH, ask.token, 200),
-        (SEARCH, None, 401),
+        (SEARCH, None, 403),
         (SEARCH, "unknown", 401),
     ):
         assert (await ask("GET", f"{path}?q=*:*", token=token)).status == status

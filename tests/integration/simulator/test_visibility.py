@@ -92,7 +92,7 @@ async def test_12_09_the_table_of_visibility(ask: Asking, viewer: str, visibilit
     ("visibility", "host", "scopes", "error"),
     [
         ("limited", "", (), (403, 9038)),
-        ("private", "", (), (403, 9013)),
+        ("private", "", (), (403, 9038)),
         ("private", "", ("/read-limited",), (403, 9013)),
         ("limited", "/pub", (), (403, 9039)),
         ("private", "/pub", (), (403, 9039)),

@@ -153,7 +153,7 @@ def test_a_funding_contributors_name_is_that_of_the_contributors_record(sim: Sim
     item = sim.profiles.state(O).of("funding")[code]
 
     def shown() -> Any:
-        full = sim.world.renderer.item(sim.profiles.state(O), sim_viewer(sim), item)
+        full = sim.world.renderer.item(sim.profiles.state(O), item)
         return full["contributors"]["contributor"][0]
 
     assert shown()["credit-name"] == {"value": "Erika Musterfrau"}
@@ -172,6 +172,24 @@ def test_a_hidden_name_is_null_and_takes_the_source_names_with_it(sim: Simulated
     record = sim.view(O, public(sim))
     assert record["person"]["name"] is None
     assert record["activities-summary"]["works"]["group"][0]["work-summary"][0]["source"]["source-name"] is None
+
+
+def test_the_owners_source_name_is_null_whoever_reads_if_the_name_is_not_public(sim: SimulatedRegistry) -> None:
+    sim.edit.add_item(O, "keyword", {"content": "k"})
+    sim.edit.set_name(O, given_names="Max", visibility="limited")
+    record = sim.view(O, token(sim))
+    assert record["person"]["name"]["given-names"] == {"value": "Max"}, "this reader sees the name"
+    assert record["person"]["keywords"]["keyword"][0]["source"]["source-name"] is None
+
+
+def test_a_summary_of_a_work_never_has_a_subtitle(sim: SimulatedRegistry) -> None:
+    title = {"title": "t", "subtitle": "s", "translated-title": {"value": "u", "language-code": "de"}}
+    code = sim.edit.add_item(O, "work", {"title": title})
+    state = sim.profiles.state(O)
+    summary = sim.view(O, token(sim))["activities-summary"]["works"]["group"][0]["work-summary"][0]["title"]
+    full = sim.world.renderer.item(state, state.of("work")[code])["title"]
+    assert full["subtitle"] == {"value": "s"}
+    assert summary == {**full, "subtitle": None}
 
 
 def test_every_version_ever_shown_can_be_asked_for(sim: SimulatedRegistry) -> None:
@@ -268,7 +286,7 @@ def simulated_shapes() -> dict[str, set[tuple[str, ...]]]:
         documents.append(("$personal-details", sim.world.renderer.personal_details(state, viewer)))
         for section in ("work", "funding"):
             items = state.of(section).values()
-            documents += [(f"${section}", sim.world.renderer.item(state, viewer, item)) for item in items]
+            documents += [(f"${section}", sim.world.renderer.item(state, item)) for item in items]
         for root, document in documents:
             for path, members in shapes_of(document, root):
                 shapes[path].add(members)

@@ -170,7 +170,7 @@ comment on column orcid.works.orcid is 'The iD.';
 comment on column orcid.works.put_code is 'ORCID''s number of the work, unique in this table.';
 comment on column orcid.works.type is 'Type of work: journal-article, book, data-set, …; the list grows.';
 comment on column orcid.works.title is 'Title as given; may contain markup and line breaks.';
-comment on column orcid.works.subtitle is 'Subtitle.';
+comment on column orcid.works.subtitle is 'Subtitle (full form only).';
 comment on column orcid.works.translated_title is 'Title in another language.';
 comment on column orcid.works.translated_title_language is 'Language of the translated title (en, zh_CN, …).';
 comment on column orcid.works.journal_title is 'Journal, conference or book that the work appeared in.';
