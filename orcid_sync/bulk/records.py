@@ -184,7 +184,7 @@ async def find_difference(connection: AnyConnection, held: Held, parsed: Parsed)
     whole = may_lose(parsed.answered, parsed.set_aside)
     public = {key: known for key, known in held.items.items() if known.visibility == "public"}
     gone = diff.compare(public, whole, parsed.items, {}).gone
-    if diff.shrinks(held.items, gone):
+    if diff.shrinking(held.items, gone):
         return None
     comparison = replace(diff.compare(held.items, whole, parsed.items, {}), gone=gone)
     wanted = [*gone, *(item.id for item in comparison.moved)]

@@ -8,6 +8,7 @@ Malformed; numbers too large or arrays too deep for the decoder are neither (fau
 import re
 import unicodedata
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
@@ -123,11 +124,11 @@ def read_works(orcid: Orcid, put_codes: Collection[int], body: bytes) -> dict[in
     """Works by put-code, each as undecoded JSON (contract section 3.8).
 
     The answer's order means nothing and its error elements do not say which work they stand for: a work that is
-    missing here is unknown, not deleted (fault F40).
+    missing here is unknown, not deleted (fault F40). So is one that is none, or that is of another record.
     """
     works = {}
     for element in decode(body, _Bulk).bulk or []:
-        if bytes(element.work) != b"null":
+        with suppress(Malformed, WrongRecord):
             put_code, work = _read_head(orcid, bytes(element.work))
             works[put_code] = work
     return {put_code: work for put_code, work in works.items() if put_code in put_codes}

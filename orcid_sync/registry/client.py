@@ -6,7 +6,7 @@ once for what the contract calls retryable (section 4.3); whatever lasts longer 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
@@ -19,10 +19,8 @@ from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.answers import Grant, HolderGrant
 from orcid_sync.registry.client_tokens import ClientTokens, TokenStore
 from orcid_sync.registry.errors import (
-    INVISIBLE,
     NO_SUCH_WEBHOOK,
     Busy,
-    Forbidden,
     NotFound,
     RegistryError,
     Unauthorized,
@@ -33,7 +31,6 @@ from orcid_sync.registry.http_exchange import Limits, exchange, open_session
 from orcid_sync.registry.lanes import present_lane
 from orcid_sync.registry.protocol import decipher
 from orcid_sync.registry.requests import (
-    BULK_LIMIT,
     Endpoint,
     Request,
     bearer,
@@ -131,29 +128,20 @@ class Registry:
         async with AsyncExitStack() as held:
             yield await self._ask(record_request(self._account.api_url, orcid), token, held)
 
+    @asynccontextmanager
     async def works(
-        self, orcid: Orcid, put_codes: Iterable[int], token: str | None = None
-    ) -> AsyncGenerator[dict[int, bytes]]:
-        """Full works as undecoded JSON by put-code, in pages of at most 100; what is missing is unknown, not gone.
+        self, orcid: Orcid, put_codes: Collection[int], token: str | None = None
+    ) -> AsyncIterator[dict[int, bytes]]:
+        """At most 100 full works as undecoded JSON by put-code; what is missing is unknown, not gone.
 
-        A large page holds a permit until the next one is asked for; to leave early, use contextlib.aclosing.
+        A large page holds a permit until the context ends: drop it before leaving.
         """
-        codes = sorted(set(put_codes))
-        for start in range(0, len(codes), BULK_LIMIT):
-            async with AsyncExitStack() as held:
-                page = works_request(self._account.api_url, orcid, codes[start : start + BULK_LIMIT])
-                yield await self._ask(page, token, held)
+        async with AsyncExitStack() as held:
+            yield await self._ask(works_request(self._account.api_url, orcid, put_codes), token, held)
 
-    async def fetch_item(self, orcid: Orcid, section: str, put_code: int, token: str | None = None) -> bytes | None:
-        """One full item as undecoded JSON; None if it is gone or not for this token to see (contract section 4.2)."""
-        try:
-            return await self._ask_small(item_request(self._account.api_url, orcid, section, put_code), token)
-        except NotFound:
-            return None
-        except Forbidden as error:
-            if error.error_code in INVISIBLE:
-                return None
-            raise
+    async def fetch_item(self, orcid: Orcid, section: str, put_code: int, token: str | None = None) -> bytes:
+        """One full item as undecoded JSON. Raises NotFound, or Forbidden if it is not for this token (section 4.2)."""
+        return await self._ask_small(item_request(self._account.api_url, orcid, section, put_code), token)
 
     async def register_webhook(self, orcid: Orcid, callback: str) -> bool:
         """Register our address; False if it was registered already, which revives nothing (contract section 1.3)."""

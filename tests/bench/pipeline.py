@@ -19,7 +19,7 @@ import uvloop
 from harness import Stopwatch, control, follow, fresh_database, lease_all, orcids, reconciling, show, simulated, view
 
 from orcid_sync.registry.client import Registry
-from orcid_sync.service.record import changeset, record_reader
+from orcid_sync.service.record import changeset, comparison, record_reader
 from orcid_sync.service.sync import reconcile
 from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.store.database.pools import Database
@@ -43,7 +43,7 @@ def instrument(watch: Stopwatch) -> None:
         return timed
 
     reconcile.parse_in_steps = awaited("parse", record_reader.parse_in_steps)
-    reconcile.read_details = awaited("fetch of details", record_reader.read_details)
+    comparison.read_full_forms = awaited("fetch of full forms", comparison.read_full_forms)
     reconcile.make_changeset = awaited("diff", changeset.make_changeset)
     items.load = awaited("database", items.load)
     items.apply = awaited("database", items.apply)

@@ -4,7 +4,8 @@ Three steps, so that what did not change is not even loaded: `compare` finds can
 loads their old content, `update` compares the rows on both sides and names the fields.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import MAX_PREC, Context
 from typing import Any
@@ -53,6 +54,7 @@ class Known(Struct, frozen=True):
     digest: bytes
     visibility: str | None = None
     detail_modified_at: datetime | None = None
+    modified_at: datetime | None = None
 
 
 class RecordContent(Struct, frozen=True):
@@ -160,14 +162,15 @@ class _Dated(Struct, rename="kebab"):
     last_modified_date: orcid_json.Timestamp | None = None
 
 
-def belongs_to(detail: bytes, item: Item) -> bool:
-    """Whether a full form is of the same edit as the summary. Raises MalformedRecord.
+def edit_of(detail: bytes, section: str) -> int | None:
+    """Of which edit a full form is: its last-modified date in milliseconds. Raises MalformedRecord.
 
-    It is older if it comes from a replica that lags (F37), and newer if somebody edits between the two reads (F38).
+    Older than the summary's if it comes from a replica that lags (F37), and newer if somebody edits between the two
+    reads (F38).
     """
-    with shape_of(item.section):
-        stamp = msgspec.json.decode(detail, type=_Dated, strict=False).last_modified_date
-    return (stamp.value if stamp else None) == item.modified_ms
+    with shape_of(section):
+        stamp = lenient.decode(detail, _Dated).last_modified_date
+    return stamp.value if stamp else None
 
 
 def compare(
@@ -191,17 +194,14 @@ def compare(
     return comparison
 
 
-def shrinks(known: Mapping[ItemKey, Known], removed: Iterable[ItemKey]) -> bool:
-    """Whether more than half of a section and more than five of its items would go (design section 8)."""
-    held, lost = _count(known), _count(removed)
-    return any(lost[section] > 5 and 2 * lost[section] > held[section] for section in lost)
+def shrinking(known: Iterable[ItemKey], removed: Collection[ItemKey]) -> list[ItemKey]:
+    """What would go of sections that lose more than half and more than five of their items (design section 8)."""
+    held, lost = _sizes(known), _sizes(removed)
+    return [key for key in removed if lost[key[0]] > 5 and 2 * lost[key[0]] > held[key[0]]]
 
 
-def _count(keys: Iterable[ItemKey]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for section, _ in keys:
-        counts[section] = counts.get(section, 0) + 1
-    return counts
+def _sizes(keys: Iterable[ItemKey]) -> Counter[str]:
+    return Counter(section for section, _ in keys)
 
 
 def fields_of(old: Entry, new: Entry) -> tuple[str, ...]:

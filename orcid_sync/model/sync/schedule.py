@@ -6,7 +6,7 @@ is needed here; chance comes in as an argument, a number from 0 to 1.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -68,6 +68,12 @@ BACKOFFS: Mapping[str, Backoff] = {
     "bad_request": _LATER,
     "client_disabled": _LATER,
     "scope_not_granted": _LATER,
+    # Parts of a record that were not heard, or not as they should be.
+    "full_form": Backoff(timedelta(minutes=5), timedelta(days=1)),
+    "full_form_of_another_edit": Backoff(timedelta(minutes=15), timedelta(days=1)),  # of a cache (contract section 3.9)
+    "full_form_refused": Backoff(timedelta(days=7), timedelta(days=7)),
+    "full_form_not_asked": Backoff(timedelta(minutes=1), timedelta(minutes=1)),
+    "section_unspoken": Backoff(timedelta(minutes=15), timedelta(days=1)),
 }
 """How each kind of failure is spaced (contract section 4.3); kinds not named here are bugs, and wait long."""
 
@@ -128,10 +134,6 @@ class Settlement(Struct, frozen=True, kw_only=True):
     """Time until the second look (contract sections 1.8, 3.9), if one is owed."""
     applied: Applied | None = None
     """Set when a read was applied to the mirror, or found equal to it."""
-    held_digest: bytes | None = None
-    """The removals that wait for an independent second read to agree."""
-    held_removals: Mapping[str, int] | None = None
-    """How many they are by section, for operators."""
     unconfirmed: str | None = None
     """The state that the Registry told, which counts only when it says so again later."""
     error: str | None = None
@@ -180,27 +182,33 @@ def backoff(kind: str, attempts: int, chance: float) -> timedelta:
 
 
 def settle_read(
-    turn: Turn, policy: Policy, applied: Applied, routine: timedelta, expires_in: timedelta | None = None
+    turn: Turn,
+    policy: Policy,
+    applied: Applied,
+    routine: timedelta,
+    *,
+    sooner: Iterable[timedelta | None] = (),
+    unconfirmed: str | None = None,
 ) -> Settlement:
     """After a record was applied, or found unchanged; `routine` is the time until it is read next without a reason.
 
-    With a token that expires earlier, the next read comes then: what it shows must not stay a moment longer (F58).
+    `sooner`: times until something else needs it: a token that expires, for what it shows must not stay a moment longer
+    (F58); what is in doubt. `unconfirmed`: in words, what counts only when it is said again; until then this turn's
+    work is not done, and the mirror does not equal the answer.
     """
-    due_in = routine
     return Settlement(
-        done=True,
-        due_in=due_in if expires_in is None else min(due_in, expires_in),
-        second_look_in=_second_look(turn, policy, complete=applied.body_digest is not None),
+        done=unconfirmed is None,
+        due_in=min([routine, *(time for time in sooner if time is not None)]),
+        second_look_in=_second_look(turn, policy),
         applied=applied,
-        verified=True,
+        error=unconfirmed,
+        verified=unconfirmed is None,
     )
 
 
-def _second_look(turn: Turn, policy: Policy, *, complete: bool) -> timedelta | None:
-    """A notification owes one, and so does an answer of which some full items could not be read."""
-    if turn.cause is Cause.NOTIFICATION or (not complete and turn.cause is not Cause.SECOND_LOOK):
-        return policy.second_look
-    return turn.second_look_owed_in
+def _second_look(turn: Turn, policy: Policy) -> timedelta | None:
+    """A notification owes one."""
+    return policy.second_look if turn.cause is Cause.NOTIFICATION else turn.second_look_owed_in
 
 
 def settle_state(turn: Turn, policy: Policy, fate: Fate, access: str) -> Settlement:
@@ -212,7 +220,7 @@ def settle_state(turn: Turn, policy: Policy, fate: Fate, access: str) -> Settlem
     return Settlement(
         done=True,
         due_in=fate.again_in or policy.interval.longest,
-        second_look_in=_second_look(turn, policy, complete=True),
+        second_look_in=_second_look(turn, policy),
         applied=Applied(None, access, None),
         verified=True,
     )
@@ -223,18 +231,6 @@ def settle_failure(turn: Turn, kind: str, chance: float, error: str) -> Settleme
     attempts = turn.attempts + 1
     due_in = backoff(kind, attempts, chance)
     return Settlement(done=False, due_in=due_in, lane=turn.lane, attempts=attempts, error=error)
-
-
-def settle_held(policy: Policy, digest: bytes, removals: Mapping[str, int]) -> Settlement:
-    """After a read that would remove most of a section: an independent second read must agree (design section 8)."""
-    return Settlement(
-        done=False,
-        due_in=policy.second_look,
-        attempts=0,
-        held_digest=digest,
-        held_removals=removals,
-        error="held: would remove most of a section",
-    )
 
 
 def settle_unconfirmed(policy: Policy, fate: Fate) -> Settlement:
@@ -248,6 +244,12 @@ def settle_unconfirmed(policy: Policy, fate: Fate) -> Settlement:
 def settle_step(turn: Turn) -> Settlement:
     """After what is known without a read was written down: the read follows at once."""
     return Settlement(done=False, due_in=timedelta(), lane=turn.lane)
+
+
+def believable(modified_ms: int | None, now: datetime) -> int | None:
+    """A record's date, unless it is so far ahead that every later answer would count as older than this one."""
+    latest = (now + timedelta(days=366)).timestamp() * 1000
+    return None if modified_ms is None or modified_ms > latest else modified_ms
 
 
 def confirmed(policy: Policy, since: datetime | None, now: datetime) -> bool:

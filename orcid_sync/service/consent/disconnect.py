@@ -25,7 +25,7 @@ from orcid_sync.store.database.encryption import Vault, VaultError
 from orcid_sync.store.database.pools import AnyConnection, statements, transaction
 from orcid_sync.store.feed import changes, forgetting
 from orcid_sync.store.mirror import items
-from orcid_sync.store.sync import access, queue
+from orcid_sync.store.sync import access, doubts, queue
 from orcid_sync.store.sync.access import Known
 from orcid_sync.store.sync.queue import Lease
 from orcid_sync.store.webhooks import inventory
@@ -112,6 +112,7 @@ async def _withdraw(pool: asyncpg.Pool, lease: Lease, turn: Turn) -> None:
         await _demand_disconnecting(connection, lease.orcid)
         await items.apply(connection, lease.orcid, changeset.writing)
         await forgetting.forget_limited(connection, lease.orcid)
+        await doubts.forget(connection, lease.orcid)
         # Who connects again before all is done at ORCID may be shown what was shown before, and must get it back.
         await queue.disregard(connection, lease, PUBLIC.text)
         await changes.append(connection, lease.orcid, changeset.changes, cause=turn.cause.value)
@@ -131,5 +132,6 @@ async def _demand_no_webhook(pool: asyncpg.Pool, orcid: Orcid) -> None:
 async def _finish(connection: AnyConnection, orcid: Orcid) -> None:
     await _demand_disconnecting(connection, orcid)
     await forgetting.forget_limited(connection, orcid)  # items that went long ago have left their past, too
+    await doubts.forget(connection, orcid)
     if not await connections.finish_disconnecting(connection, orcid):
         raise Superseded("another token is to be revoked")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.access import Access, access_from
+from orcid_sync.model.record.doubts import Doubt
 from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.sync.record_states import USABLE
 from orcid_sync.model.sync.schedule import Cause, Settlement, Turn
@@ -79,5 +80,7 @@ class Finding:
     """In the order in which they are to happen."""
     cause: Cause | None = None
     """What led to the read, for the change feed, if it is not what the queue says."""
+    doubts: Sequence[Doubt] | None = None
+    """All that is unknown or unconfirmed from now on; None: as before."""
     unknown: Sequence[Unknown] = ()
     """Members of the answer that no column is made of."""

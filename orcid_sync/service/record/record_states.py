@@ -42,7 +42,7 @@ async def close(pool: asyncpg.Pool, policy: Policy, job: Job, error: RegistryErr
     fate = TRANSITIONS[before, OUTCOMES[type(error)]]
     if fate.confirm and not _is_confirmed(policy, job, fate):
         settlement = schedule.settle_unconfirmed(policy, fate)
-        return Finding(outcome=UNCONFIRMED, settlement=settlement, changeset=withholding(held, "all"))
+        return Finding(outcome=UNCONFIRMED, settlement=settlement, changeset=withholding(held, "all"), doubts=())
     primary = getattr(error, "primary", None)
     if fate.removes:
         return await _end(pool, policy, job, fate, held, primary)
@@ -67,7 +67,9 @@ async def _end(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held: H
     if fate.state is State.DEACTIVATED and job.usable:
         effects += permission.effects(job, Heard.CLOSED)
     settlement = schedule.settle_state(job.turn, policy, fate, PUBLIC.text)
-    return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=tuple(effects))
+    return Finding(
+        outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=tuple(effects), doubts=()
+    )
 
 
 async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held: Held, *, refused: bool) -> Finding:
@@ -80,7 +82,7 @@ async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held:
     changeset = await make_changeset(pool, job.orcid, held, answer)
     settlement = schedule.settle_state(job.turn, policy, fate, job.lease.body_access or job.access.text)
     effects = permission.effects(job, Heard.REFUSED if refused else Heard.ANSWERED)
-    return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=effects)
+    return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=effects, doubts=())
 
 
 def _without_past(changeset: Changeset) -> Changeset:

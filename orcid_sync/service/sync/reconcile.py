@@ -8,25 +8,22 @@ fence, or not at all.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from hashlib import blake2b
 
+import msgspec
 import structlog
 
-from orcid_sync.model.record import diff
 from orcid_sync.model.record.access import PUBLIC
-from orcid_sync.model.record.diff import Held, RecordContent
-from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.removals import REMOVED, reason_gone
-from orcid_sync.model.record.sections import SECTIONS, ItemKey
-from orcid_sync.model.record.set_aside import may_lose
+from orcid_sync.model.record.diff import RecordContent
+from orcid_sync.model.record.doubts import Moment, next_look
+from orcid_sync.model.record.extract import moment as moment_of
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
 from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
 from orcid_sync.model.sync.schedule import Applied, Cause, Policy, Settlement, Turn
+from orcid_sync.model.text.phrases import number
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
@@ -34,19 +31,20 @@ from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
 from orcid_sync.service.consent.disconnect import WebhookLeft, leave, revoke_in_passing
 from orcid_sync.service.record import permission
 from orcid_sync.service.record.changeset import NOTHING, Answer, make_changeset
+from orcid_sync.service.record.comparison import Compared, compare
 from orcid_sync.service.record.read_outcome import Finding, Job, Superseded
-from orcid_sync.service.record.record_reader import Reading, digest_of, parse_in_steps, read_details
+from orcid_sync.service.record.record_reader import Reading, digest_of, parse_in_steps
 from orcid_sync.service.record.record_states import OUTCOMES, close
 from orcid_sync.service.record.unknown_members import unknown_in
 from orcid_sync.service.sync import reconciliation_log
-from orcid_sync.service.sync.reconciliation_log import UNCHANGED
+from orcid_sync.service.sync.reconciliation_log import HELD, UNCHANGED
 from orcid_sync.service.webhooks import evidence
 from orcid_sync.service.webhooks.registration import Subscription
 from orcid_sync.store.database.encryption import Vault, VaultError
 from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable, statements, transaction
 from orcid_sync.store.feed import changes
 from orcid_sync.store.mirror import items
-from orcid_sync.store.sync import access, queue
+from orcid_sync.store.sync import access, doubts, queue
 from orcid_sync.store.sync.access import Known
 from orcid_sync.store.sync.queue import Lease, LeaseLost
 
@@ -55,6 +53,9 @@ log = structlog.get_logger(__name__)
 
 class Stale(Exception):
     """The answer is older than what the mirror holds: one of ORCID's replicas lags behind (contract section 3.9)."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer is older than the one that was applied")
 
 
 FAILURES: dict[type[Exception], str] = {
@@ -173,53 +174,54 @@ class Reconciler:
             return await self._compare(job, reading, digest)
 
     async def _compare(self, job: Job, reading: Reading, digest: bytes) -> Finding:
+        reading = msgspec.structs.replace(
+            reading, modified_ms=schedule.believable(reading.modified_ms, job.lease.leased_at)
+        )
         if _older(reading, job.lease) and job.turn.attempts < schedule.STALE_TRIES:
             raise Stale
-        async with statements(self.database.worker) as connection:
-            held = await items.load(connection, job.orcid)
-        details, complete = await read_details(self.registry, job.orcid, job.token, reading.items, held.items)
-        answered = may_lose(reading.answered, reading.set_aside)
-        comparison = diff.compare(held.items, answered, reading.items, details)
-        before = job.read_with
-        reasons = {key: reason_gone(key, held.items[key], before, job.access) for key in comparison.gone}
-        if unconfirmed := self._to_confirm(job.lease, held, reasons):
-            return unconfirmed
+        moment = Moment(now=job.lease.leased_at, wait=self.policy.second_look, chance=self.chance())
+        compared = await compare(self.database.worker, self.registry, job, reading, moment)
         fate = TRANSITIONS[job.known.record_state or State.ACTIVE, Outcome.RECORD]
         content = RecordContent(fate.state, job.access.kind, None, reading.doc, withheld(fate.withholds, before=None))
-        answer = Answer(content, moment(Timestamp(reading.modified_ms)), comparison, details, reasons)
-        changeset = await make_changeset(self.database.worker, job.orcid, held, answer)
-        complete = complete and len(reading.answered) == len(SECTIONS)
-        applied = Applied(digest if complete else None, job.access.text, reading.modified_ms)
+        answer = Answer(
+            content,
+            moment_of(Timestamp(reading.modified_ms)),
+            compared.comparison,
+            compared.full_forms,
+            compared.reasons,
+        )
+        changeset = await make_changeset(self.database.worker, job.orcid, compared.held, answer)
+        applied = Applied(None if compared.doubts else digest, job.access.text, reading.modified_ms)
+        quiet = HELD if compared.unconfirmed else UNCHANGED
         return Finding(
-            outcome="changed" if changeset.changes else UNCHANGED,
-            settlement=self._settled(job, applied),
+            outcome="changed" if changeset.changes else quiet,
+            settlement=self._settled(job, applied, compared),
             changeset=changeset,
             effects=permission.effects_of_reading(job),
             cause=Cause.FIRST_LOAD if fate.first_load else None,
-            unknown=await unknown_in(reading, comparison, details),
+            doubts=compared.doubts if compared.doubts or compared.doubted_before else None,
+            unknown=await unknown_in(reading, compared.comparison, compared.full_forms),
         )
 
-    def _settled(self, job: Job, applied: Applied) -> Settlement:
-        return schedule.settle_read(job.turn, self.policy, applied, self._routine(job, applied), job.expires_in)
+    def _settled(self, job: Job, applied: Applied, compared: Compared | None = None) -> Settlement:
+        """`compared`: unless the answer was the last one again."""
+        waiting = compared.unconfirmed if compared else 0
+        look = next_look(compared.doubts, job.lease.leased_at) if compared else None
+        return schedule.settle_read(
+            job.turn,
+            self.policy,
+            applied,
+            self._routine(job, applied),
+            sooner=(job.expires_in, look),
+            unconfirmed=f"held: {number(waiting, 'item')} until a second read says the same" if waiting else None,
+        )
 
     def _routine(self, job: Job, applied: Applied) -> timedelta:
         """Time until the record is read next without a reason."""
-        modified = moment(Timestamp(applied.registry_modified_ms))
+        modified = moment_of(Timestamp(applied.registry_modified_ms))
         quiet = job.lease.leased_at - modified if modified else timedelta()
         watch = Watch(announced=job.announced, swept=self.swept and job.access == PUBLIC)
         return jittered(routine_interval(self.policy.interval, quiet, watch), self.chance())
-
-    def _to_confirm(self, lease: Lease, held: Held, reasons: dict[ItemKey, str]) -> Finding | None:
-        """If so much would go that an independent second read must agree first (design section 8, S8): a pause."""
-        removed = sorted(key for key, reason in reasons.items() if reason == REMOVED)
-        if not diff.shrinks(held.items, removed):
-            return None
-        digest = blake2b(repr(removed).encode(), digest_size=16).digest()
-        waited = lease.held_released or schedule.confirmed(self.policy, lease.held_at, lease.leased_at)
-        if digest == lease.held_digest and waited:
-            return None
-        removals = Counter(section for section, _ in removed)
-        return Finding(outcome="held", settlement=schedule.settle_held(self.policy, digest, removals))
 
     def _failure(self, turn: Turn, error: Exception) -> Finding:
         """Nothing was learnt; the mirror stays as it is (S10)."""
@@ -228,7 +230,7 @@ class Reconciler:
         return Finding(outcome="failed", settlement=settlement)
 
     async def _commit(self, lease: Lease, turn: Turn, finding: Finding) -> None:
-        if finding.changeset is NOTHING and not finding.effects:
+        if finding.changeset is NOTHING and not finding.effects and finding.doubts is None:
             async with statements(self.database.worker) as connection:
                 await queue.settle(connection, lease, finding.settlement, grace=self.grace)
                 await evidence.note(connection, lease, turn, finding, grace=self.policy.delivery_grace)
@@ -239,6 +241,8 @@ class Reconciler:
             await queue.hold(connection, lease, alone=bool(finding.effects))
             if finding.changeset is not NOTHING:
                 await items.apply(connection, lease.orcid, finding.changeset.writing)
+            if finding.doubts is not None:
+                await doubts.replace(connection, lease.orcid, finding.doubts)
             for effect in finding.effects:
                 await effect(connection, lease.orcid)
             await queue.settle(connection, lease, finding.settlement, grace=self.grace)
@@ -265,5 +269,5 @@ def _described(kind: str, error: Exception) -> str:
 
 
 def _older(reading: Reading, lease: Lease) -> bool:
-    known, answered = lease.registry_modified_ms, reading.modified_ms
+    known, answered = schedule.believable(lease.registry_modified_ms, lease.leased_at), reading.modified_ms
     return known is not None and answered is not None and answered < known

@@ -15,6 +15,9 @@ from orcid_sync.store.sync.queue import Lease
 UNCHANGED = "unchanged"
 """The outcome of a read that found nothing new."""
 
+HELD = "held"
+"""The outcome of a read that found only what an independent second read must say again."""
+
 log = structlog.get_logger(__name__)
 
 

@@ -22,7 +22,7 @@ from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 from orcid_sync.store.feed import changes, forgetting
 from orcid_sync.store.mirror import items
-from orcid_sync.store.sync import read_journal
+from orcid_sync.store.sync import doubts, read_journal
 
 _queries = load_queries(__file__)
 
@@ -110,6 +110,7 @@ async def _delete(connection: AnyConnection, orcid: str) -> dict[str, int]:
     deleted["orcid.changes (e-mail addresses)"] = await _queries.addresses(connection, orcid=orcid)
     deleted["orcid.change_contents"] = await forgetting.forget_all(connection, orcid)
     deleted["orcid_sync.reads"] = await read_journal.forget(connection, orcid)
+    deleted["orcid_sync.doubts"] = await doubts.forget(connection, orcid)
     deleted["orcid_sync.tokens"] = await _queries.retire_token(connection, orcid=orcid)
     return {table: number for table, number in deleted.items() if number}
 

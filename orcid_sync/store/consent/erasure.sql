@@ -22,9 +22,7 @@ select connected_at <= :at and coalesce(erased_at < :at, true) from orcid_sync.c
 update orcid_sync.queue
    set lease_no = lease_no + 1, lease_until = '-infinity', gen = gen + 1, due_at = now(), lane = 1, attempts = 0,
        second_look_at = null, notified_at = null, verified_at = null, registry_modified_ms = null, body_digest = null,
-       body_access = null, held_digest = null, held_at = null, held_removals = null,
-       held_released = false, unconfirmed = null, unconfirmed_at = null,
-       last_error = null
+       body_access = null, unconfirmed = null, unconfirmed_at = null, last_error = null
  where orcid = :orcid;
 
 -- name: addresses$

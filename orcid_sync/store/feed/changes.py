@@ -6,9 +6,11 @@ their positions (invariant S6). Paging by a sequence, measured beside it, lost a
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 
 from orcid_sync.model.record.diff import Change
+from orcid_sync.model.record.sections import ItemKey
 from orcid_sync.model.record.visibility import restrictions, visibility_of_old
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
@@ -48,6 +50,13 @@ async def append(connection: AnyConnection, orcid: str, changes: Sequence[Change
         return
     await forgetting.restrict(connection, orcid, restrictions(changes))
     await append_all(connection, [(orcid, change) for change in changes], cause=cause, chunk=CHUNK)
+
+
+async def removed_at(connection: AnyConnection, orcid: str, at: datetime) -> frozenset[ItemKey]:
+    """The items that holders' edits of this record's date took away; without their keys if these are forgotten."""
+    return frozenset(
+        [(row["section"], row["key"]) async for row in _queries.removed_at(connection, orcid=orcid, at=at)]
+    )
 
 
 async def announce(connection: AnyConnection) -> None:

@@ -53,7 +53,9 @@ async def load(connection: AnyConnection, orcid: str) -> Held:
     if record is None:
         return Held(None, {})
     known = {
-        (row["section"], row["key"]): Known(row["digest"], row["visibility"], row["detail_modified_at"])
+        (row["section"], row["key"]): Known(
+            row["digest"], row["visibility"], row["detail_modified_at"], row["modified_at"]
+        )
         async for row in _queries.load_known(connection, orcid=orcid)
     }
     names = ("state", "access", "primary_orcid", "doc", "withheld")

@@ -4,7 +4,7 @@ select state, access, withheld, primary_orcid, registry_modified_at, doc from or
 
 -- name: load_known
 -- As much of each item as is needed to see whether it moved.
-select section, key, digest, visibility, detail_modified_at from orcid.items where orcid = :orcid;
+select section, key, digest, visibility, detail_modified_at, modified_at from orcid.items where orcid = :orcid;
 
 -- name: load_contents
 -- The content of some items.

@@ -68,10 +68,6 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     registry_modified_ms: int | None
     body_digest: bytes | None
     body_access: str | None
-    held_digest: bytes | None
-    held_at: datetime | None
-    held_released: bool
-    """An operator has agreed to the removals that are held."""
     unconfirmed: str | None
     """The state that was told once and must be told again before it counts."""
     unconfirmed_at: datetime | None
@@ -141,8 +137,8 @@ async def hold(connection: AnyConnection, lease: Lease, *, alone: bool = False) 
 async def settle(connection: AnyConnection, lease: Lease, settlement: Settlement, *, grace: timedelta) -> None:
     """End the lease: what was leased is done or is tried again, and what arrived meanwhile is due after `grace`.
 
-    A failure leaves alone what only an answer can tell: the second look that is owed, what is held, and since when the
-    iD is not found. Raises LeaseLost.
+    A failure leaves alone what only an answer can tell: the second look that is owed, and since when the iD is not
+    found. Raises LeaseLost.
     """
     applied = settlement.applied or _NOTHING_APPLIED
     owned = await load_queries(__file__).settle(
@@ -158,8 +154,6 @@ async def settle(connection: AnyConnection, lease: Lease, settlement: Settlement
         body_digest=applied.body_digest,
         body_access=applied.access,
         registry_modified_ms=applied.registry_modified_ms,
-        held_digest=settlement.held_digest,
-        held_removals=None if settlement.held_removals is None else msgspec.json.encode(settlement.held_removals),
         unconfirmed=settlement.unconfirmed,
         error=settlement.error,
         verified=settlement.verified,

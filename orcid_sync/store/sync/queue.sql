@@ -64,8 +64,7 @@ with due as (
   returning q.*
 )
 select orcid, lease_no, leased_gen, done_gen, lane, attempts, now() as leased_at, second_look_at, notified_at,
-       verified_at, registry_modified_ms, body_digest, body_access, held_digest, held_at,
-       held_released, unconfirmed, unconfirmed_at
+       verified_at, registry_modified_ms, body_digest, body_access, unconfirmed, unconfirmed_at
   from leased
  order by lane, due_at;
 
@@ -108,19 +107,10 @@ update orcid_sync.queue as q
        body_digest = case when :applied then :body_digest else q.body_digest end,
        body_access = case when :applied then :body_access else q.body_access end,
        registry_modified_ms = case when :applied then :registry_modified_ms else q.registry_modified_ms end,
-       held_digest = coalesce(:held_digest, case when not :done and :unconfirmed::text is null then q.held_digest end),
-       held_removals = coalesce(
-         :held_removals::jsonb, case when not :done and :unconfirmed::text is null then q.held_removals end
-       ),
-       held_at = case
-         when :held_digest is distinct from q.held_digest and :held_digest is not null then now()
-         when :held_digest is not null or not :done and :unconfirmed::text is null then q.held_at
-       end,
-       held_released = q.held_released and not :done and (:held_digest is null or :held_digest = q.held_digest),
-       unconfirmed = coalesce(:unconfirmed, case when not :done and :held_digest is null then q.unconfirmed end),
+       unconfirmed = coalesce(:unconfirmed, case when not :done and not :applied then q.unconfirmed end),
        unconfirmed_at = case
          when :unconfirmed is distinct from q.unconfirmed and :unconfirmed is not null then now()
-         when :unconfirmed is not null or not :done and :held_digest is null then q.unconfirmed_at
+         when :unconfirmed is not null or not :done and not :applied then q.unconfirmed_at
        end
  where q.orcid = :orcid and q.lease_no = :lease_no
 returning true;

@@ -41,7 +41,7 @@ LOCKS = {
 }
 """What makes a commit wait in its middle."""
 
-TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "unconfirmed_at")
+TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "unconfirmed_at")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -121,6 +121,10 @@ class Installation:
         self.sim.clock.advance(seconds)
         moved = ", ".join(f"{name} = {name} - $1::interval" for name in TIMES)
         await self.eye.execute(f"update orcid_sync.queue set {moved}", timedelta(seconds=seconds))
+        await self.eye.execute(
+            "update orcid_sync.doubts set since = since - $1::interval, due_at = due_at - $1::interval",
+            timedelta(seconds=seconds),
+        )
         await self.eye.execute("delete from orcid_sync.pace")
 
     async def lease(self, replica: int, limit: int) -> list[Job]:

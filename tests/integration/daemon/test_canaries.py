@@ -50,7 +50,7 @@ async def ask_for_record(registry: Registry) -> None:
 
 
 async def ask_for_works(registry: Registry) -> None:
-    async for _page in registry.works(ORCID, [1, 2], CANARY):
+    async with registry.works(ORCID, [1, 2], CANARY):
         pass
 
 

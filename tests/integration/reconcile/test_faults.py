@@ -24,19 +24,14 @@ FAULTS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "F34 silence": ("timeout", "record", {"seconds": 10}, "unavailable"),
     "F35 half the body": ("truncated", "record", {}, "unavailable"),
     "F35 less than promised": ("wrong-length", "record", {}, "unavailable"),
-    "F39 works": ("error", "works-bulk", {"status": 500}, "unavailable"),
-    "F39 works cut off": ("truncated", "works-bulk", {}, "unavailable"),
-    "F39 funding": ("error", "funding", {"status": 500}, "unavailable"),
-    "F39 peer review": ("html", "peer-review", {}, "unavailable"),
     "F49 another shape": ("wrong-shape", "record", {}, "malformed"),
     "F49 a list": ("wrong-shape", "record", {"body": []}, "malformed"),
     "F49 null": ("wrong-shape", "record", {"body": None}, "malformed"),
-    "F49 works of another shape": ("wrong-shape", "works-bulk", {"body": {"bulk": 7}}, "malformed"),
     "F53 another iD's record": ("wrong-record", "record", {"other": OTHER}, "wrong_record"),
 }
 
 
-@pytest.mark.fault("F31", "F32", "F33", "F34", "F35", "F39", "F49", "F53")
+@pytest.mark.fault("F31", "F32", "F33", "F34", "F35", "F49", "F53")
 @pytest.mark.invariant("S8", "S9", "S10", "L1")
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_bad_answer_changes_nothing_and_heals(bench: Bench, name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.sections import Section
-from orcid_sync.service.record import record_reader
+from orcid_sync.service.record import comparison
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.samples.record_builder import big_record
 from rig.service.reconciler import Bench
@@ -49,7 +49,7 @@ async def test_a_record_of_3000_works_is_dealt_with_in_small_bites(
     big_record(bench.registry.profiles, EXTENSIVE, works=3000)
     await bench.connect(EXTENSIVE)
     turns = Turns()
-    monkeypatch.setattr(record_reader, "wants_detail", turns.counted("wants_detail", record_reader.wants_detail))
+    monkeypatch.setattr(comparison, "wants_detail", turns.counted("wants_detail", comparison.wants_detail))
     monkeypatch.setattr(diff, "addition", turns.counted("addition", diff.addition))
     monkeypatch.setattr(Section, "entry", turns.counted("entry", Section.entry))
     spinning = asyncio.create_task(turns.spin())

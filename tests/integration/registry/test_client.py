@@ -200,23 +200,22 @@ async def test_works_come_whole_and_what_is_missing_is_missing(
     hidden = min(codes)
     simulated.edit.set_visibility(ORCID, "work", hidden, "private")
 
-    pages = [page async for page in registry.works(ORCID, [*codes, 999_999_999])]
-
-    found: dict[int, bytes] = {put_code: work for page in pages for put_code, work in page.items()}
-    assert set(found) == codes - {hidden}
-    assert all(json.loads(work)["put-code"] == put_code for put_code, work in found.items())
-    assert len(pages) == 2
+    asked = sorted(codes)[:99]
+    async with registry.works(ORCID, [*asked, 999_999_999]) as found:
+        assert set(found) == {*asked} - {hidden}
+        assert all(json.loads(work)["put-code"] == put_code for put_code, work in found.items())
 
 
 async def test_full_items(simulated: SimulatedRegistry, registry: Registry) -> None:
     [funding] = summaries(await read(registry), "funding")
 
     item = await registry.fetch_item(ORCID, "funding", funding)
-    assert item is not None
     assert json.loads(item)["put-code"] == funding
-    assert await registry.fetch_item(ORCID, "funding", 999_999_999) is None
+    with pytest.raises(NotFound):
+        await registry.fetch_item(ORCID, "funding", 999_999_999)
     simulated.edit.set_visibility(ORCID, "funding", funding, "private")
-    assert await registry.fetch_item(ORCID, "funding", funding) is None
+    with pytest.raises(Forbidden):
+        await registry.fetch_item(ORCID, "funding", funding)
 
 
 FAULTS: list[tuple[str, dict[str, Any], type[RegistryError]]] = [

@@ -19,6 +19,7 @@ import pytest
 
 from orcid_sync.daemon import serve
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record.doubts import Doubt
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.client import Account, open_registry
@@ -29,7 +30,6 @@ from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.api.read_record import Target
 from orcid_sync.simulator.base.journal import Request
-from orcid_sync.simulator.oauth import access as admission
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.samples.record_builder import RecordBuilder
@@ -39,7 +39,7 @@ from orcid_sync.store.consent import connections
 from orcid_sync.store.consent.connections import Entry
 from orcid_sync.store.database.encryption import Vault
 from orcid_sync.store.database.pools import Database
-from orcid_sync.store.sync import queue
+from orcid_sync.store.sync import doubts, queue
 from orcid_sync.store.sync.queue import Lease
 from rig.records.mirror import mirrored_docs
 from rig.service.settings import settings_for
@@ -49,7 +49,7 @@ OTHER = Orcid(numbered_orcid(5_000_002))
 LIMITED = ("/read-limited",)
 SECOND_LOOK = timedelta(minutes=15)
 
-TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "held_at", "unconfirmed_at")
+TIMES = ("due_at", "lease_until", "second_look_at", "notified_at", "verified_at", "unconfirmed_at")
 
 
 class Reads:
@@ -140,6 +140,11 @@ class Bench:
         moved = ", ".join(f"{name} = {name} - $2::interval" for name in TIMES)
         await self.connection.execute(f"update orcid_sync.queue set {moved} where orcid = $1", orcid, lapse)
         await self.connection.execute(
+            "update orcid_sync.doubts set since = since - $2::interval, due_at = due_at - $2::interval"
+            " where orcid = $1",
+            *(orcid, lapse),
+        )
+        await self.connection.execute(
             "update orcid_sync.connections set suspect_since = suspect_since - $2::interval where orcid = $1",
             *(orcid, lapse),
         )
@@ -163,6 +168,11 @@ class Bench:
 
     async def row(self, orcid: Orcid = O) -> Any:
         return await self.connection.fetchrow("select * from orcid_sync.queue where orcid = $1", orcid)
+
+    async def doubts(self, *kinds: str, orcid: Orcid = O) -> list[Doubt]:
+        """What is in doubt, of these kinds or at all."""
+        found = await doubts.load(self.connection, orcid)
+        return [doubt for doubt in found if not kinds or doubt.kind in kinds]
 
     async def record(self, orcid: Orcid = O) -> Any:
         return await self.connection.fetchrow("select * from orcid.records where orcid = $1", orcid)
@@ -246,16 +256,14 @@ class Bench:
         """The record as the Registry shows it to this token, or to our own."""
         return msgspec.json.encode(self.registry.view(orcid, token or self.own_token))
 
-    def full(self, orcid: Orcid, section: str, put_code: int, token: str | None = None) -> Any:
+    def full(self, orcid: Orcid, section: str, put_code: int) -> Any:
         """The full form of an item as the Registry shows it."""
-        world = self.registry.world
-        viewer = admission.reader(world.token_service, token or self.own_token, on_public_host=False).viewer
-        state = world.profiles.state(orcid)
-        shown = world.renderer.item(state, viewer, state.of(section)[put_code])
+        state = self.registry.profiles.state(orcid)
+        shown = self.registry.world.renderer.item(state, state.of(section)[put_code])
         return msgspec.json.decode(msgspec.json.encode(shown))
 
-    async def assert_mirrored(self, orcid: Orcid = O, token: str | None = None) -> None:
-        """The mirror equals the Registry's view: every item, its place in its group, its full form, the dates."""
+    async def assert_summaries_mirrored(self, orcid: Orcid = O, token: str | None = None) -> None:
+        """The mirror equals what the Registry's record says: every item, its place in its group, the dates."""
         view = parse_record(self.view(orcid, token))
         shown = {item.id: item for item in view.items()}
         assert await mirrored_docs(self.connection, orcid) == {
@@ -264,14 +272,18 @@ class Bench:
         rows = await self.connection.fetch("select * from orcid.items where orcid = $1", orcid)
         places = {(r["section"], r["key"]): (r["group_put_code"], r["group_position"]) for r in rows}
         assert places == {key: (i.content.group_put_code, i.content.group_position) for key, i in shown.items()}
-        for row in rows:
-            if row["section"] in ("work", "funding", "peer-review", "research-resource"):
-                full = self.full(orcid, row["section"], int(row["key"]), token)
-                assert row["detail"] is not None, row["key"]
-                assert _nameless(msgspec.json.decode(row["detail"])) == _nameless(full)
         record = await self.record(orcid)
         assert record["state"] == "active"
         assert round(record["registry_modified_at"].timestamp() * 1000) == view.modified_ms
+
+    async def assert_mirrored(self, orcid: Orcid = O, token: str | None = None) -> None:
+        """The mirror equals the Registry's view: all that the record says, and every full form."""
+        await self.assert_summaries_mirrored(orcid, token)
+        for row in await self.connection.fetch("select * from orcid.items where orcid = $1", orcid):
+            if row["section"] in ("work", "funding", "peer-review", "research-resource"):
+                full = self.full(orcid, row["section"], int(row["key"]))
+                assert row["detail"] is not None, row["key"]
+                assert _nameless(msgspec.json.decode(row["detail"])) == _nameless(full)
 
 
 def _nameless(full: Any) -> Any:

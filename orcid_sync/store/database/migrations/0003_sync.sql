@@ -19,17 +19,12 @@ create table orcid_sync.queue (
   registry_modified_ms  bigint,
   body_digest           bytea,
   body_access           text,
-  held_digest           bytea,
-  held_at               timestamptz,
   unconfirmed_at        timestamptz,
   last_error            text,
-  unconfirmed           text,
-  held_removals         jsonb,
-  held_released         boolean not null default false
+  unconfirmed           text
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500);
 create index queue_lane_due on orcid_sync.queue (lane, due_at);
 -- What is rare is in a partial index, and what is usual is what remains: the whole at a glance at 100,000 iDs.
-create index queue_held on orcid_sync.queue (held_at) where held_digest is not null;
 create index queue_failing on orcid_sync.queue (last_error) where attempts > 0;
 create index queue_never_verified on orcid_sync.queue (orcid) where verified_at is null;
 comment on table orcid_sync.queue is 'One row per connected iD: when it is to be reconciled next, who is at it, and what was last applied.';
@@ -49,13 +44,40 @@ comment on column orcid_sync.queue.verified_at is 'When the mirror was last know
 comment on column orcid_sync.queue.registry_modified_ms is 'history.last-modified-date of the last applied answer, milliseconds since 1970.';
 comment on column orcid_sync.queue.body_digest is 'Hash of the last applied answer''s body; an equal body is not even parsed.';
 comment on column orcid_sync.queue.body_access is 'The access with which that body, and so what the mirror holds, was read: read-limited or read-public, and the parts of the record of which it showed more than what is public.';
-comment on column orcid_sync.queue.held_digest is 'Hash of the removals that would empty most of a section and wait for a second, independent read to agree.';
-comment on column orcid_sync.queue.held_at is 'When those removals were first seen.';
 comment on column orcid_sync.queue.unconfirmed_at is 'When the state in unconfirmed was first told; it counts when it is told again long enough after.';
 comment on column orcid_sync.queue.last_error is 'Kind of the last failure, for operators; null after a success. Never contains a token or a record''s content.';
 comment on column orcid_sync.queue.unconfirmed is 'The state that the Registry told and that must be told again before anything is forgotten: not-found, deactivated or deprecated.';
-comment on column orcid_sync.queue.held_removals is 'How many items would go, by section; null if nothing is held.';
-comment on column orcid_sync.queue.held_released is 'An operator has agreed to the removals that are held: the next read that says the same applies them without waiting.';
+
+-- What the last answer left in doubt: rare, so that a table of its own costs nothing where all is well.
+create table orcid_sync.doubts (
+  orcid       orcid_sync.orcid_id not null references orcid_sync.queue on delete cascade,
+  kind        text not null check (kind in ('section', 'item', 'full-form', 'removal', 'shown', 'older')),
+  section     text not null,
+  key         text not null default '',
+  reason      text not null,
+  since       timestamptz not null,
+  attempts    integer not null default 1,
+  due_at      timestamptz,
+  modified_ms bigint,
+  doc         text,
+  may_be      text[] not null default '{}',
+  released    boolean not null default false,
+  primary key (orcid, kind, section, key)
+);
+create index doubts_kinds on orcid_sync.doubts (kind, since);
+comment on table orcid_sync.doubts is 'What the last answer about an iD left in doubt: kept in the mirror as it was, and looked at again by itself. A row goes with the read that ends the doubt. For the owner only: it may quote what readers must not see.';
+comment on column orcid_sync.doubts.orcid is 'The iD, path form.';
+comment on column orcid_sync.doubts.kind is 'section: the answer did not speak of it; item: a part of a section that cannot be understood was set aside; full-form: the full form of an item could not be read, or is of another edit than its summary; removal: an item is gone; shown: an item is shown to more people than before, or again; older: an item is of an older edit than the one known. The last three count when an independent second read says them again.';
+comment on column orcid_sync.doubts.section is 'The section, as in the change feed.';
+comment on column orcid_sync.doubts.key is 'The item''s key, as in the change feed; of a part set aside a hash of it; of a section empty.';
+comment on column orcid_sync.doubts.reason is 'Why, in words; quotes nothing of the record.';
+comment on column orcid_sync.doubts.since is 'The beginning of the read that met it first.';
+comment on column orcid_sync.doubts.attempts is 'How many reads tried in vain to end it.';
+comment on column orcid_sync.doubts.due_at is 'When the record is read again because of it; null: with the next regular look.';
+comment on column orcid_sync.doubts.modified_ms is 'Of a full form: last-modified date of the summary that it should belong to, milliseconds since 1970.';
+comment on column orcid_sync.doubts.doc is 'Of a part set aside: as ORCID gave it.';
+comment on column orcid_sync.doubts.may_be is 'Of a part set aside: keys of items that were missing when it first came. It may be one of them, so they are not taken for removed.';
+comment on column orcid_sync.doubts.released is 'An operator has agreed to the removal: the next read that says the same applies it without waiting.';
 
 create view orcid.freshness with (security_invoker = true) as
   select q.orcid, c.state, q.verified_at, q.due_at, q.attempts, q.last_error, now() - q.verified_at as age
