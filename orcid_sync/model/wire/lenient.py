@@ -20,16 +20,15 @@ V = TypeVar("V")
 def decode(document: bytes | Raw, shape: type[T]) -> T:
     """The document in this shape, every member of which may be null. Raises msgspec's errors if it is no object."""
     try:
-        return _decode(document, shape)
-    except RecursionError:
-        return _decode(flatten(bytes(document)), shape)
-
-
-def _decode(document: bytes | Raw, shape: type[T]) -> T:
-    try:
         return cast("T", _decoder(shape).decode(document))
     except msgspec.ValidationError:
+        pass
+    except RecursionError:
+        document = flatten(bytes(document))
+    try:
         return _struct(msgspec.json.decode(document, type=dict[str, Raw]), shape)
+    except RecursionError:  # in a part that the decoder had not come to
+        return _struct(msgspec.json.decode(flatten(bytes(document)), type=dict[str, Raw]), shape)
 
 
 def decode_dirty(body: bytes | Raw, shape: type[V]) -> V:

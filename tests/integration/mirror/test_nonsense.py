@@ -74,6 +74,29 @@ async def test_nonsense_in_the_place_of_a_key_is_stored_or_set_aside(database: D
     assert {one.key for one in parsed.set_aside()} == {None}
 
 
+@pytest.mark.fault("F49", "F50", "F54")
+@pytest.mark.parametrize("section", LISTED, ids=lambda section: section.name)
+async def test_nothing_is_removed_because_something_is_set_aside(database: Database, section: Section) -> None:
+    """What is new beside it is taken, and what is missing beside it is gone as soon as everything is understood."""
+    key = (section.key_column or "").replace("_", "-")
+    one, other, third = ("1@example.org", "2@example.org", "3@example.org") if key == "email" else (1, 2, 3)
+    whole = sample(section.shape)
+    items = [whole | {key: code} for code in (one, other)]
+    record = skeleton(ORCID)
+    record[section.block][section.container] = container_of(section, items)
+    await apply_record(database.worker, written(record))
+
+    record[section.block][section.container] = container_of(section, [whole | {key: None}, whole | {key: third}])
+    changes = await apply_record(database.worker, written(record))
+    assert [(change.op, change.key) for change in changes] == [("added", str(third))]
+
+    record[section.block][section.container] = container_of(section, [whole | {key: third}])
+    changes = await apply_record(database.worker, written(record))
+    assert {change.op for change in changes} <= {"removed", "withdrawn", "added"}
+    query = "select key from orcid.items where section = $1"
+    assert await fetch(database.reader, query, section.name) == [(str(third),)]
+
+
 @pytest.mark.fault("F46", "F47", "F48", "F49")
 @pytest.mark.parametrize("name", NONSENSE)
 async def test_nonsense_in_the_head_a_name_or_a_biography_is_stored_as_null(database: Database, name: str) -> None:
