@@ -89,11 +89,14 @@ def _fresh(units: Sequence[Unit], standings: Mapping[str, Standing], plan: Plan,
 def _parsed(units: Iterable[Unit], tally: Tally) -> Iterator[Parsed]:
     for unit in units:
         try:
-            yield parse_unit(unit)
+            parsed = parse_unit(unit)
         except Closed:
             tally.count("closed")
         except PROBLEMS as problem:
             tally.complain(unit.file, problem)
+        else:
+            tally.count("set_aside", len(parsed.set_aside))
+            yield parsed
 
 
 def _newest(batch: Iterator[Parsed], tally: Tally) -> list[Parsed]:

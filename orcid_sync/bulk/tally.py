@@ -20,7 +20,8 @@ class Tally(Struct):
     """Counts, and what went wrong."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """The verdicts; closed: an error stands in place of the record; detailed: full forms that were stored; bad."""
+    """The verdicts; closed: an error stands in place of the record; set_aside: items that were not understood;
+    detailed: full forms that were stored; bad."""
     items: int = 0
     """Items that were written."""
     problems: list[Problem] = field(default_factory=list)

@@ -15,8 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
-from orcid_sync.model.wire.cleaning import clean, flatten
-from orcid_sync.model.wire.lenient import is_object
+from orcid_sync.model.wire.lenient import decode_dirty, is_object
 from orcid_sync.registry.errors import Malformed, ScopeNotGranted, Unavailable, WrongRecord
 
 T = TypeVar("T")
@@ -136,7 +135,8 @@ def read_works(orcid: Orcid, put_codes: Collection[int], body: bytes) -> dict[in
 
 def read_item(orcid: Orcid, put_code: int, body: bytes) -> bytes:
     """A full item's JSON. Raises WrongRecord if it has another put-code or belongs to another record."""
-    answered, item = _read_head(orcid, body)
+    # Undecoded, but without what lies deeper than any decoder goes: it could not be stored either (fault F48).
+    answered, item = _read_head(orcid, bytes(decode(body, Raw)))
     if answered != put_code:
         raise WrongRecord
     return item
@@ -215,21 +215,9 @@ def decode(body: bytes, shape: type[T]) -> T:
     # Raised outside the handler: the decoder's own exception may quote the answer.
     failure: Malformed | Unavailable
     try:
-        return _decode_dirty(body, shape)
+        return decode_dirty(body, shape)
     except msgspec.ValidationError:
         failure = Malformed()
     except (msgspec.DecodeError, ValueError):
         failure = Unavailable("the answer is not complete JSON")
     raise failure
-
-
-def _decode_dirty(body: bytes, shape: type[T]) -> T:
-    """Decode; a body with broken characters, or too deep, is cleaned first. Only then: of a large one it takes long."""
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except RecursionError:
-        return _decode_dirty(flatten(body), shape)
-    except msgspec.ValidationError:
-        raise
-    except (UnicodeDecodeError, msgspec.DecodeError):
-        return msgspec.json.decode(clean(body), type=shape)

@@ -30,6 +30,7 @@ COUNTS = {
     "left": "skipped: read with the holder's permission, not in the mirror, closed, or disconnected",
     "busy": "skipped: being read by the service",
     "closed": "without a record: locked or merged",
+    "set_aside": "items left out: they could not be understood",
     "bad": "bad",
 }
 """What a load counts, in words."""

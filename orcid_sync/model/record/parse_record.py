@@ -13,7 +13,7 @@ from orcid_sync.model.record.sections import SECTIONS, Item
 from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.wire import lenient, orcid_json
-from orcid_sync.model.wire.cleaning import clean, flatten
+from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
 
 _KNOWN = {
@@ -66,10 +66,11 @@ def parse_record(body: bytes) -> Record:
     A half that is missing says nothing of its sections (fault F54); nothing else in it refuses a record (fault F49).
     """
     with shape_of("record"):
-        members = _members(body)
+        members = lenient.decode_dirty(body, dict[str, Raw])
         own = clean(msgspec.json.encode({name: raw for name, raw in members.items() if name not in _KNOWN}))
         head = lenient.decode(own, orcid_json.RecordHead)
-        blocks = {name: _members(raw) for name, raw in members.items() if name in _KNOWN and lenient.is_object(raw)}
+        halves = {name: lenient.members(raw) for name, raw in members.items() if name in _KNOWN}
+        blocks = {name: half for name, half in halves.items() if half is not None}
     if head.orcid_identifier is None or not head.orcid_identifier.path or not blocks:
         raise MalformedRecord("record: orcid-identifier, or both of person and activities-summary, are missing")
     return Record(head.orcid_identifier.path, head, _own_part(own, blocks), blocks, _around_items(blocks))
@@ -88,16 +89,6 @@ def _around_items(blocks: Mapping[str, Mapping[str, Raw]]) -> list[Unknown]:
         if section.key_column is not None and container is not None:
             found += unknown_members.in_container(section, container)
     return found
-
-
-def _members(body: bytes | Raw) -> dict[str, Raw]:
-    """The members of an object, undecoded. Cleaning a whole body takes long: only if it cannot be read otherwise."""
-    try:
-        return msgspec.json.decode(body, type=dict[str, Raw])
-    except RecursionError:
-        return _members(flatten(bytes(body)))
-    except (UnicodeDecodeError, msgspec.DecodeError):
-        return msgspec.json.decode(clean(bytes(body)), type=dict[str, Raw])
 
 
 def _own_part(head: bytes, blocks: dict[str, dict[str, Raw]]) -> bytes:

@@ -11,21 +11,42 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.model.wire.cleaning import flatten
+from orcid_sync.model.wire.cleaning import clean, flatten
 
 T = TypeVar("T", bound=Struct)
-
-_SENSELESS = (msgspec.ValidationError, RecursionError)
+V = TypeVar("V")
 
 
 def decode(document: bytes | Raw, shape: type[T]) -> T:
     """The document in this shape, every member of which may be null. Raises msgspec's errors if it is no object."""
     try:
         return cast("T", _decoder(shape).decode(document))
-    except RecursionError:
-        return decode(flatten(bytes(document)), shape)
     except msgspec.ValidationError:
+        pass
+    except RecursionError:
+        document = flatten(bytes(document))
+    try:
         return _struct(msgspec.json.decode(document, type=dict[str, Raw]), shape)
+    except RecursionError:  # in a part that the decoder had not come to
+        return _struct(msgspec.json.decode(flatten(bytes(document)), type=dict[str, Raw]), shape)
+
+
+def decode_dirty(body: bytes | Raw, shape: type[V]) -> V:
+    """A whole answer in this shape. Raises msgspec's errors, but for what can be cleaned (F46, F47, F48).
+
+    Cleaning a whole answer takes long: only if it cannot be read otherwise.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except RecursionError:
+        return decode_dirty(flatten(bytes(body)), shape)
+    except msgspec.ValidationError:
+        raise
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        cleaned = clean(bytes(body))
+        if cleaned == body:
+            raise
+        return decode_dirty(cleaned, shape)
 
 
 def is_object(value: Raw) -> bool:
@@ -68,7 +89,7 @@ def _value(raw: Raw, kind: Any) -> Any:
     """The value in one of the types that may stand here, as far as it makes sense; None if it makes none."""
     try:
         return _decoder(kind).decode(raw)
-    except _SENSELESS:
+    except msgspec.ValidationError:
         pass
     for one in get_args(kind) or (kind,):
         if get_origin(one) is list and (listed := elements(raw)) is not None:

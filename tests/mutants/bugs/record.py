@@ -77,6 +77,46 @@ BUGS = [
         ("orcid_sync/model/record/diff.py", "if key[0] in spoken_of and key not in seen", "if key not in seen"),
     ),
     mutant(
+        "set-aside-is-removed",
+        "an item that cannot be understood is taken for removed",
+        "tests/integration/mirror/test_nonsense.py -k removed",
+        ("orcid_sync/model/record/set_aside.py", " - {one.section for one in set_aside if one.key is None}", ""),
+    ),
+    mutant(
+        "first-of-two-counts",
+        "of two items of one key the one that stands first counts, however old it is",
+        "tests/unit/record/test_set_aside.py -k several",
+        ("orcid_sync/model/record/found.py", "= sorted((other, item), key=_rank)", "= other, item"),
+    ),
+    mutant(
+        "nonsense-refuses-the-item",
+        "a member of the wrong type takes the rest of its object with it",
+        "tests/unit/wire/test_lenient.py",
+        ("orcid_sync/model/wire/lenient.py", "            return _struct(given, one)\n", "            return None\n"),
+    ),
+    mutant(
+        "one-bad-group-hides-the-others",
+        "a group without its list leaves out all groups of its section",
+        "tests/unit/record/test_set_aside.py -k no_group",
+        (
+            "orcid_sync/model/wire/groups.py",
+            "            lists = [inner for _, inner in found if inner is not None]\n",
+            "            lists = [] if strange else [inner for _, inner in found if inner is not None]\n",
+        ),
+    ),
+    mutant(
+        "any-number-is-stored",
+        "one number that PostgreSQL refuses holds its whole record back",
+        "tests/integration/mirror/test_items.py -k number",
+        ("orcid_sync/model/wire/cleaning.py", "    if _may_hold_odd_numbers(text):\n", "    if False:\n"),
+    ),
+    mutant(
+        "year-1-is-a-time",
+        "a date of the year 1 is stored as -infinity",
+        "tests/unit/record/test_extract.py -k time",
+        ("orcid_sync/model/record/extract.py", "return time if time.year in _YEARS else None", "return time"),
+    ),
+    mutant(
         "missing-work-is-known",
         "a record of which a full work is missing is taken for completely read, and never asked again",
         f"{RECONCILE}/test_reconcile.py -k bulk",

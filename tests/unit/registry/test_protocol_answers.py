@@ -135,6 +135,14 @@ def test_nesting_of_any_depth_does_not_stop_a_record() -> None:
     assert read(RECORD, body) == body
 
 
+@pytest.mark.fault("F48")
+def test_of_a_full_form_of_any_depth_the_rest_is_returned() -> None:
+    """PostgreSQL's stack has an end, too."""
+    item = read(ITEM, b'{"put-code":7,"type":"grant","title":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+
+    assert json.loads(item) | {"title": None} == {"put-code": 7, "type": "grant", "title": None}
+
+
 @pytest.mark.fault("F35")
 @given(st.integers(min_value=0, max_value=len(record()) - 1))
 def test_a_cut_record_is_never_believed(length: int) -> None:
