@@ -1,4 +1,4 @@
-"""holds: removals that wait for a second read, and the operator's decision about them."""
+"""holds: what waits for a second read, and the operator's decision about it."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
@@ -15,23 +15,24 @@ from orcid_sync.model.ids import Orcid
 if TYPE_CHECKING:
     from asyncpg import Connection
 
-    from orcid_sync.store.sync.holds import Hold
+    from orcid_sync.store.sync.doubts import Hold
 
     Decide = Callable[[Connection, list[Orcid]], Awaitable[list[Orcid]]]
 
 holds = typer.Typer(
     no_args_is_help=True,
-    help="Show and decide held removals: a read would remove more than half of a section from the mirror.",
+    help="Show and decide what waits for a second read: a read would remove more than half of a section, or take "
+    "back, or show to more people, what ORCID's date of the record does not account for.",
 )
 
 
 @command
 def list_(session: Session, *, json: Json = False) -> None:
-    """List the iDs with held removals: how many items of which section would be removed, and when the next read is."""
+    """List the iDs of which something waits: how many items of which section, since when, and when the next read is."""
 
     async def work(connection: "Connection") -> "tuple[datetime, list[Hold]]":
         from orcid_sync.store.console import overview  # noqa: PLC0415 - heavy
-        from orcid_sync.store.sync.holds import list_holds  # noqa: PLC0415 - heavy
+        from orcid_sync.store.sync.doubts import list_holds  # noqa: PLC0415 - heavy
 
         return await overview.clock(connection), await list_holds(connection)
 
@@ -39,29 +40,36 @@ def list_(session: Session, *, json: Json = False) -> None:
     if json:
         print_json(held)
     elif held:
-        console().print(table("iD", "would remove", "held", "next read", "", rows=_rows(held, now)))
+        console().print(
+            table("iD", "would remove", "would show or take back", "held", "next read", "", rows=_rows(held, now))
+        )
     else:
-        console().print(text("No removals are held.", "ok"))
+        console().print(text("Nothing waits for a second read.", "ok"))
 
 
 def _rows(held: "Iterable[Hold]", now: datetime) -> Iterable[tuple[Any, ...]]:
     for hold in held:
-        removals = ", ".join(f"{number} {section}" for section, number in sorted(hold.removals.items()))
-        yield hold.orcid, removals, ago(hold.held_at, now), ago(hold.due_at, now), "released" if hold.released else ""
+        removals, others = _counted(hold.removals), _counted(hold.others)
+        decided = "released" if hold.released else ""
+        yield hold.orcid, removals, others, ago(hold.held_at, now), ago(hold.due_at, now), decided
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {section}" for section, number in sorted(counts.items()))
 
 
 @command
 def release(session: Session, orcids: Orcids = None, *, json: Json = False) -> None:
-    """Approve the removals. The record is read again now; if it still says the same, they are applied."""
-    from orcid_sync.store.sync import holds as store  # noqa: PLC0415 - heavy
+    """Approve what waits. The record is read again now; if it still says the same, it is applied."""
+    from orcid_sync.store.sync import doubts as store  # noqa: PLC0415 - heavy
 
     _decide(session, orcids, store.release, "released", json=json)
 
 
 @command
 def discard(session: Session, orcids: Orcids = None, *, json: Json = False) -> None:
-    """Discard the held removals and read the record again now. If as much is missing then, it is held again."""
-    from orcid_sync.store.sync import holds as store  # noqa: PLC0415 - heavy
+    """Discard what waits and read the record again now. If the answer says the same then, it waits again."""
+    from orcid_sync.store.sync import doubts as store  # noqa: PLC0415 - heavy
 
     _decide(session, orcids, store.discard, "discarded", json=json)
 
@@ -84,7 +92,7 @@ def _decide(session: Session, orcids: list[str] | None, decide: "Decide", done: 
         else:
             line(orcid, outcome)
     if len(held) < len(wanted):
-        raise Failure("There is nothing to decide for these iDs. List the held removals: orcid-sync holds list")
+        raise Failure("Nothing waits for a second read of these iDs. List what does: orcid-sync holds list")
 
 
 holds.command("list")(list_)

@@ -90,6 +90,8 @@ def _by_section(items: list["MirroredItem"], order: Iterable[str]) -> dict[str, 
 
 def _facts(person: "Person", hooks: list["Webhook"], now: datetime) -> list[tuple[str, Any]]:
     """What there is to say about the person, name by name."""
+    from orcid_sync.model.explain.summary import in_doubt  # noqa: PLC0415 - heavy
+
     facts: list[tuple[str, Any]] = [
         ("iD", person.orcid),
         ("name", person.name),
@@ -105,10 +107,7 @@ def _facts(person: "Person", hooks: list["Webhook"], now: datetime) -> list[tupl
     ]
     if person.attempts:
         facts.append(("failing", text(f"{person.attempts} in a row, the last: {person.last_error}", "fail")))
-    if person.held:
-        facts.append(
-            ("held", text("a read would remove most of a section; waiting for a second read to agree", "warn"))
-        )
+    facts += [(fact.name, text(fact.value, "warn")) for fact in in_doubt(person.doubts, now)]
     return [(name, value) for name, value in facts if value is not None]
 
 

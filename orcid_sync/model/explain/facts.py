@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from orcid_sync.model.analysis.audit import Finding
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record.doubts import Doubt
 from orcid_sync.model.scopes import View
 from orcid_sync.model.sync.schedule import Lane
 
@@ -63,10 +64,6 @@ class Queue(Struct, frozen=True, kw_only=True):
     verified_at: datetime | None
     read_with: str | None
     """Access of the last read, with the parts of the record of which it shows more than what is public."""
-    held_at: datetime | None
-    held_released: bool
-    held_removals: dict[str, int] | None
-    """Items that would go, by section; None if nothing is held, or if the view does not show it."""
     unconfirmed: str | None
     """The state that was told once and must be told again before it counts."""
     unconfirmed_at: datetime | None
@@ -200,6 +197,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """As it was asked: a DOI, a put-code, a part of a title."""
     found: list[Item]
     """Those in the mirror first, the latest first; not more than some."""
+    set_aside: list[Doubt] = []
+    """Parts of the record that cannot be understood and hold the text; nothing for readers."""
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -220,6 +219,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     limits: Limits
     reads: list[Read]
     """The latest first."""
+    doubts: list[Doubt] = []
+    """What the last answer left in doubt, the oldest first, as far as the view may know it; never what ORCID said."""
     changes: list[ChangeSet] = []
     """The latest first."""
     items: dict[str, int] = {}

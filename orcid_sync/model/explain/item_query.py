@@ -37,6 +37,12 @@ def answers(document: bytes | None, key: str, sought: str) -> bool:
     return any(value == wanted or needle(value) == wanted for value in values)
 
 
+def stands_in(document: str, text: str) -> bool:
+    """Whether a document that cannot be taken apart holds a text, as it is or as JSON writes it."""
+    sought, where = needle(text), document.casefold()
+    return sought.casefold() in where or quoted(sought).casefold() in where
+
+
 def identifiers(document: bytes) -> list[str]:
     """The identifiers of an item as people read them, DOIs first: "doi 10.1234/5678"."""
     found = dict.fromkeys(f"{name} {value}" for name, value in _identifiers(msgspec.json.decode(document)))

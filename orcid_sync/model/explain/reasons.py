@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from orcid_sync.model.explain import reasons_item, reasons_reading, reasons_record
+from orcid_sync.model.explain import reasons_doubts, reasons_item, reasons_reading, reasons_record
 from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts
 
@@ -18,14 +18,20 @@ REASONS: Sequence[Reason] = (
     # What is known of the item that was asked about.
     reasons_item.removed,
     reasons_item.withheld,
+    reasons_doubts.of_the_item,
     reasons_item.merged,
     reasons_item.restricted,
     # The mirror may be behind.
     reasons_reading.quota,
     reasons_reading.away,
-    reasons_reading.held,
+    reasons_doubts.held,
     reasons_reading.stale,
     reasons_reading.failing,
+    # Parts of the last answer are in doubt.
+    reasons_doubts.unspoken,
+    reasons_doubts.set_aside,
+    reasons_doubts.full_forms,
+    # The next read comes late, or is on its way.
     reasons_reading.overdue,
     reasons_reading.pending,
     # We see less than we did.
@@ -38,6 +44,8 @@ REASONS: Sequence[Reason] = (
     reasons_reading.deaf,
     # All is well, so it is as it is at ORCID.
     reasons_item.present,
+    reasons_doubts.part_set_aside,
+    reasons_doubts.unheard,
     reasons_item.unseen,
     reasons_item.lately_removed,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from orcid_sync.model.explain import reasons_doubts
 from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Item
 from orcid_sync.model.record.access import access_from
@@ -120,6 +121,8 @@ def unseen(facts: Facts) -> Diagnosis | None:
     """It was never there: what we may not see, ORCID does not even mention (contract section 3.4)."""
     if facts.item is None or facts.item.found or facts.queue is None or facts.queue.verified_at is None:
         return None
+    if reasons_doubts.part_set_aside(facts) or reasons_doubts.unheard(facts):
+        return None
     nothing = f'Nothing that matches "{facts.item.text}" was ever in the mirror'
     if facts.view is not None:
         nothing = f'Nothing that matches "{facts.item.text}" is, or was, in the mirror for this view'
@@ -172,4 +175,6 @@ def well(facts: Facts) -> Diagnosis:
             "items that the holder shows only to trusted organisations.",
             "Ask the holder to connect: orcid-sync invite",
         )
-    return Diagnosis(DiagnosisKind.WELL, f"Nothing is wrong: the mirror {same}{verified}.")
+    # What a view must not know is not among the facts, so that nothing can be said of it.
+    wrong = "is wrong" if facts.view is None else "that this view shows is in doubt"
+    return Diagnosis(DiagnosisKind.WELL, f"Nothing {wrong}: the mirror {same}{verified}.")

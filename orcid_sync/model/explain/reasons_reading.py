@@ -1,4 +1,4 @@
-"""Reasons that concern reading: quotas, ORCID's outages and caches, held removals, webhooks that are silent."""
+"""Reasons that concern reading: quotas, ORCID's outages and caches, webhooks that are silent."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Queue, Webhook
 from orcid_sync.model.sync.record_states import State
 from orcid_sync.model.sync.schedule import Lane
-from orcid_sync.model.text.phrases import moment, number, series, span, tally, until
+from orcid_sync.model.text.phrases import moment, number, series, span, until
 from orcid_sync.model.webhooks.registration import HookState
 
 LATE = {Lane.NOTIFICATION: timedelta(minutes=2), Lane.OPERATOR: timedelta(minutes=2)}
@@ -58,21 +58,6 @@ def away(facts: Facts) -> Diagnosis | None:
         f"{said}: the read that is due waits for the next try in {span(wait)}; nothing is lost.",
         "See https://orcid.statuspage.io for ORCID's outages; orcid-sync check shows whether your own network is "
         "the cause.",
-    )
-
-
-def held(facts: Facts) -> Diagnosis | None:
-    """A removal too large to be believed at once."""
-    queue = facts.queue
-    if queue is None or queue.held_at is None:
-        return None
-    what = f"remove {tally(queue.held_removals)}" if queue.held_removals else "remove most of a section"
-    return Diagnosis(
-        DiagnosisKind.HELD,
-        f"The read of {moment(queue.held_at)} would {what}: such a large removal is held until a second read agrees, "
-        f"which is due {until(queue.due_at, facts.at)}.",
-        f"To approve it: orcid-sync holds release {facts.orcid}. "
-        f"To read the record again: orcid-sync holds discard {facts.orcid}",
     )
 
 

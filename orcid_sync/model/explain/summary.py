@@ -1,11 +1,14 @@
 """The facts about an iD, name by name, on which the diagnosis is based."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from msgspec import Struct
 
+from orcid_sync.model.explain.doubts_in_words import NAMES, together, tried
 from orcid_sync.model.explain.facts import Connection, Facts, Queue, Webhook
-from orcid_sync.model.text.phrases import moment, number, series, span, tally
+from orcid_sync.model.record.doubts import UNCONFIRMED, Doubt, Kind
+from orcid_sync.model.text.phrases import moment, number, series, span
 
 
 class Fact(Struct, frozen=True):
@@ -25,6 +28,7 @@ def standing(facts: Facts) -> list[Fact]:
         *_items(facts),
         *_webhooks(facts),
         *_reading(facts),
+        *in_doubt(facts.doubts, facts.at),
         *_waiting(facts),
         *_registry(facts),
     ]
@@ -100,12 +104,16 @@ def _reading(facts: Facts) -> Iterator[Fact]:
     yield Fact("last verified", verified, queue.verified_at is None)
     if queue.attempts:
         yield Fact("failing", f"{number(queue.attempts, 'time')} in a row: {queue.last_error}", doubtful=True)
-    if queue.held_at:
-        what = tally(queue.held_removals) if queue.held_removals else "most of a section"
-        released = ", released by an operator" if queue.held_released else ""
-        yield Fact("held", f"removal of {what} since {moment(queue.held_at)}{released}", doubtful=True)
     if queue.unconfirmed and queue.unconfirmed_at:
         yield Fact("not confirmed yet", f"{queue.unconfirmed}, on {moment(queue.unconfirmed_at)}", doubtful=True)
+
+
+def in_doubt(doubts: Iterable[Doubt], now: datetime) -> Iterator[Fact]:
+    """What the last answer left in doubt, like things together."""
+    for group in together(doubts):
+        because = "" if group.kind is Kind.SECTION or group.kind in UNCONFIRMED else f" ({'; '.join(group.reasons)})"
+        released = ", released by an operator" if group.released else ""
+        yield Fact(NAMES[group.kind], f"{group.what}, {tried(group, now)}{released}{because}", doubtful=True)
 
 
 def _waiting(facts: Facts) -> Iterator[Fact]:

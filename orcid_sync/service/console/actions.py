@@ -17,17 +17,17 @@ from orcid_sync.service.http.authentication import demand
 from orcid_sync.service.http.problems import Problem
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.store.database.pools import AnyConnection
-from orcid_sync.store.sync import holds, queue
+from orcid_sync.store.sync import doubts, queue
 
 Act = Callable[[AnyConnection, Collection[Orcid]], Awaitable[Collection[Orcid]]]
 """Returns the iDs that it could be done for."""
 
-ACTS: Mapping[str, Act] = {"sync": queue.request_sync, "release": holds.release, "discard": holds.discard}
+ACTS: Mapping[str, Act] = {"sync": queue.request_sync, "release": doubts.release, "discard": doubts.discard}
 
 REFUSALS: Mapping[str, str] = {
     "sync": "is not connected, so the service does not read it",
-    "release": "has no held removals any more",
-    "discard": "has no held removals any more",
+    "release": "has nothing that waits for a second read any more",
+    "discard": "has nothing that waits for a second read any more",
 }
 
 log = structlog.get_logger(__name__)

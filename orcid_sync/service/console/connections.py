@@ -25,14 +25,15 @@ STANDINGS: Final = {
     "unread": "not read yet",
     "not-active": "locked, merged, closed, unknown",
     "gone": "left",
-    "held": "hold removals",
+    "held": "wait for a second read",
+    "in-doubt": "parts in doubt",
     "token-suspect": "token refused lately",
     "token-over": "token revoked or expired",
     "webhook": "webhook in doubt or under way",
 }
 """What can be asked for, in words."""
 
-ADMINISTRATORS: Final = frozenset({"held", "token-suspect", "token-over", "webhook"})
+ADMINISTRATORS: Final = frozenset({"held", "in-doubt", "token-suspect", "token-over", "webhook"})
 """What of that is not for everybody."""
 
 NOTHING: Final[dict[str, Any]] = {

@@ -6,16 +6,19 @@ from typing import Any, Final
 from aiohttp import web
 from msgspec import Struct
 
+from orcid_sync.model.explain import summary
+from orcid_sync.model.explain.doubts_in_words import would
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.model.record.doubts import UNCONFIRMED
 from orcid_sync.model.record.sections import SECTIONS
 from orcid_sync.model.scopes import Caller, Scope
 from orcid_sync.model.text.labels import Label, label
 from orcid_sync.service.http.authentication import demand
 from orcid_sync.service.http.problems import Problem
 from orcid_sync.service.rendering.page import Site
-from orcid_sync.store.console import connection_list, overview
+from orcid_sync.store.console import connection_list, in_doubt, overview
 from orcid_sync.store.console.connection_list import Entry
-from orcid_sync.store.sync import holds
+from orcid_sync.store.sync import doubts
 from orcid_sync.store.webhooks import inventory
 
 FEW, PAGE = 10, 100
@@ -49,9 +52,9 @@ PERSON: Final = frozenset(list(NAMES)[:8])
 
 DONE: Final[Mapping[str, str]] = {
     "sync": "A read of this record is requested; it runs as soon as its lane allows.",
-    "release": "The removals are approved. The record is read again now; if it still says the same, they are applied.",
-    "discard": "The held removals are discarded, and the record is read again now. If as much is missing then, it "
-    "is held again.",
+    "release": "What waited is approved. The record is read again now; if it still says the same, it is applied.",
+    "discard": "What waited is discarded, and the record is read again now. If the answer says the same then, it "
+    "waits again.",
 }
 
 
@@ -102,14 +105,17 @@ class Record:
 
 async def head(site: Site, caller: Caller, orcid: Orcid) -> dict[str, Any]:
     """What stands above every page about a record. Raises Problem 404."""
-    async with site.viewing(caller.view) as connection:
-        profile = await connection_list.profile(connection, orcid)
     hold, hooks = None, []
     async with site.working() as connection:
         now = await overview.clock(connection)
         standing = await connection_list.standing_of(connection, orcid)
+        known = await in_doubt.of_record(connection, orcid)
         if caller.may(Scope.ADMIN):
-            hold, hooks = await holds.of_orcid(connection, orcid), await inventory.load(connection, orcid)
+            hold, hooks = await doubts.hold_of(connection, orcid), await inventory.load(connection, orcid)
+    async with site.viewing(caller.view) as connection:
+        profile = await connection_list.profile(connection, orcid)
+        if not caller.may(Scope.ADMIN):
+            known = await in_doubt.visible(connection, orcid, known)
     if profile is None and standing is None:
         raise Problem(404, f"{orcid} is not connected. To connect it: orcid-sync connect {orcid}")
     name = profile.name if profile else None
@@ -120,6 +126,8 @@ async def head(site: Site, caller: Caller, orcid: Orcid) -> dict[str, Any]:
         "profile": profile,
         "standing": standing,
         "hold": hold,
+        "would": would(doubt for doubt in known if doubt.kind in UNCONFIRMED),
+        "doubtful": list(summary.in_doubt([doubt for doubt in known if not (hold and doubt.kind in UNCONFIRMED)], now)),
         "hooks": hooks,
     }
     return said | {"title": name or "Name not visible"}

@@ -6,17 +6,21 @@
 Everything that shows why something is so (the command line, a page) goes this way; the view decides what can be in it.
 """
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 from msgspec.structs import replace
 
+from orcid_sync.model.explain import item_query
 from orcid_sync.model.explain.explanation import Explanation, explain
-from orcid_sync.model.explain.facts import Asked, Facts, Limits, Queue, Read, WebhookHealth
+from orcid_sync.model.explain.facts import Asked, Facts, Limits, Read, WebhookHealth
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record.doubts import Kind
 from orcid_sync.model.scopes import View
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.webhooks.health import Rules
 from orcid_sync.service.webhooks.health import assess
-from orcid_sync.store.console import explain_facts, overview
+from orcid_sync.store.console import explain_facts, in_doubt, overview
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.roles import become
 from orcid_sync.store.sync import pace_and_circuit, read_journal
@@ -50,20 +54,31 @@ async def gather(connection: AnyConnection, orcid: Orcid, question: Question) ->
             hearing=await _hearing(connection, question.rules),
             limits=await _limits(connection, question.client_id, queue.lane if queue else None),
             reads=await read_journal.load(connection, orcid),
+            doubts=await in_doubt.of_record(connection, orcid),
         )
+        documents: dict[str, str] = {}
         if question.view is not None:
-            facts = _without_numbers(facts)
             await become(connection, question.view)
+            doubts = await in_doubt.visible(connection, orcid, facts.doubts)
+            facts = replace(_without_numbers(facts), doubts=doubts)
+        elif question.item:
+            documents = await in_doubt.documents(connection, orcid)
         return replace(
             facts,
             items=await explain_facts.counts(connection, orcid),
             changes=await explain_facts.changes(connection, orcid),
-            item=await _item(connection, orcid, question.item) if question.item else None,
+            item=await _item(connection, facts, question.item, documents) if question.item else None,
         )
 
 
-async def _item(connection: AnyConnection, orcid: Orcid, text: str) -> Asked:
-    return Asked(text=text, found=await explain_facts.find_items(connection, orcid, text))
+async def _item(connection: AnyConnection, facts: Facts, text: str, documents: Mapping[str, str]) -> Asked:
+    """`documents`: the parts that were set aside, by key, as far as the view may know them."""
+    holding = {key for key, document in documents.items() if item_query.stands_in(document, text)}
+    return Asked(
+        text=text,
+        found=await explain_facts.find_items(connection, facts.orcid, text),
+        set_aside=[doubt for doubt in facts.doubts if doubt.kind is Kind.ITEM and doubt.key in holding],
+    )
 
 
 async def explain_one(connection: AnyConnection, orcid: Orcid, question: Question) -> Explanation:
@@ -72,13 +87,12 @@ async def explain_one(connection: AnyConnection, orcid: Orcid, question: Questio
 
 
 def _without_numbers(facts: Facts) -> Facts:
-    """Numbers of changes and of held removals count items that the view does not show."""
+    """Numbers of changes count items that the view does not show."""
 
     def blank(read: Read) -> Read:
         return replace(read, changes={})
 
-    queue: Queue | None = facts.queue and replace(facts.queue, held_removals=None)
-    return replace(facts, queue=queue, reads=[blank(read) for read in facts.reads])
+    return replace(facts, reads=[blank(read) for read in facts.reads])
 
 
 async def _hearing(connection: AnyConnection, rules: Rules) -> WebhookHealth:

@@ -23,7 +23,6 @@ from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
 from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
 from orcid_sync.model.sync.schedule import Applied, Cause, Policy, Settlement, Turn
-from orcid_sync.model.text.phrases import number
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
@@ -205,7 +204,7 @@ class Reconciler:
 
     def _settled(self, job: Job, applied: Applied, compared: Compared | None = None) -> Settlement:
         """`compared`: unless the answer was the last one again."""
-        waiting = compared.unconfirmed if compared else 0
+        waits = compared is not None and compared.unconfirmed
         look = next_look(compared.doubts, job.lease.leased_at) if compared else None
         return schedule.settle_read(
             job.turn,
@@ -213,7 +212,8 @@ class Reconciler:
             applied,
             self._routine(job, applied),
             sooner=(job.expires_in, look),
-            unconfirmed=f"held: {number(waiting, 'item')} until a second read says the same" if waiting else None,
+            # Readers see it (orcid.freshness), so it counts nothing: it may be about items that they do not see.
+            unconfirmed="held: until a second read says the same" if waits else None,
         )
 
     def _routine(self, job: Job, applied: Applied) -> timedelta:

@@ -28,6 +28,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     last_error: str | None
     held: bool
+    """Something waits for a second read to say it again."""
+    in_doubt: bool
+    """The last answer left something in doubt, that included."""
 
 
 class Named(msgspec.Struct, frozen=True):

@@ -18,7 +18,10 @@ with matching as (
   union all
   select q.orcid from orcid_sync.queue as q where :standing = 'failing' and q.attempts > 0
   union all
-  select q.orcid from orcid_sync.queue as q where :standing = 'held' and q.held_digest is not null
+  select distinct d.orcid from orcid_sync.doubts as d
+   where :standing = 'held' and d.kind in ('removal', 'shown', 'older')
+  union all
+  select distinct d.orcid from orcid_sync.doubts as d where :standing = 'in-doubt'
   union all
   select q.orcid from orcid_sync.queue as q where :standing = 'waiting' and q.due_at <= now()
   union all
@@ -47,10 +50,17 @@ select (select count(*) from wanted) as total,
 
 -- name: rows
 select c.orcid, c.state as connection, c.access_state, r.state, r.primary_orcid, q.verified_at, q.due_at,
-       q.lease_until > now() as leased, q.attempts, q.last_error, q.held_digest is not null as held
+       q.lease_until > now() as leased, q.attempts, q.last_error, coalesce(d.held, false) as held,
+       d.orcid is not null as in_doubt
   from orcid_sync.connections as c
   join orcid_sync.queue as q using (orcid)
   left join orcid.records as r using (orcid)
+  left join (
+    select orcid, bool_or(kind in ('removal', 'shown', 'older')) as held
+      from orcid_sync.doubts
+     where orcid = any(:orcids::text[])
+     group by orcid
+  ) as d using (orcid)
  where c.orcid = any(:orcids::text[])
  order by c.orcid;
 

@@ -47,9 +47,7 @@ async def queue_of(connection: AnyConnection, orcid: Orcid) -> Queue | None:
     row = await _queries.queue(connection, orcid=orcid)
     if row is None:
         return None
-    held = row["held_removals"]
-    removals = None if held is None else msgspec.json.decode(held, type=dict[str, int])
-    return Queue(**{**row, "lane": Lane(row["lane"]), "held_removals": removals})
+    return Queue(**{**row, "lane": Lane(row["lane"])})
 
 
 async def webhooks_of(connection: AnyConnection, orcid: Orcid) -> list[Webhook]:

@@ -18,8 +18,7 @@ select state, access, primary_orcid, withheld, registry_modified_at, first_seen_
 
 -- name: queue^
 select due_at, lane, gen > done_gen as owed, lease_until > now() as leased, attempts, last_error, second_look_at,
-       notified_at, verified_at, body_access as read_with, held_at, held_released, held_removals, unconfirmed,
-       unconfirmed_at
+       notified_at, verified_at, body_access as read_with, unconfirmed, unconfirmed_at
   from orcid_sync.queue
  where orcid = :orcid;
 

@@ -7,8 +7,11 @@ import msgspec
 
 from orcid_sync.model.feed.feed_line import FeedLine
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record.doubts import Doubt
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.consent import connections
+from orcid_sync.store.console import in_doubt
+from orcid_sync.store.console.in_doubt import DoubtCount
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 from orcid_sync.store.feed import consumers
@@ -57,6 +60,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Webhooks whose registration or removal ORCID has not confirmed for an hour."""
     queue: list[LaneDepth]
     failures: list[FailureCount]
+    doubts: list[DoubtCount] = []
+    """What the last answers left in doubt, by kind."""
     freshness: dict[str, int]
     """Connected iDs by how long ago they were last verified, the freshest first."""
     jobs: list[Run]
@@ -98,8 +103,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int | None
     last_error: str | None
     second_look_at: datetime | None
-    held: bool | None
-    """A read that would remove most of a section waits for a second one to agree."""
+    doubts: list[Doubt] = []
+    """What the last answer left in doubt; without what was set aside."""
 
 
 class MirroredItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +154,7 @@ async def overview(connection: AnyConnection) -> Overview:
             unconfirmed_webhooks=await queries.unconfirmed_webhooks(connection),
             queue=await queue.depth(connection),
             failures=[FailureCount(**row) async for row in queries.failures(connection)],
+            doubts=await in_doubt.counts(connection),
             freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
             jobs=await job_runs.last_of_each(connection),
             feed=FeedHead(**head),
@@ -177,7 +183,8 @@ async def person(connection: AnyConnection, orcid: Orcid) -> Person | None:
     row = await load_queries(__file__).person(connection, orcid=orcid)
     if row is None:
         return None
-    return Person(**{**row, "lane": None if row["lane"] is None else Lane(row["lane"])})
+    lane = None if row["lane"] is None else Lane(row["lane"])
+    return Person(**{**row, "lane": lane, "doubts": await in_doubt.of_record(connection, orcid)})
 
 
 async def items(connection: AnyConnection, orcid: Orcid, section: str | None = None) -> list[MirroredItem]:

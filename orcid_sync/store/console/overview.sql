@@ -89,7 +89,7 @@ select count(*)
 select c.orcid, p.name, p.employer, r.state, r.primary_orcid, r.registry_modified_at, r.first_seen_at, r.changed_at,
        c.state as connection, c.access_state, r.access, c.connected_at, c.disconnected_at,
        q.verified_at, q.notified_at, q.due_at, q.lane, q.lease_until > now() as leased, q.attempts, q.last_error,
-       q.second_look_at, q.held_digest is not null as held
+       q.second_look_at
   from orcid_sync.connections as c
   left join orcid_sync.queue as q using (orcid)
   left join orcid.records as r using (orcid)

@@ -62,9 +62,12 @@ async def scene(
                   attempts = case when orcid > '0009-9990-0000-0120' then 2 else 0 end, last_error = 'unavailable'"""
     )
     await connection.execute(
-        """update orcid_sync.queue
-              set held_digest = '', held_at = now(), held_removals = '{"work": 7}'
-            where orcid = $1""",
+        """insert into orcid_sync.doubts (orcid, kind, section, key, reason, since)
+           select $1, 'removal', 'work', number::text, '', now() from generate_series(1, 7) as number
+            union all
+           values ($1, 'section', 'funding', '', 'ORCID''s last answer did not speak of it', now() - interval '1 day'),
+                  ($1, 'item', 'work', 'ab', 'its put-code is not a whole number below 2^63', now()),
+                  ($1, 'full-form', 'work', '77', 'ORCID answered 500 (9008)', now() - interval '2 hours')""",
         ORCID,
     )
     await connection.execute(
@@ -156,8 +159,10 @@ async def test_everything_works_without_scripts(scene: Scene, wait_until: Callab
         return (await scene.window.url()).endswith(f"/records/{ORCID}?done=discard")
 
     await wait_until(led)
-    held = await scene.connection.fetchval("select held_digest from orcid_sync.queue where orcid = $1", ORCID)
-    assert held is None
+    held = await scene.connection.fetchval(
+        "select count(*) from orcid_sync.doubts where orcid = $1 and kind = 'removal'", ORCID
+    )
+    assert held == 0
 
 
 def given(name: str) -> Path:

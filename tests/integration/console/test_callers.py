@@ -27,8 +27,12 @@ async def somebody(connection: asyncpg.Connection, sample_orcids: Callable[[int]
     await connections.connect_orcids(connection, [Entry(orcid=orcid)])
     await connection.execute(
         """update orcid_sync.queue
-              set held_digest = '\\x01', held_at = now(), held_removals = '{"work": 12}', gen = 1, leased_gen = 1,
-                  done_gen = 1, due_at = now() + interval '1 day', lane = 3"""
+              set gen = 1, leased_gen = 1, done_gen = 1, due_at = now() + interval '1 day', lane = 3"""
+    )
+    await connection.execute(
+        """insert into orcid_sync.doubts (orcid, kind, section, key, reason, since)
+           select $1, 'removal', 'work', number::text, '', now() from generate_series(1, 12) as number""",
+        orcid,
     )
     return orcid
 
@@ -131,8 +135,9 @@ async def test_administrators_act_and_are_told_what_follows(
         assert 'class="done" role="status"' in (await reader.get(done.location)).text
 
     row = await connection.fetchrow("select * from orcid_sync.queue where orcid = $1", somebody)
-    assert (row["gen"], row["lane"], row["held_released"]) == (2, 1, act == "release")
-    assert (row["held_digest"] is None) == (act == "discard")
+    assert (row["gen"], row["lane"]) == (2, 1)
+    left = await connection.fetch("select released from orcid_sync.doubts where orcid = $1", somebody)
+    assert [one["released"] for one in left] == ([] if act == "discard" else 12 * [act == "release"])
 
 
 @pytest.mark.parametrize(
@@ -161,10 +166,11 @@ async def test_readers_see_neither_buttons_nor_tokens_and_may_not_act(
         async with pages.reader(await token_of(connection, scope)) as reader:
             page = await reader.get(f"/records/{somebody}")
             assert "<form method" not in page.text
-            assert "Removals are held" not in page.text
+            assert "A second read must agree" not in page.text
+            assert "12 works" not in page.text
             assert "Token" not in page.text.partition("<footer>")[0]
             assert "token-over" not in (await reader.get("/connections")).text
-            for path in ("/connections?state=token-over", "/connections?state=held"):
+            for path in ("/connections?state=token-over", "/connections?state=held", "/connections?state=in-doubt"):
                 refused = await reader.get(path)
                 assert (refused.status, refused.title) == (403, "Forbidden")
             for act in ("sync", "release", "discard"):
@@ -176,8 +182,8 @@ async def test_what_cannot_be_done_is_said(pages: Pages, somebody: Orcid, connec
     async with pages.reader() as reader:
         assert (await reader.post("/records/0000-0002-1825-0097/sync")).status == 409
         assert (await reader.post(f"/records/{somebody}/erase")).status == 404
-        await connection.execute("update orcid_sync.queue set held_digest = null")
-        assert "has no held removals any more" in (await reader.post(f"/records/{somebody}/release")).text
+        await connection.execute("delete from orcid_sync.doubts")
+        assert "has nothing that waits for a second read any more" in (await reader.post(f"/records/{somebody}/release")).text
         missing = await reader.get("/records/0000-0002-1825-0097")
     assert (missing.status, "orcid-sync connect 0000-0002-1825-0097" in missing.text) == (404, True)
 

@@ -51,7 +51,7 @@ async def test_machines_get_all_of_it(bench: Bench, cli: Cli) -> None:
 
     answer = msgspec.json.decode(document)
     assert answer["diagnosis"]["complaint"] == "limited-only"
-    assert answer["item"] == {"text": "no such thing", "found": []}
+    assert answer["item"] == {"text": "no such thing", "found": [], "set_aside": []}
     assert (answer["orcid"], answer["view"], answer["now"]) == (OTHER, None, None)
     assert {event["kind"] for event in answer["timeline"]} >= {"connection", "webhook", "read", "change", "to come"}
 

@@ -234,7 +234,7 @@ OF_ONE: dict[str, Case] = {
     "iD deprecated": (deprecated, None, "record-deprecated", f" into {O}"),
     "said once": (said_once, None, "unconfirmed", "that the record is deactivated: readers do not see it until"),
     "failing": (failing, None, "failing", "2 reads in a row failed, the first on"),
-    "held": (held, None, "held", "would remove 8 works: such a large removal is held until a second read agrees"),
+    "held": (held, None, "held", "would remove 8 works. This is held until a second read says the same, in 15 minutes"),
     "not read yet": (not_read_yet, None, "pending", "is connected but not read yet"),
     "well": (all_is_well, None, "well", "Nothing is wrong: the mirror is up to date"),
 }

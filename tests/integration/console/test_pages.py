@@ -144,7 +144,10 @@ STANDINGS = {
     "gone": "update orcid_sync.connections set state = 'disconnecting' where orcid = any($1)",
     "waiting": "update orcid_sync.queue set due_at = now() where orcid = any($1)",
     "failing": "update orcid_sync.queue set attempts = 1 where orcid = any($1)",
-    "held": "update orcid_sync.queue set held_digest = '', held_at = now() where orcid = any($1)",
+    "held": """insert into orcid_sync.doubts (orcid, kind, section, key, reason, since)
+      select unnest($1::text[]), kind, 'work', '7', '', now() from unnest(array['removal', 'shown']) as kind""",
+    "in-doubt": """insert into orcid_sync.doubts (orcid, kind, section, reason, since)
+      select unnest($1::text[]), 'section', section, '', now() from unnest(array['work', 'funding']) as section""",
     "unread": "update orcid_sync.queue set verified_at = null where orcid = any($1)",
     "not-active": "update orcid.records set state = 'locked' where orcid = any($1)",
     "token-suspect": "update orcid_sync.connections set access_state = 'suspect' where orcid = any($1)",

@@ -41,7 +41,7 @@ async def orcids(connection: asyncpg.Connection, sample_orcids: Sample) -> list[
 async def row(connection: asyncpg.Connection, orcid: Orcid) -> dict[str, Any]:
     """The row, with its moments in whole seconds from now."""
     found = dict(await connection.fetchrow("select *, now() as now from orcid_sync.queue where orcid = $1", orcid))
-    for column in ("due_at", "second_look_at", "verified_at", "notified_at", "held_at", "unconfirmed_at"):
+    for column in ("due_at", "second_look_at", "verified_at", "notified_at", "unconfirmed_at"):
         found[column] = None if found[column] is None else round((found[column] - found["now"]).total_seconds())
     return found
 
@@ -247,7 +247,7 @@ class TestLeasing:
         assert await queue.seconds_to_next(connection) == 0
         await queue.lease_due(connection, limit=2, lease=MINUTE)
         assert await queue.seconds_to_next(connection) == pytest.approx(7 * 86400, abs=60)
-        await connection.execute("truncate orcid_sync.queue")
+        await connection.execute("truncate orcid_sync.queue cascade")
         assert await queue.seconds_to_next(connection) is None
 
     async def test_depth(self, connection: asyncpg.Connection, orcids: list[Orcid]) -> None:
@@ -336,33 +336,6 @@ class TestSettling:
                 id="no answer",
             ),
             pytest.param({"unconfirmed_at": -HOUR}, DONE, {"unconfirmed_at": None}, id="found again"),
-            pytest.param(
-                {},
-                Settlement(done=False, due_in=HOUR, held_digest=b"a"),
-                {"held_digest": b"a", "held_at": 0},
-                id="held",
-            ),
-            pytest.param(
-                {"held_digest": b"a", "held_at": -HOUR},
-                Settlement(done=False, due_in=HOUR, held_digest=b"a"),
-                {"held_digest": b"a", "held_at": -3600},
-                id="held since",
-            ),
-            pytest.param(
-                {"held_digest": b"a", "held_at": -HOUR},
-                Settlement(done=False, due_in=HOUR, held_digest=b"b"),
-                {"held_digest": b"b", "held_at": 0},
-                id="something else is held",
-            ),
-            pytest.param(
-                {"held_digest": b"a", "held_at": -HOUR},
-                Settlement(done=False, due_in=HOUR),
-                {"held_digest": b"a", "held_at": -3600},
-                id="a failure tells nothing about what is held",
-            ),
-            pytest.param(
-                {"held_digest": b"a", "held_at": -HOUR}, DONE, {"held_digest": None, "held_at": None}, id="let go"
-            ),
         ],
     )
     async def test_settlements(

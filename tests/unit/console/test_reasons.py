@@ -50,9 +50,6 @@ QUEUE = Queue(
     notified_at=NOW - 50 * HOUR,
     verified_at=NOW - 2 * HOUR,
     read_with="read-limited, activities-summary, person",
-    held_at=None,
-    held_released=False,
-    held_removals=None,
     unconfirmed=None,
     unconfirmed_at=None,
 )

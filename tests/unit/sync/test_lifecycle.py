@@ -193,14 +193,6 @@ def test_every_back_off_belongs_to_a_failure() -> None:
     assert set(BACKOFFS) <= every_kind() | {"scope_not_granted"}
 
 
-@pytest.mark.invariant("S8")
-def test_a_removal_of_most_waits_for_a_second_answer() -> None:
-    settlement = schedule.settle_held(POLICY, b"these", {"work": 7})
-    assert (settlement.done, settlement.applied, settlement.held_digest) == (False, None, b"these")
-    assert settlement.held_removals == {"work": 7}
-    assert settlement.due_in == POLICY.second_look
-
-
 @pytest.mark.parametrize("outcome", [Outcome.DEACTIVATED, Outcome.DEPRECATED, Outcome.NOT_FOUND])
 def test_what_closes_a_record_waits_for_a_second_answer(outcome: Outcome) -> None:
     settlement = schedule.settle_unconfirmed(POLICY, TRANSITIONS[State.ACTIVE, outcome])
