@@ -41,6 +41,7 @@ COMMANDS = {
     "version": "operations.config",
     "erasures": "people.erasures",
     "holds": "records.holds",
+    "doubts": "records.doubts",
     "webhooks": "webhooks.webhooks",
     "drift": "records.drift",
     "subscriptions": "pushes.subscriptions",

@@ -1,4 +1,4 @@
-"""drift: members of ORCID's JSON that have no column, and acknowledging them."""
+"""drift: what of ORCID's JSON this version does not know or understand; acknowledging what is known."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +12,13 @@ from orcid_sync.cli.base.session import Failure, Session
 if TYPE_CHECKING:
     from asyncpg import Connection
 
+    from orcid_sync.store.console.in_doubt import SetAside
     from orcid_sync.store.mirror.unknown_members import Member
 
 drift = typer.Typer(
     no_args_is_help=True,
-    help="Show and acknowledge members of ORCID's JSON that this version does not know. They are kept in doc, "
-    "without a column.",
+    help="Show what of ORCID's JSON this version does not know or cannot understand. Unknown members are kept in doc, "
+    "without a column; parts that cannot be understood are set aside.",
 )
 
 
@@ -28,21 +29,32 @@ def list_(
     acknowledged: Annotated[bool, typer.Option("--all", help="Also show acknowledged members.")] = False,
     json: Json = False,
 ) -> None:
-    """List the unknown members: type, since when, and in how many new or changed documents."""
+    """List the unknown members, and the parts that cannot be understood: since when, how many, one iD that has them."""
 
-    async def work(connection: "Connection") -> "list[Member]":
+    async def work(connection: "Connection") -> "tuple[list[Member], list[SetAside]]":
+        from orcid_sync.store.console import in_doubt  # noqa: PLC0415 - heavy
         from orcid_sync.store.mirror.unknown_members import list_members  # noqa: PLC0415 - heavy
 
-        return await list_members(connection, acknowledged=acknowledged)
+        return await list_members(connection, acknowledged=acknowledged), await in_doubt.set_aside(connection)
 
-    members = session.run(work)
+    members, parts = session.run(work)
     if json:
-        print_json([{"name": member.name, "member": member} for member in members])
-    elif members:
+        unknown = [{"name": member.name, "member": member} for member in members]
+        print_json([*unknown, *({"name": part.section, "set_aside": part} for part in parts)])
+        return
+    if members:
         columns = ("member", "type", "documents", "first seen", "last seen", "acknowledged")
         console().print(table(*columns, rows=_rows(members)))
-    else:
+    if parts:
+        columns = ("set aside", "why", "parts", "records", "since", "for example")
+        console().print(table(*columns, rows=map(_cells, parts)))
+        console().print(text("What ORCID sent: orcid-sync doubts list --kind item --documents", "note"))
+    if not members and not parts:
         console().print(text("There are no unknown members: this version knows all that ORCID sends.", "ok"))
+
+
+def _cells(part: "SetAside") -> tuple[Any, ...]:
+    return part.section, part.reason, part.number, part.records, moment(part.since), part.example
 
 
 def _rows(members: "Iterable[Member]") -> Iterable[tuple[Any, ...]]:

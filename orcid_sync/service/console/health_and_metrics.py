@@ -18,6 +18,8 @@ from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.http.problems import Problem, problem_of
 from orcid_sync.service.runtime.health import Draining, Heartbeats, Question
 from orcid_sync.service.webhooks.health import assess
+from orcid_sync.store.console import in_doubt
+from orcid_sync.store.console.in_doubt import DoubtCount
 from orcid_sync.store.database.pools import Database, transaction
 from orcid_sync.store.database.readiness import database_problem
 from orcid_sync.store.feed import consumers
@@ -28,6 +30,9 @@ from orcid_sync.store.sync.queue import LaneDepth, depth
 
 PROBE_SECONDS = 2.0
 """How long the database may take to say how it is."""
+
+Measured = tuple[list[LaneDepth], list[Pace], WebhookHealth, outbox.Pushes, list[Consumer], list[DoubtCount]]
+"""What a scrape shows of the database."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,12 +81,13 @@ class Console:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything for Prometheus. Without a database, everything but queue and pace."""
         try:
-            lanes, paces, health, pushed, following = await self._depth.answer()
+            lanes, paces, health, pushed, following, doubts = await self._depth.answer()
             self._metrics.show_queue(lanes)
             self._metrics.show_pace(paces)
             self._metrics.show_webhook_health(health)
             self._metrics.show_pushes(pushed)
             self._metrics.show_consumers(following)
+            self._metrics.show_doubts(doubts)
         except Exception as error:  # noqa: BLE001 - a scrape must succeed most of all when something is wrong
             self._metrics.forget_database()
             log.warning("queue not measured", error=type(error).__name__)
@@ -94,7 +100,7 @@ class Console:
             log.warning("database not ready", error=type(error).__name__)
             return "the database does not answer"
 
-    async def _measure_queue(self) -> tuple[list[LaneDepth], list[Pace], WebhookHealth, outbox.Pushes, list[Consumer]]:
+    async def _measure_queue(self) -> Measured:
         async with transaction(self._database.reader) as connection:
             return (
                 await depth(connection),
@@ -102,6 +108,7 @@ class Console:
                 await assess(connection, self._rules),
                 await outbox.summary(connection),
                 await consumers.load(connection),
+                await in_doubt.counts(connection),
             )
 
 

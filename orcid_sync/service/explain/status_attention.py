@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from orcid_sync.service.explain.status_doubts import doubtful
 from orcid_sync.service.explain.status_findings import Finding, findings, urgent_first
 from orcid_sync.service.explain.status_health import troubles
 
@@ -12,4 +13,4 @@ if TYPE_CHECKING:
 
 def attention(seen: "Overview", health: "WebhookHealth") -> list[Finding]:
     """Everything that needs somebody, the most urgent first; empty if all is well."""
-    return urgent_first([*findings(seen), *troubles(health)])
+    return urgent_first([*findings(seen), *doubtful(seen.doubts), *troubles(health)])

@@ -8,8 +8,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from orcid_sync import __version__
 from orcid_sync.model.pushes.delivery import Result
+from orcid_sync.model.record.doubts import Kind
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.webhooks.health import AlarmKind, WebhookHealth
+from orcid_sync.store.console.in_doubt import DoubtCount
 from orcid_sync.store.feed.consumers import Consumer
 from orcid_sync.store.pushes.outbox import Pushes
 from orcid_sync.store.sync.pace_and_circuit import Pace
@@ -35,6 +37,7 @@ class Metrics:
         self._define_pace(registry)
         self._define_hearing(registry)
         self._define_consumers(registry)
+        self._define_doubts(registry)
         self._define_reconciliation(registry)
         self._define_pushes(registry)
         self.loop_lag = Gauge(
@@ -144,6 +147,17 @@ class Metrics:
         self.consumers = {
             member: Gauge(f"orcid_sync_consumer_{member}", text, ["consumer"], registry=registry)
             for member, text in explained.items()
+        }
+
+    def _define_doubts(self, registry: CollectorRegistry) -> None:
+        explained = {
+            "number": ("doubts", "What ORCID's last answers left in doubt, by kind."),
+            "records": ("doubts_records", "Records of which something of a kind is in doubt."),
+            "oldest_seconds": ("doubts_oldest_seconds", "For how long the oldest of a kind has been in doubt."),
+        }
+        self.doubts = {
+            member: Gauge(f"orcid_sync_{name}", text, ["kind"], registry=registry)
+            for member, (name, text) in explained.items()
         }
 
     def _define_reconciliation(self, registry: CollectorRegistry) -> None:
@@ -264,9 +278,16 @@ class Metrics:
             for member, gauge in self.consumers.items():
                 gauge.labels(one.name).set(getattr(one, member))
 
+    def show_doubts(self, counts: Iterable[DoubtCount]) -> None:
+        """Show what is in doubt; a kind of which there is nothing is 0."""
+        known = {count.kind: count for count in counts}
+        for kind in Kind:
+            for member, gauge in self.doubts.items():
+                gauge.labels(kind.value).set(getattr(known.get(kind), member, 0))
+
     def forget_database(self) -> None:
         """Show nothing of what is in the database, rather than what was there before it went away."""
-        kinds = (self.queue, self.pace, self.hearing, self.pushes, self.consumers)
+        kinds = (self.queue, self.pace, self.hearing, self.pushes, self.consumers, self.doubts)
         for gauge in (gauge for gauges in kinds for gauge in gauges.values()):
             gauge.clear()
         for gauge in (self.silent_seconds, self.failed_tries, self.push_dead):

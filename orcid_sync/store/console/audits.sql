@@ -12,7 +12,8 @@ select q.orcid, now() as drawn_at
 -- name: standing^
 select q.verified_at, q.registry_modified_ms,
        q.gen > q.done_gen or q.second_look_at is not null or q.unconfirmed is not null
-       or exists (select from orcid_sync.doubts as d where d.orcid = q.orcid) as due
+       or exists (select from orcid_sync.doubts as d
+                   where d.orcid = q.orcid and d.kind in ('removal', 'shown', 'older')) as due
   from orcid_sync.queue as q
  where q.orcid = :orcid;
 

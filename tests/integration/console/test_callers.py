@@ -183,7 +183,10 @@ async def test_what_cannot_be_done_is_said(pages: Pages, somebody: Orcid, connec
         assert (await reader.post("/records/0000-0002-1825-0097/sync")).status == 409
         assert (await reader.post(f"/records/{somebody}/erase")).status == 404
         await connection.execute("delete from orcid_sync.doubts")
-        assert "has nothing that waits for a second read any more" in (await reader.post(f"/records/{somebody}/release")).text
+        assert (
+            "has nothing that waits for a second read any more"
+            in (await reader.post(f"/records/{somebody}/release")).text
+        )
         missing = await reader.get("/records/0000-0002-1825-0097")
     assert (missing.status, "orcid-sync connect 0000-0002-1825-0097" in missing.text) == (404, True)
 

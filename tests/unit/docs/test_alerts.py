@@ -16,6 +16,7 @@ from typer.main import get_command
 from orcid_sync.cli.main import make_app
 from orcid_sync.model.consent import invitation
 from orcid_sync.model.pushes import delivery
+from orcid_sync.model.record.doubts import Kind
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.webhooks.evidence import Verdict
 from orcid_sync.model.webhooks.health import AlarmKind, Webhooks
@@ -57,6 +58,7 @@ VALUES: dict[str, dict[str, set[str]]] = {
         "orcid_sync_alarm": set(AlarmKind),
         "orcid_sync_webhooks_in_doubt": set(Webhooks.__struct_fields__),
         "orcid_sync_changes_found": set(Verdict),
+        "orcid_sync_doubts_records": set(Kind),
     },
     "outcome": {
         "orcid_sync_intake_requests_total": {outcome.name for outcome in OUTCOMES},

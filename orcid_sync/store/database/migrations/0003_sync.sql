@@ -79,8 +79,20 @@ comment on column orcid_sync.doubts.doc is 'Of a part set aside: as ORCID gave i
 comment on column orcid_sync.doubts.may_be is 'Of a part set aside: keys of items that were missing when it first came. It may be one of them, so they are not taken for removed.';
 comment on column orcid_sync.doubts.released is 'An operator has agreed to the removal: the next read that says the same applies it without waiting.';
 
+-- By the right of its owner, since readers may not read the table: it tells them names of sections and nothing else.
+create function orcid.sections_left_out(orcid text) returns text[]
+  language sql stable parallel safe security definer
+  set search_path = pg_catalog
+begin atomic
+  select array(
+    select d.section from orcid_sync.doubts d
+     where d.orcid = sections_left_out.orcid and d.kind = 'section' order by d.section);
+end;
+comment on function orcid.sections_left_out is 'The sections that ORCID''s last answer about an iD did not speak of; mostly none.';
+
 create view orcid.freshness with (security_invoker = true) as
-  select q.orcid, c.state, q.verified_at, q.due_at, q.attempts, q.last_error, now() - q.verified_at as age
+  select q.orcid, c.state, q.verified_at, q.due_at, q.attempts, q.last_error, now() - q.verified_at as age,
+         orcid.sections_left_out(q.orcid) as sections_left_out
     from orcid_sync.queue q join orcid_sync.connections c using (orcid);
 comment on view orcid.freshness is 'When each mirrored record was last known to equal ORCID''s, and when it is looked at next.';
 comment on column orcid.freshness.orcid is 'The iD.';
@@ -90,6 +102,7 @@ comment on column orcid.freshness.due_at is 'When it is looked at next, unless a
 comment on column orcid.freshness.attempts is 'Failed attempts in a row.';
 comment on column orcid.freshness.last_error is 'Kind of the last failure.';
 comment on column orcid.freshness.age is 'Time since it was last verified.';
+comment on column orcid.freshness.sections_left_out is 'Sections that ORCID''s last answer did not speak of: they stay as they were before it, and are not verified. Mostly empty.';
 
 create table orcid_sync.reads (
   orcid    orcid_sync.orcid_id not null references orcid_sync.connections on delete cascade,
