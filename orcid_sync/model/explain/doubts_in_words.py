@@ -81,10 +81,10 @@ def tried(group: Together, now: datetime) -> str:
     """Since when, how often tried, when next: "since 3 May 2026, 14:02 UTC, tried 4 times, again in 2 hours"."""
     since = f"since {moment(group.since)}"
     if group.kind is Kind.ITEM:  # asking again gives the same
-        return f"{since}, until it is edited at ORCID or a later version of this software understands it"
+        return f"{since}, until an edit at ORCID or a later version of this software ends it"
     if group.kind in UNCONFIRMED:
         return f"{since}, the second read {_next(group.due_at, now)}"
-    times = f"tried {number(group.attempts, 'time')}" if group.attempts else "not tried yet"
+    times = {0: "not tried yet", 1: "tried once"}.get(group.attempts, f"tried {group.attempts} times")
     return f"{since}, {times}, again {_next(group.due_at, now)}"
 
 

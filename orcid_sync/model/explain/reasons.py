@@ -19,11 +19,13 @@ REASONS: Sequence[Reason] = (
     reasons_item.removed,
     reasons_item.withheld,
     reasons_doubts.of_the_item,
+    reasons_doubts.part_set_aside,
     reasons_item.merged,
     reasons_item.restricted,
     # The mirror may be behind.
     reasons_reading.quota,
     reasons_reading.away,
+    reasons_doubts.unheard,
     reasons_doubts.held,
     reasons_reading.stale,
     reasons_reading.failing,
@@ -44,8 +46,6 @@ REASONS: Sequence[Reason] = (
     reasons_reading.deaf,
     # All is well, so it is as it is at ORCID.
     reasons_item.present,
-    reasons_doubts.part_set_aside,
-    reasons_doubts.unheard,
     reasons_item.unseen,
     reasons_item.lately_removed,
 )

@@ -5,6 +5,7 @@ from datetime import timedelta
 from orcid_sync.model.analysis.audit import Verdict
 from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Queue, Webhook
+from orcid_sync.model.record.doubts import UNCONFIRMED
 from orcid_sync.model.sync.record_states import State
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.text.phrases import moment, number, series, span, until
@@ -126,7 +127,7 @@ def overdue(facts: Facts) -> Diagnosis | None:
 def pending(facts: Facts) -> Diagnosis | None:
     """It is on its way."""
     queue = facts.queue
-    if queue is None or not queue.owed:
+    if queue is None or not queue.owed or (queue.lane is Lane.CHECK and _waits_for_a_second_read(facts)):
         return None
     if queue.leased:
         said = "The record is being read now"
@@ -139,6 +140,11 @@ def pending(facts: Facts) -> Diagnosis | None:
     else:
         said = f"A read was requested; it is due {until(queue.due_at, facts.at)}"
     return Diagnosis(DiagnosisKind.PENDING, f"{said}.")
+
+
+def _waits_for_a_second_read(facts: Facts) -> bool:
+    """Then nobody has asked for the read that is owed: it is told of with what waits."""
+    return any(doubt.kind in UNCONFIRMED for doubt in facts.doubts)
 
 
 def differs(facts: Facts) -> Diagnosis | None:

@@ -21,7 +21,10 @@ _SENTENCES: Mapping[Kind, tuple[str, str]] = {
         "item",
         "The full form of {number} of {records} could not be read: the mirror shows what the summary says",
     ),
-    Kind.REMOVAL: ("item", "{number} of {records} {are} gone from ORCID's last answer, and stay until a second agrees"),
+    Kind.REMOVAL: (
+        "item",
+        "{number} of {records} {are} gone from ORCID's last answer: not removed until a second read agrees",
+    ),
     Kind.SHOWN: (
         "item",
         "{number} of {records} would be shown to more people under an unmoved date: not until a second read agrees",

@@ -65,6 +65,7 @@ class World:
     def planted(self, *audiences: str) -> set[str]:
         """The texts for these audiences."""
         texts = {text(life, number) for life in LIVES for number in (*numbers(life), EMAIL)}
+        texts |= {set_aside(life) for life in LIVES}
         return {one for one in texts if one.split("-")[1] in audiences}
 
 
@@ -85,6 +86,11 @@ def text(life: str, number: int) -> str:
     version = LIVES[life][numbers(life)[EMAIL] if number == EMAIL else number]
     assert version
     return f"planted-{version[1]}-{life}-{'email' if number == EMAIL else number}"
+
+
+def set_aside(life: str) -> str:
+    """What is planted in a part of the record that cannot be understood: whose it is nobody knows."""
+    return f"planted-nobody-{life}-9"
 
 
 def planted(value: Any, visibility: str | None, mark: str, name: str = "") -> Any:
@@ -131,6 +137,15 @@ async def build(database: Database, orcids: list[Orcid]) -> World:
         await connect_orcids(connection, [Entry(orcid=orcid) for orcid in orcids])
         for life, withheld in WITHHELD.items():
             await connection.execute("update orcid.records set withheld = $2 where orcid = $1", people[life], withheld)
+        await connection.executemany(
+            """insert into orcid_sync.doubts (orcid, kind, section, key, reason, since, doc)
+               values ($1, 'item', 'work', $2, 'it makes no sense', now(), to_jsonb($2::text))""",
+            [(orcid, set_aside(life)) for life, orcid in people.items()],
+        )
+        await connection.execute(
+            """insert into orcid_sync.doubts (orcid, kind, section, key, reason, since)
+               select orcid, 'removal', section, key, 'it is gone', now() from orcid.items where section = 'email'"""
+        )
     return World(people, moments)
 
 

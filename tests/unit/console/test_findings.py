@@ -7,9 +7,12 @@ import msgspec
 import pytest
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.record.doubts import Kind
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.text.wording import ago, duration
+from orcid_sync.service.explain.status_doubts import doubtful
 from orcid_sync.service.explain.status_findings import findings
+from orcid_sync.store.console.in_doubt import DoubtCount
 from orcid_sync.store.console.overview import FailureCount, FeedHead, Overview
 from orcid_sync.store.mirror.unknown_members import Member
 from orcid_sync.store.sync.job_runs import Run
@@ -50,6 +53,11 @@ def member(path: str) -> Member:
     return Member(
         section="work", path=path, kind="string", first_seen_at=NOW, last_seen_at=NOW, times=1, acknowledged_at=None
     )
+
+
+def counted(kind: Kind, number: int, records: int = 1) -> DoubtCount:
+    example = Orcid("0000-0002-1825-0097")
+    return DoubtCount(kind=kind, number=number, records=records, since=NOW, oldest_seconds=7_200.0, example=example)
 
 
 CALM = Overview(
@@ -170,3 +178,46 @@ def test_moments_are_shown_from_now() -> None:
     assert ago(NOW - timedelta(minutes=5), NOW) == "5 min ago"
     assert ago(NOW + timedelta(hours=2), NOW) == "in 2 h"
     assert ago(None, NOW) == "never"
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (
+            counted(Kind.SECTION, 1),
+            (
+                "1 section of 1 record was left out of ORCID's last answer: the mirror keeps what it had, unverified (for "
+                "2 h). The service asks again by itself. For example: orcid-sync explain 0000-0002-1825-0097"
+            ),
+        ),
+        (
+            counted(Kind.ITEM, 3, 2),
+            (
+                "3 parts of 2 records cannot be understood and were set aside; all else is applied (the oldest for 2 h). "
+                "What ORCID sent: orcid-sync doubts list --kind item --documents"
+            ),
+        ),
+        (
+            counted(Kind.FULL_FORM, 3, 2),
+            (
+                "The full form of 3 items of 2 records could not be read: the mirror shows what the summary says (the "
+                "oldest for 2 h). The service asks again by itself. For example: orcid-sync explain 0000-0002-1825-0097"
+            ),
+        ),
+        (
+            counted(Kind.REMOVAL, 1),
+            (
+                "1 item of 1 record is gone from ORCID's last answer: not removed until a second read agrees (for 2 h). "
+                "Whose, and to decide it: orcid-sync holds list"
+            ),
+        ),
+        (counted(Kind.SHOWN, 2), "2 items of 1 record would be shown to more people under an unmoved date: not until"),
+        (counted(Kind.OLDER, 2), "2 items of 1 record would go back to an older version under an unmoved date: not"),
+    ],
+    ids=lambda one: one.kind if isinstance(one, DoubtCount) else "",
+)
+def test_each_kind_of_doubt_is_told_with_an_example_and_what_to_do(count: DoubtCount, said: str) -> None:
+    [finding] = doubtful([count])
+
+    assert finding.severity == "warn"
+    assert finding.sentence.startswith(said)
