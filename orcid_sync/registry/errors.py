@@ -203,6 +203,9 @@ INVISIBLE: Final = frozenset({9013, 9038, 9039})
 NO_SUCH_WEBHOOK: Final = 9028
 """The error code that makes removing a webhook twice a success (contract section 1.4)."""
 
+UNKNOWN_RECORD: Final = 9011
+"""The error code of a webhook for an iD that ORCID does not know: nothing of it can call us (contract section 1.4)."""
+
 UNKNOWN_TOKEN: Final = frozenset({"invalid_token", "invalid_grant"})
 """Words of OAuth that make taking a token back twice a success (contract section 2.6)."""
 

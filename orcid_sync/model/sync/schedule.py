@@ -68,6 +68,8 @@ BACKOFFS: Mapping[str, Backoff] = {
     "bad_request": _LATER,
     "client_disabled": _LATER,
     "scope_not_granted": _LATER,
+    # A webhook that ORCID does not allow passes by a decision of people; each try costs a read of the record, too.
+    "webhook_refused": Backoff(timedelta(hours=1), timedelta(days=7)),
 }
 """How each kind of failure is spaced (contract section 4.3); kinds not named here are bugs, and wait long."""
 

@@ -38,6 +38,8 @@ class Job:
     """What it shows."""
     announced: bool = False
     """Whether a webhook of ours will announce changes of it."""
+    again_in: timedelta | None = None
+    """Time until a step beside the read that failed is tried again: then the iD is due at the latest."""
 
     @property
     def orcid(self) -> Orcid:

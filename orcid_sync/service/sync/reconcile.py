@@ -28,14 +28,16 @@ from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
 from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
 from orcid_sync.model.sync.schedule import Applied, Cause, Policy, Settlement, Turn
+from orcid_sync.model.sync.side_steps import no_later, soonest
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
-from orcid_sync.service.consent.disconnect import WebhookLeft, leave, revoke_in_passing
+from orcid_sync.service.consent.disconnect import leave, revoke_retired
 from orcid_sync.service.record import permission
 from orcid_sync.service.record.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.record.read_outcome import Finding, Job, Superseded
 from orcid_sync.service.record.record_reader import Reading, digest_of, parse_in_steps, read_details
 from orcid_sync.service.record.record_states import OUTCOMES, close
+from orcid_sync.service.record.side_steps import effort_of
 from orcid_sync.service.record.unknown_members import unknown_in
 from orcid_sync.service.sync import reconciliation_log
 from orcid_sync.service.sync.reconciliation_log import UNCHANGED
@@ -59,7 +61,6 @@ class Stale(Exception):
 FAILURES: dict[type[Exception], str] = {
     Stale: "stale",
     Superseded: "superseded",
-    WebhookLeft: "webhook_left",
     VaultError: "vault",
     MalformedRecord: "malformed",
     DatabaseRefused: "refused",
@@ -113,10 +114,12 @@ class Reconciler:
         async with statements(pool) as connection:
             known = await access.load(connection, lease.orcid)
         if known is None or known.state != "connected":
-            return await leave(pool, self.registry, self.vault, self.subscription, lease, turn, known)
+            effort = effort_of(turn, self.chance)
+            return await leave(pool, self.registry, self.vault, self.subscription, lease, turn, known, effort)
+        again_in = None
         if known.has_retired:
-            await revoke_in_passing(pool, self.registry, self.vault, lease.orcid)
-        job = self._job(lease, turn, known)
+            again_in = await revoke_retired(pool, self.registry, self.vault, lease.orcid, effort_of(turn, self.chance))
+        job = replace(self._job(lease, turn, known), again_in=again_in)
         return await permission.foresee(pool, job) or await self._look(job)
 
     def _job(self, lease: Lease, turn: Turn, known: Known) -> Job:
@@ -127,18 +130,25 @@ class Reconciler:
     async def _look(self, job: Job) -> Finding:
         """See to the webhook, then read. One who was merged needs none (contract section 1.9), until they are back."""
         merged = job.known.record_state is State.DEPRECATED
+        if not merged:
+            job = await self._subscribed(job)
         try:
-            if self.subscription and not merged:
-                job = replace(job, announced=await self.subscription.ensure(job.orcid))
             finding = await self._read(job)
-            if self.subscription and merged:
-                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+            if merged:
+                job = await self._subscribed(job)
                 finding = await self._read(job)  # what changed before there was a webhook is announced to nobody
         except tuple(OUTCOMES) as error:
-            return await self._close(job, error, refused=False)
+            finding = await self._close(job, error, refused=False)
         except Unauthorized:
-            return await self._refused(job)
-        return finding
+            finding = await self._refused(job)
+        return replace(finding, settlement=no_later(finding.settlement, job.again_in))
+
+    async def _subscribed(self, job: Job) -> Job:
+        """With webhooks as far as ORCID takes them; what it says of them never stops the read (contract 3.5)."""
+        if self.subscription is None:
+            return job
+        hooks = await self.subscription.ensure(job.orcid, effort_of(job.turn, self.chance))
+        return replace(job, announced=hooks.announced, again_in=soonest((job.again_in, hooks.again_in)))
 
     async def _refused(self, job: Job) -> Finding:
         """What our own token hears where the holder's is refused; raises what says that nothing can be concluded.
@@ -154,9 +164,11 @@ class Reconciler:
 
     async def _close(self, job: Job, error: RegistryError, *, refused: bool) -> Finding:
         finding = await close(self.database.worker, self.policy, job, error, refused=refused)
-        if self.subscription and finding.outcome == State.DEPRECATED:
-            await self.subscription.remove(job.orcid, even_if_unknown=False)
-        return finding
+        if self.subscription is None or finding.outcome != State.DEPRECATED:
+            return finding
+        effort = effort_of(job.turn, self.chance)
+        again_in = await self.subscription.remove(job.orcid, effort, even_if_unknown=False)
+        return replace(finding, settlement=no_later(finding.settlement, again_in))
 
     async def _read(self, job: Job) -> Finding:
         """Read the record and compare it with the mirror."""

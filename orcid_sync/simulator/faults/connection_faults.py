@@ -28,16 +28,20 @@ async def before(faults: Mapping[str, Fault]) -> Answer | None:
         raise ConnectionTornDown
     if "error" in faults:
         options = faults["error"].options
-        return _error(int(options.get("status", 503)), options)
+        return _error(options)
     return http_answer.page(200) if "html" in faults else None
 
 
-def _error(status: int, options: Mapping[str, Any]) -> Answer:
+def _error(options: Mapping[str, Any]) -> Answer:
+    code, status = options.get("code"), options.get("status")
+    if code is not None:
+        body = error_body(code, options.get("detail", ""), status=status)
+        return http_answer.json_answer(body["response-code"], body)
     if status == 429:
         return over_quota() if options.get("daily") else http_answer.plain(429, "Too Many Requests")
     if status == 500 and not options.get("html"):
         return http_answer.json_answer(500, error_body(9008))
-    return http_answer.page(status)
+    return http_answer.page(int(status or 503))
 
 
 def over_quota() -> Answer:

@@ -11,7 +11,7 @@ REQUEST_FAULTS = {
     "delay": "answers after `seconds`",
     "slow-drip": "sends the body in small pieces over `seconds`",
     "error": "answers `status` (429 plain text, with `daily` that of the quota; 500 JSON or, with `html`, a page; 502, "
-    "503, 504 a page of the proxy)",
+    "503, 504 a page of the proxy; with `code` one of ORCID's own errors)",
     "html": "answers 200 with a page",
     "reset": "tears the connection down before anything is done",
     "lost-answer": "does what was asked, then tears the connection down",

@@ -10,6 +10,7 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.record_states import AccessState, State
+from orcid_sync.model.sync.side_steps import Failure
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 
@@ -41,6 +42,10 @@ class Retired(msgspec.Struct, frozen=True):
     number: int
     access_token: str
     """Ciphertext."""
+    attempts: int
+    """How often in a row it could not be revoked."""
+    again_in: timedelta | None
+    """Time until that is tried again; None: at once."""
 
 
 async def load(connection: AnyConnection, orcid: Orcid) -> Known | None:
@@ -77,7 +82,7 @@ async def count_tried(connection: AnyConnection, *, within: timedelta) -> tuple[
 
 async def retired(connection: AnyConnection, orcid: Orcid) -> list[Retired]:
     """The tokens of an iD that wait to be revoked."""
-    return [Retired(row["number"], row["access_token"]) async for row in _queries.retired(connection, orcid=orcid)]
+    return [Retired(**row) async for row in _queries.retired(connection, orcid=orcid)]
 
 
 async def in_use(connection: AnyConnection, orcid: Orcid) -> str | None:
@@ -89,6 +94,12 @@ async def in_use(connection: AnyConnection, orcid: Orcid) -> str | None:
 async def forget_retired(connection: AnyConnection, orcid: Orcid, number: int) -> None:
     """ORCID has confirmed that the token works no longer."""
     await _queries.forget_retired(connection, orcid=orcid, number=number)
+
+
+async def revocation_failed(connection: AnyConnection, orcid: Orcid, number: int, failure: Failure) -> None:
+    """ORCID did not confirm that the token works no longer; that is tried again later."""
+    facts = msgspec.structs.asdict(failure)
+    await _queries.revocation_failed(connection, orcid=orcid, number=number, **facts)
 
 
 async def lock_state(connection: AnyConnection, orcid: Orcid) -> str | None:

@@ -49,7 +49,15 @@ select count(*) filter (where c.access_state = 'suspect') as refused,
  where c.state = 'connected' and c.access_state in ('granted', 'suspect');
 
 -- name: retired
-select number, access_token from orcid_sync.retired_tokens where orcid = :orcid order by number;
+select number, access_token, attempts, next_try_at - now() as again_in
+  from orcid_sync.retired_tokens
+ where orcid = :orcid
+ order by number;
+
+-- name: revocation_failed!
+update orcid_sync.retired_tokens
+   set attempts = :attempts, next_try_at = clock_timestamp() + :again_in::interval, error = :error
+ where orcid = :orcid and number = :number;
 
 -- name: in_use$
 select access_token from orcid_sync.tokens where orcid = :orcid;
