@@ -11,6 +11,7 @@ from msgspec import Struct
 from orcid_sync.model.analysis.audit import Finding
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.scopes import View
+from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import Lane
 
 
@@ -25,6 +26,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     access_state: str
     """granted, suspect, revoked, expired, or public: there is no token."""
     suspect_since: datetime | None
+    suspect_reason: Heard | None
+    """Why the token is in doubt."""
     refusals: int
     """How often in a row the token was refused."""
     scopes: list[str]
@@ -93,6 +96,19 @@ class Webhook(Struct, frozen=True, kw_only=True):
     def alive_at(self) -> datetime | None:
         """When it was last seen alive."""
         return max(filter(None, (self.registered_at, self.last_called_at)), default=None)
+
+
+class SideStep(Struct, frozen=True, kw_only=True):
+    """Something at ORCID, beside the reading of the record, that fails and is tried again by itself."""
+
+    step: str
+    """webhook or revocation."""
+    act: str
+    """What could not be done: registered, removed, revoked, …"""
+    attempts: int
+    """Failures in a row."""
+    error: str
+    next_try_at: datetime | None
 
 
 class WebhookHealth(Struct, frozen=True, kw_only=True):
@@ -220,6 +236,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     limits: Limits
     reads: list[Read]
     """The latest first."""
+    side_steps: list[SideStep] = []
+    """What fails beside the reading."""
     changes: list[ChangeSet] = []
     """The latest first."""
     items: dict[str, int] = {}

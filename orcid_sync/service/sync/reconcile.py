@@ -10,6 +10,7 @@ fence, or not at all.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
@@ -30,7 +31,7 @@ from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, Sta
 from orcid_sync.model.sync.schedule import Applied, Cause, Policy, Settlement, Turn
 from orcid_sync.model.sync.side_steps import no_later, soonest
 from orcid_sync.registry.client import Registry
-from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
+from orcid_sync.registry.errors import ForeignToken, Paused, RegistryError, Unauthorized
 from orcid_sync.service.consent.disconnect import leave, revoke_retired
 from orcid_sync.service.record import permission
 from orcid_sync.service.record.changeset import NOTHING, Answer, make_changeset
@@ -138,9 +139,11 @@ class Reconciler:
                 job = await self._subscribed(job)
                 finding = await self._read(job)  # what changed before there was a webhook is announced to nobody
         except tuple(OUTCOMES) as error:
-            finding = await self._close(job, error, refused=False)
-        except Unauthorized:
-            finding = await self._refused(job)
+            finding = await self._close(job, error, Heard.ANSWERED)
+        except (Unauthorized, ForeignToken) as error:
+            if job.token is None:
+                raise
+            finding = await self._refused(job, Heard.FOREIGN if isinstance(error, ForeignToken) else Heard.REFUSED)
         return replace(finding, settlement=no_later(finding.settlement, job.again_in))
 
     async def _subscribed(self, job: Job) -> Job:
@@ -150,20 +153,28 @@ class Reconciler:
         hooks = await self.subscription.ensure(job.orcid, effort_of(job.turn, self.chance))
         return replace(job, announced=hooks.announced, again_in=soonest((job.again_in, hooks.again_in)))
 
-    async def _refused(self, job: Job) -> Finding:
+    async def _refused(self, job: Job, heard: Heard) -> Finding:
         """What our own token hears where the holder's is refused; raises what says that nothing can be concluded.
 
         A deactivated record has taken its tokens with it; an outage of ORCID's refuses ours too (contract 2.6).
         """
         try:
-            async with self.registry.record(job.orcid):
-                pass
+            seen = await self._see(job)
         except tuple(OUTCOMES) as error:
-            return await self._close(job, error, refused=True)
-        return await permission.refused(self.database.worker, self.policy, self.chance(), job)
+            return await self._close(job, error, heard)
+        doubt = await permission.refused(self.database.worker, self.policy, self.chance(), job, heard)
+        return permission.with_view(doubt, seen)
 
-    async def _close(self, job: Job, error: RegistryError, *, refused: bool) -> Finding:
-        finding = await close(self.database.worker, self.policy, job, error, refused=refused)
+    async def _see(self, job: Job) -> Finding | None:
+        """What our own token shows, if it can be compared: what is public follows, whatever becomes of the holder's."""
+        job = replace(job, token=None, access=job.read_with, in_doubt=True)
+        async with self.registry.record(job.orcid) as body:
+            with suppress(RegistryError, Stale, MalformedRecord):
+                return await self._compare(job, await parse_in_steps(body), None)
+        return None
+
+    async def _close(self, job: Job, error: RegistryError, heard: Heard) -> Finding:
+        finding = await close(self.database.worker, self.policy, job, error, heard)
         if self.subscription is None or finding.outcome != State.DEPRECATED:
             return finding
         effort = effort_of(job.turn, self.chance)
@@ -183,19 +194,21 @@ class Reconciler:
             del body
             return await self._compare(job, reading, digest)
 
-    async def _compare(self, job: Job, reading: Reading, digest: bytes) -> Finding:
+    async def _compare(self, job: Job, reading: Reading, digest: bytes | None) -> Finding:
         if _older(reading, job.lease) and job.turn.attempts < schedule.STALE_TRIES:
             raise Stale
         async with statements(self.database.worker) as connection:
             held = await items.load(connection, job.orcid)
         details, complete = await read_details(self.registry, job.orcid, job.token, reading.items, held.items)
-        comparison = diff.compare(held.items, reading.answered, reading.items, details)
+        known = permission.in_sight(job, held.items, {item.id for item in reading.items})
+        comparison = diff.compare(known, reading.answered, reading.items, details)
         before = job.read_with
         reasons = {key: reason_gone(key, held.items[key], before, job.access) for key in comparison.gone}
         if unconfirmed := self._to_confirm(job.lease, held, reasons):
             return unconfirmed
         fate = TRANSITIONS[job.known.record_state or State.ACTIVE, Outcome.RECORD]
-        content = RecordContent(fate.state, job.access.kind, None, reading.doc, withheld(fate.withholds, before=None))
+        hidden = job.hides or withheld(fate.withholds, before=None)
+        content = RecordContent(fate.state, job.access.kind, None, reading.doc, hidden)
         answer = Answer(content, moment(Timestamp(reading.modified_ms)), comparison, details, reasons)
         changeset = await make_changeset(self.database.worker, job.orcid, held, answer)
         complete = complete and len(reading.answered) == len(SECTIONS)

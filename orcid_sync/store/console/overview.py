@@ -7,6 +7,7 @@ import msgspec
 
 from orcid_sync.model.feed.feed_line import FeedLine
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.consent import connections
 from orcid_sync.store.database.pools import AnyConnection
@@ -28,6 +29,26 @@ class FailureCount(msgspec.Struct, frozen=True):
     """A kind of failure, how many iDs have it at present, and one of them."""
 
     error: str | None
+    number: int
+    example: Orcid
+    read: bool = True
+    """Whether it is to be read; else it is disconnected, and something of it is left."""
+
+
+class SuspectCount(msgspec.Struct, frozen=True):
+    """Why holders' tokens are in doubt, how many, and one of the iDs."""
+
+    reason: Heard
+    number: int
+    example: Orcid
+
+
+class SideStepCount(msgspec.Struct, frozen=True, kw_only=True):
+    """A step at ORCID beside the reading of records that fails, how often, and one of the iDs."""
+
+    step: str
+    """webhook or revocation."""
+    error: str
     number: int
     example: Orcid
 
@@ -57,6 +78,10 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Webhooks whose registration or removal ORCID has not confirmed for an hour."""
     queue: list[LaneDepth]
     failures: list[FailureCount]
+    suspects: list[SuspectCount] = []
+    """Tokens in doubt, by reason."""
+    side_steps: list[SideStepCount] = []
+    """What fails for itself: webhooks, and tokens to be revoked."""
     freshness: dict[str, int]
     """Connected iDs by how long ago they were last verified, the freshest first."""
     jobs: list[Run]
@@ -149,6 +174,10 @@ async def overview(connection: AnyConnection) -> Overview:
             unconfirmed_webhooks=await queries.unconfirmed_webhooks(connection),
             queue=await queue.depth(connection),
             failures=[FailureCount(**row) async for row in queries.failures(connection)],
+            suspects=[
+                SuspectCount(**{**row, "reason": Heard(row["reason"])}) async for row in queries.suspects(connection)
+            ],
+            side_steps=[SideStepCount(**row) async for row in queries.side_steps(connection)],
             freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
             jobs=await job_runs.last_of_each(connection),
             feed=FeedHead(**head),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sync.record_states import AccessState, State
+from orcid_sync.model.sync.record_states import AccessState, Heard, State
 from orcid_sync.model.sync.side_steps import Failure
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
@@ -24,7 +24,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """connected, disconnecting or disconnected."""
     access_state: AccessState
     suspect_since: datetime | None
+    suspect_reason: Heard | None
+    """Why the holder's token is in doubt."""
     refusals: int
+    """How often in a row it was refused for this reason."""
     access_token: str | None
     """Ciphertext."""
     scopes: list[str]
@@ -59,9 +62,9 @@ async def stands(connection: AnyConnection, orcid: Orcid, access_token: str | No
     return bool(await _queries.stands(connection, orcid=orcid, access_token=access_token))
 
 
-async def refuse(connection: AnyConnection, orcid: Orcid) -> None:
-    """The holder's token was refused while our own was answered: it is in doubt."""
-    await _queries.refuse(connection, orcid=orcid)
+async def refuse(connection: AnyConnection, orcid: Orcid, reason: Heard) -> None:
+    """The holder's token was refused while our own was answered: it is in doubt, for this reason."""
+    await _queries.refuse(connection, orcid=orcid, reason=reason.value)
 
 
 async def accept(connection: AnyConnection, orcid: Orcid) -> None:
@@ -75,7 +78,7 @@ async def lose(connection: AnyConnection, orcid: Orcid, access_state: AccessStat
 
 
 async def count_tried(connection: AnyConnection, *, within: timedelta) -> tuple[int, int]:
-    """How many holders' tokens are in doubt now, and how many were answered within the time."""
+    """How many holders' tokens are refused now, and how many were answered within the time."""
     row = await _queries.count_tried(connection, within=within)
     return row["refused"], row["answered"]
 

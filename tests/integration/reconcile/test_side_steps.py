@@ -79,6 +79,8 @@ async def said(bench: Bench) -> list[str]:
 @pytest.mark.parametrize("name", STEPS)
 async def test_a_step_that_fails_for_days_stops_nothing_else(bench: Bench, name: str, way: str) -> None:
     step, (fault, options, kind) = STEPS[name], WAYS[way]
+    if name == "revocation" and "code" in options:
+        kind = "bad_request"  # where tokens are taken back, such words mean nothing
     await step.prepare(bench)
     bench.registry.faults.add(fault, step.endpoint, orcid=None, **options)
     keyword = bench.registry.edit.add_item(O, "keyword", {"content": "first"})
