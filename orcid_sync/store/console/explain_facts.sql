@@ -33,19 +33,19 @@ select w.generation, g.present_since is not null as present, w.state, w.requeste
 
 -- name: side_steps
 -- What fails at ORCID beside the reading, of each kind what has failed most often.
-(select 'webhook' as step,
-        case w.state when 'removing' then 'removed' when 'reviving' then 'revived' else 'registered' end as act,
-        w.attempts, w.error, w.next_try_at
-   from orcid_sync.webhooks as w
-  where w.orcid = :orcid and w.attempts > 0
-  order by w.attempts desc
-  limit 1)
-union all
-(select 'revocation', 'revoked', t.attempts, t.error, t.next_try_at
-   from orcid_sync.retired_tokens as t
-  where t.orcid = :orcid and t.attempts > 0
-  order by t.attempts desc
-  limit 1);
+select distinct on (step) step, act, attempts, error, next_try_at
+  from (
+    select 'webhook' as step,
+           case w.state when 'removing' then 'removed' when 'reviving' then 'revived' else 'registered' end as act,
+           w.attempts, w.error, w.next_try_at
+      from orcid_sync.webhooks as w
+     where w.orcid = :orcid and w.attempts > 0
+    union all
+    select 'revocation', 'revoked', t.attempts, t.error, t.next_try_at
+      from orcid_sync.retired_tokens as t
+     where t.orcid = :orcid and t.attempts > 0
+  ) as failing
+ order by step, attempts desc;
 
 -- name: items
 -- Numbers of items by visibility, public ones first.

@@ -174,9 +174,7 @@ async def overview(connection: AnyConnection) -> Overview:
             unconfirmed_webhooks=await queries.unconfirmed_webhooks(connection),
             queue=await queue.depth(connection),
             failures=[FailureCount(**row) async for row in queries.failures(connection)],
-            suspects=[
-                SuspectCount(**{**row, "reason": Heard(row["reason"])}) async for row in queries.suspects(connection)
-            ],
+            suspects=[msgspec.convert(dict(row), SuspectCount) async for row in queries.suspects(connection)],
             side_steps=[SideStepCount(**row) async for row in queries.side_steps(connection)],
             freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
             jobs=await job_runs.last_of_each(connection),

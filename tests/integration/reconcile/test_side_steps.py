@@ -9,8 +9,9 @@ import pytest
 
 from orcid_sync.service.explain.status_findings import findings
 from orcid_sync.store.console.overview import overview
+from orcid_sync.store.sync import queue
 from orcid_sync.store.webhooks import inventory
-from rig.service.reconciler import LIMITED, Bench, O
+from rig.service.reconciler import LIMITED, OTHER, Bench, O
 
 DAY = timedelta(days=1)
 
@@ -105,3 +106,80 @@ async def test_a_step_that_fails_for_days_stops_nothing_else(bench: Bench, name:
     assert (await bench.side_steps(), await said(bench)) == ({}, [])
     assert (await bench.webhook_rows(), await bench.retired()) == (["active"], [])
     assert len(bench.registry.webhooks.of(O)) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_whoever_leaves_is_rid_of_each_thing_by_itself(bench: Bench, way: str) -> None:
+    """The webhook cannot be removed for days: the token goes at once, and so does what is not public."""
+    fault, options, kind = WAYS[way]
+    await connected(bench)
+    await bench.disconnect()
+    bench.registry.faults.add(fault, "webhook-delete", orcid=None, **options)
+
+    for day in range(3):
+        assert await bench.turn() == "failed"
+        assert await bench.side_steps() == {"webhook": (day + 1, kind)}
+        assert (await bench.retired(), len(bench.requests("revoke")), await bench.number("limited")) == ([], 1, 0)
+        [sentence] = await said(bench)
+        assert sentence.startswith("1 webhooks could not be changed at ORCID")
+        await bench.pass_time(DAY)
+
+    bench.registry.faults.clear()
+    assert await bench.turn() == "disconnected"
+    assert (bench.registry.webhooks.of(O), await said(bench)) == ([], [])
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_merged_record_is_closed_though_its_webhook_stays_for_a_while(bench: Bench, way: str) -> None:
+    fault, options, kind = WAYS[way]
+    await connected(bench)
+    bench.registry.edit.deprecate(O, OTHER)
+    bench.registry.faults.add(fault, "webhook-delete", orcid=None, **options)
+
+    assert await bench.notified() == "unconfirmed"
+    assert await bench.when_due() == "deprecated"
+
+    assert (await bench.number(), await bench.side_steps()) == (0, {"webhook": (1, kind)})
+    assert await bench.due_in() <= timedelta(hours=1)  # not in a month
+    bench.registry.faults.clear()
+    assert await bench.when_due() == "deprecated"
+    assert (bench.registry.webhooks.of(O), await bench.side_steps()) == ([], {})
+    assert await bench.due_in() > 29 * DAY
+
+
+async def test_a_notification_does_not_shorten_a_back_off_and_an_operator_does(bench: Bench) -> None:
+    bench.registry.faults.add("error", "webhook-put", orcid=None, status=500)
+    await connected(bench)
+    asked = len(bench.requests("webhook-put"))
+
+    await bench.notified()
+    assert len(bench.requests("webhook-put")) == asked
+
+    await queue.request_sync(bench.connection, [O])
+    await bench.turn()
+    assert len(bench.requests("webhook-put")) > asked
+    assert await bench.side_steps() == {"webhook": (2, "unavailable")}
+
+
+async def test_whoever_leaves_does_not_wait_for_a_registration_that_failed(bench: Bench) -> None:
+    bench.registry.faults.add("error", "webhook-put", orcid=None, code=9038)
+    await connected(bench)
+    assert await bench.side_steps() == {"webhook": (1, "scope_not_granted")}
+    await bench.disconnect()
+
+    assert await bench.turn() == "disconnected"
+
+    assert (await bench.webhook_rows(), await bench.retired()) == ([], [])
+
+
+async def test_evidence_that_cannot_be_noted_undoes_nothing(bench: Bench) -> None:
+    await connected(bench)
+    await bench.connection.execute("alter table orcid_sync.evidence add constraint broken check (false) not valid")
+    bench.registry.edit.add_item(O, "keyword", {"content": "new"})
+    head = await bench.head()
+
+    assert await bench.notified() == "changed"
+
+    assert await bench.head() == head + 1
+    row = await bench.row()
+    assert (row["attempts"], row["last_error"], row["done_gen"]) == (0, None, row["gen"])
