@@ -84,6 +84,19 @@ async def test_a_registered_webhook_is_not_registered_again(bench: Bench) -> Non
     assert len(bench.requests("webhook-put")) == 1
 
 
+async def test_a_webhook_that_nobody_wrote_down_is_made_anew(bench: Bench) -> None:
+    """ORCID has it from an earlier database: it may be dead, so three requests are made, as `orcid-sync plan` says."""
+    encoded = callback(bench).replace(":", "%3A").replace("/", "%2F")
+    bench.registry.webhooks.put(O, encoded, bench.settings.client_id or "")
+    await bench.connect()
+
+    await bench.turn()
+
+    asked = [one.endpoint for one in bench.requests("webhook-put", "webhook-delete", "record")]
+    assert asked == ["webhook-put", "webhook-delete", "webhook-put", "record"]
+    assert (registered(bench), await bench.webhook_rows()) == ([callback(bench)], ["active"])
+
+
 async def test_a_refused_webhook_does_not_stop_the_mirror(bench: Bench) -> None:
     await bench.connect()
     client = bench.registry.token_service.clients[bench.settings.client_id or ""]
