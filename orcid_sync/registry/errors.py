@@ -10,6 +10,7 @@
     ├── about our permission
     │   ├── Unauthorized    the token was refused: never final (section 2.6)
     │   ├── Forbidden       not ours to see or do
+    │   │   ├── ForeignToken      the token belongs to another iD: read with our own
     │   │   └── ScopeNotGranted   our client lacks a scope: needs another membership
     │   ├── CodeRefused     an authorization code was refused: the person has to start again
     │   └── ClientDisabled  our client or its secret is refused: stop and tell a person
@@ -115,6 +116,10 @@ class Forbidden(RegistryError):
     """The Registry does not allow this to our client or with this token."""
 
 
+class ForeignToken(Forbidden):
+    """The token belongs to another iD, or our client is a public one and api_url that of the member API."""
+
+
 class ScopeNotGranted(Forbidden):
     """The Registry does not grant our client the scope that this needs."""
 
@@ -183,7 +188,7 @@ ERRORS: Final[Mapping[int, type[RegistryError]]] = {
     9014: Forbidden,  # another client's webhook
     9015: BadRequest,  # the scope text is invalid: configuration
     9016: NotFound,  # unknown iD or put-code
-    9017: Forbidden,  # the token belongs to another iD, or a public client on the member API: no repeat will help
+    9017: ForeignToken,
     9018: Locked,
     9028: NotFound,  # no such webhook
     9034: NotFound,  # no such put-code
@@ -202,6 +207,9 @@ INVISIBLE: Final = frozenset({9013, 9038, 9039})
 
 NO_SUCH_WEBHOOK: Final = 9028
 """The error code that makes removing a webhook twice a success (contract section 1.4)."""
+
+UNKNOWN_RECORD: Final = 9011
+"""The error code of a webhook for an iD that ORCID does not know: nothing of it can call us (contract section 1.4)."""
 
 UNKNOWN_TOKEN: Final = frozenset({"invalid_token", "invalid_grant"})
 """Words of OAuth that make taking a token back twice a success (contract section 2.6)."""

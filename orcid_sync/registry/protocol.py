@@ -23,12 +23,16 @@ from orcid_sync.registry.errors import (
     Busy,
     ClientDisabled,
     CodeRefused,
+    Deactivated,
     Deprecated,
+    Locked,
+    Malformed,
     NotFound,
     RegistryError,
     ScopeNotGranted,
     Unauthorized,
     Unavailable,
+    Unclaimed,
     UsedUp,
     error_class,
 )
@@ -39,6 +43,9 @@ T = TypeVar("T")
 _OAUTH_ENDPOINTS: Final = frozenset({Endpoint.TOKEN, Endpoint.CODE, Endpoint.REVOKE})
 _CODE_WORDS: Final = frozenset({"invalid_grant", "invalid_request", "unauthorized_client"})
 
+_OF_RECORDS: Final = frozenset({Deprecated, Locked, Unclaimed, Deactivated, NotFound})
+"""Errors that speak of a record."""
+
 _DAILY: Final = b"daily quota"
 
 _ORCID: Final = re.compile(r"\b[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]\b", re.ASCII)
@@ -48,11 +55,14 @@ _RETRY_AFTER_BOUNDS: Final = (1.0, 3600.0)
 def decipher(request: Request[T], status: int, headers: Mapping[str, str], body: bytes) -> T:
     """What was asked for. Raises RegistryError; the error carries the status."""
     known = {name.lower(): value for name, value in headers.items()}
-    is_json = _is_json(known.get("content-type", ""))
+    named = known.get("content-type", "").strip()
+    is_json = _is_json(named)
     if not 200 <= status < 300:
-        raise _refusal(request, status, known, _members(body) if is_json else None, body)
+        raise _refusal(request, status, known, _members(body) if is_json else _unnamed(named, body), body)
     if status not in request.success:
         raise Unavailable("the answer has a success status that does not belong to the question", status=status)
+    if _is_rejection(named, body):
+        raise Malformed("the answer is a rejection in the form of a success", status=status)
     if not is_json and not _needs_no_json(request.endpoint, body):
         raise Unavailable("the answer is not JSON", status=status)
     try:
@@ -60,6 +70,18 @@ def decipher(request: Request[T], status: int, headers: Mapping[str, str], body:
     except RegistryError as error:
         error.status = status
         raise
+
+
+def _unnamed(content_type: str, body: bytes) -> Mapping[str, Any] | None:
+    """The members of an error of ORCID's without a Content-Type: 9001 comes so (contract sections 4.2 and 12a)."""
+    members = _members(body) if not content_type else None
+    return members if members and _error_code(members) else None
+
+
+def _is_rejection(content_type: str, body: bytes) -> bool:
+    """Whether a success without a Content-Type holds what ORCID rejects outside of JAX-RS (contract section 12a)."""
+    members = _members(body) if body and not content_type else None
+    return members is not None and "statusCodeValue" in members
 
 
 def _needs_no_json(endpoint: Endpoint, body: bytes) -> bool:
@@ -99,7 +121,8 @@ def _oauth_refusal(endpoint: Endpoint, kind: type[RegistryError], status: int, w
 
     `unauthorized` means a wrong secret, and any other 401 an inner fault. A code that is refused with 400 is a matter
     of this one person, also where the word speaks of the client: it is used for closed and merged records, too. A token
-    that is not known cannot be taken back any more (section 2.6).
+    that is not known cannot be taken back any more (section 2.6). Codes that speak of a record say nothing here: only
+    `/record` decides what becomes of it (section 3.5).
     """
     if endpoint is Endpoint.CODE and status == 400 and word in _CODE_WORDS:
         return CodeRefused
@@ -107,7 +130,7 @@ def _oauth_refusal(endpoint: Endpoint, kind: type[RegistryError], status: int, w
         return NotFound
     if kind is Unauthorized:
         return ClientDisabled if word == "unauthorized" else Unavailable
-    return kind
+    return BadRequest if kind in _OF_RECORDS else kind
 
 
 def _is_json(content_type: str) -> bool:

@@ -114,6 +114,9 @@ def _show(population: "Population", means: "Means", made: "Plan") -> None:
     page.print(table("requests per day", "number", "of the limit", rows=[*costs, total]))
     page.print(table("noticed after", "half", "99 of 100", "the last", rows=_freshness(made)))
     page.print(text(f"A first load of all takes {duration(made.first_load * DAY)}."))
+    if means.webhooks:
+        again = duration(made.first_load_again * DAY)
+        page.print(text(f"If ORCID has webhooks of them from an earlier database, it takes {again}."))
     if made.quota_lasts is not None:
         hours = duration(made.quota_lasts * DAY)
         page.print(text(f"The daily quota of {means.per_day} requests is used up after {hours}.", "fail"))

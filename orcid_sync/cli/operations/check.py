@@ -16,6 +16,7 @@ from orcid_sync.settings.redaction import redact
 if TYPE_CHECKING:
     from asyncpg import Connection
 
+    from orcid_sync.registry.client import Registry
     from orcid_sync.settings.settings import Settings
 
 OLDEST_POSTGRES = 15
@@ -177,7 +178,17 @@ async def _credentials(session: Session, dsn: str) -> list[Checked]:
         return [Checked("credentials", "skipped", "needs client_id, client_secret and encryption_key")]
     scopes = [READ_PUBLIC, *([WEBHOOK] if settings.webhooks else [])]
     async with asking(session, dsn) as means:
-        return [await _scope(settings, scope, means.registry.authorize) for scope in scopes]
+        granted = [await _scope(settings, scope, means.registry.authorize) for scope in scopes]
+        return [*granted, await _api(settings, means.registry, readable=granted[0].result == "ok")]
+
+
+async def _api(settings: "Settings", registry: "Registry", *, readable: bool) -> Checked:
+    """Whether the API is where the settings say (contract section 4.2)."""
+    from orcid_sync.cli.operations.check_api import ask  # noqa: PLC0415 - heavy
+
+    if not readable:
+        return Checked("api_url", "skipped", "needs a token that ORCID grants")
+    return Checked("api_url", *await ask(registry, settings.api_url))
 
 
 async def _scope(settings: "Settings", scope: str, authorize: Callable[[str], Awaitable[None]]) -> Checked:

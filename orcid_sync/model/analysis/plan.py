@@ -80,6 +80,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     without_webhooks: Staleness
     first_load: float
     """Days until every record was read once."""
+    first_load_again: float
+    """The same if ORCID has the webhooks already, of a database that is lost: what a PUT finds there is removed and
+    registered again, for it may be dead (contract section 1.3, row 8)."""
     quota_lasts: float | None
     """Share of the day after which the daily quota is used up; None: it suffices."""
 
@@ -108,12 +111,14 @@ def make_plan(population: Population, means: Means) -> Plan:
     capacity = min(means.per_second * 86_400, means.per_day or math.inf)
     total = sum(requests.values())
     first = population.connected * (1 + population.details + means.webhooks)
+    again = first + population.connected * 2 * means.webhooks
     return Plan(
         requests=requests,
         capacity=capacity,
         with_webhooks=_staleness(population, means, webhooks=True) if means.webhooks else None,
         without_webhooks=_staleness(population, means, webhooks=False),
         first_load=first / capacity,
+        first_load_again=again / capacity,
         quota_lasts=means.per_day / total if means.per_day and total > means.per_day else None,
     )
 

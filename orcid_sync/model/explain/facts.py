@@ -12,6 +12,7 @@ from orcid_sync.model.analysis.audit import Finding
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.doubts import Doubt
 from orcid_sync.model.scopes import View
+from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import Lane
 
 
@@ -26,6 +27,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     access_state: str
     """granted, suspect, revoked, expired, or public: there is no token."""
     suspect_since: datetime | None
+    suspect_reason: Heard | None
+    """Why the token is in doubt."""
     refusals: int
     """How often in a row the token was refused."""
     scopes: list[str]
@@ -90,6 +93,19 @@ class Webhook(Struct, frozen=True, kw_only=True):
     def alive_at(self) -> datetime | None:
         """When it was last seen alive."""
         return max(filter(None, (self.registered_at, self.last_called_at)), default=None)
+
+
+class SideStep(Struct, frozen=True, kw_only=True):
+    """Something at ORCID, beside the reading of the record, that fails and is tried again by itself."""
+
+    step: str
+    """webhook or revocation."""
+    act: str
+    """What could not be done: registered, removed, revoked, …"""
+    attempts: int
+    """Failures in a row."""
+    error: str
+    next_try_at: datetime | None
 
 
 class WebhookHealth(Struct, frozen=True, kw_only=True):
@@ -221,6 +237,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """The latest first."""
     doubts: list[Doubt] = []
     """What the last answer left in doubt, the oldest first, as far as the view may know it; never what ORCID said."""
+    side_steps: list[SideStep] = []
+    """What fails beside the reading."""
     changes: list[ChangeSet] = []
     """The latest first."""
     items: dict[str, int] = {}

@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from orcid_sync.model.explain import reasons_doubts, reasons_item, reasons_reading, reasons_record
+from orcid_sync.model.explain import (
+    reasons_doubts,
+    reasons_item,
+    reasons_reading,
+    reasons_record,
+    reasons_side_steps,
+)
 from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts
 
@@ -41,9 +47,12 @@ REASONS: Sequence[Reason] = (
     reasons_record.token_suspect,
     # We may not hear of changes.
     reasons_reading.differs,
+    reasons_side_steps.webhook_failing,
     reasons_reading.webhook_dead,
     reasons_reading.webhook_missing,
     reasons_reading.deaf,
+    # What is left to be done at ORCID.
+    reasons_side_steps.revocation_failing,
     # All is well, so it is as it is at ORCID.
     reasons_item.present,
     reasons_item.unseen,

@@ -98,7 +98,7 @@ def _kind(queue: Queue) -> str:
 def failing(facts: Facts) -> Diagnosis | None:
     """Reads fail for another reason."""
     queue = facts.queue
-    if queue is None or not queue.attempts:
+    if queue is None or not queue.attempts or is_token_refused(facts):
         return None
     first = next((read.first_at for read in facts.reads if read.outcome == "failed"), None)
     since = f", the first on {moment(first)}" if first and queue.attempts > 1 else ""
@@ -108,6 +108,12 @@ def failing(facts: Facts) -> Diagnosis | None:
         f"The mirror stays unchanged, and the next retry is {until(queue.due_at, facts.at)}.",
         f"To retry now: orcid-sync sync {facts.orcid} --wait. What the error means: deploy/docs/runbook.md",
     )
+
+
+def is_token_refused(facts: Facts) -> bool:
+    """Whether what fails is only the holder's token: what is public is followed (`reasons_record.token_suspect`)."""
+    in_doubt = facts.connection is not None and facts.connection.access_state == "suspect"
+    return in_doubt and facts.queue is not None and _kind(facts.queue) == "unauthorized"
 
 
 def overdue(facts: Facts) -> Diagnosis | None:
@@ -207,6 +213,8 @@ def webhook_missing(facts: Facts) -> Diagnosis | None:
     hook = facts.registered
     if hook is None:
         said = "ORCID has no webhook of this service for this iD"
+    elif any(one.step == "webhook" for one in facts.side_steps):
+        return None  # said by reasons_side_steps
     elif hook.state == HookState.REGISTERING and facts.ago(hook.requested_at) > UNCONFIRMED_FOR:
         said = f"ORCID has not confirmed the webhook that was requested on {moment(hook.requested_at)}"
     else:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Record
-from orcid_sync.model.sync.record_states import State
+from orcid_sync.model.explain.reasons_side_steps import unfinished
+from orcid_sync.model.sync.record_states import Heard, State
 from orcid_sync.model.text.phrases import moment, number, until
 
 _FROM_FILE = "the mirror has it from a file, and the service does not read it"
@@ -37,7 +38,7 @@ def disconnected(facts: Facts) -> Diagnosis | None:
     return Diagnosis(
         DiagnosisKind.DISCONNECTED,
         f"{facts.orcid} was disconnected{since}: the mirror keeps what was public then, and the service does not "
-        f"read it any more.",
+        f"read it any more{unfinished(facts)}.",
         f"Who ended it, and how: orcid-sync consents {facts.orcid}. To connect it again: orcid-sync connect "
         f"{facts.orcid}",
     )
@@ -141,11 +142,19 @@ def token_suspect(facts: Facts) -> Diagnosis | None:
     known, queue = facts.connection, facts.queue
     if known is None or queue is None or known.access_state != "suspect" or known.suspect_since is None:
         return None
+    since = f"since {moment(known.suspect_since)} ({number(known.refusals, 'time')})"
+    if known.suspect_reason is Heard.FOREIGN:
+        return Diagnosis(
+            DiagnosisKind.PERMISSION_SUSPECT,
+            f"ORCID has said {since} that the holder's token belongs to another iD: limited items are hidden, public "
+            f"ones are followed; the next retry is {until(queue.due_at, facts.at)}.",
+            "Records were merged, or the token was stored for the wrong iD: ask the holder to connect again "
+            "(orcid-sync invite)",
+        )
     return Diagnosis(
         DiagnosisKind.PERMISSION_SUSPECT,
-        f"ORCID has refused the holder's token since {moment(known.suspect_since)} ({number(known.refusals, 'time')}): "
-        "limited items are hidden until ORCID accepts it again or it counts as revoked; "
-        f"the next retry is {until(queue.due_at, facts.at)}.",
+        f"ORCID has refused the holder's token {since}: limited items are hidden until ORCID accepts it again or it "
+        f"counts as revoked, public ones are followed; the next retry is {until(queue.due_at, facts.at)}.",
         "If ORCID refuses many tokens at once, the fault is ORCID's or your client's: orcid-sync status, orcid-sync "
         "check",
     )

@@ -132,6 +132,9 @@ class Heard(enum.StrEnum):
     ANSWERED = "answered"
     REFUSED = "refused"
     """Once more, while our own token was answered."""
+    FOREIGN = "of another iD"
+    """It belongs to another iD: records were merged, or it was stored for the wrong one (contract sections 3.4, 4.2).
+    Nobody has taken it back, so that it never counts as revoked."""
     REFUSED_FOR_LONG = "refused for long"
     """Often enough, for long enough, and not with many others (`schedule.Policy`)."""
     EXPIRED = "expired"
@@ -155,6 +158,8 @@ class AccessFate(Struct, frozen=True, kw_only=True):
 
     standing: AccessState
     withholds: Withhold = Withhold.AS_BEFORE
+    doubt: Heard | None = None
+    """Why the token is in doubt from now on, once more."""
     entry: LedgerEntry | None = None
     """Set where the permission has ended: the token is not used any more, and revoked at ORCID to be sure."""
 
@@ -164,7 +169,8 @@ USABLE = frozenset({AccessState.GRANTED, AccessState.SUSPECT})
 
 _IN_USE: Mapping[Heard, AccessFate] = {
     Heard.ANSWERED: AccessFate(standing=AccessState.GRANTED, withholds=Withhold.NOTHING),
-    Heard.REFUSED: AccessFate(standing=AccessState.SUSPECT, withholds=Withhold.LIMITED),
+    Heard.REFUSED: AccessFate(standing=AccessState.SUSPECT, withholds=Withhold.LIMITED, doubt=Heard.REFUSED),
+    Heard.FOREIGN: AccessFate(standing=AccessState.SUSPECT, withholds=Withhold.LIMITED, doubt=Heard.FOREIGN),
     Heard.REFUSED_FOR_LONG: AccessFate(
         standing=AccessState.REVOKED,
         withholds=Withhold.LIMITED,

@@ -74,6 +74,8 @@ BACKOFFS: Mapping[str, Backoff] = {
     "full_form_refused": Backoff(timedelta(days=7), timedelta(days=7)),
     "full_form_not_asked": Backoff(timedelta(minutes=1), timedelta(minutes=1)),
     "section_unspoken": Backoff(timedelta(minutes=15), timedelta(days=1)),
+    # A webhook that ORCID does not allow passes by a decision of people; each try costs a read of the record, too.
+    "webhook_refused": Backoff(timedelta(hours=1), timedelta(days=7)),
 }
 """How each kind of failure is spaced (contract section 4.3); kinds not named here are bugs, and wait long."""
 

@@ -72,6 +72,10 @@ class Hook(Struct, frozen=True, kw_only=True):
     state: HookState | None = None
     age: timedelta | None = None
     """Since ORCID created it."""
+    attempts: int = 0
+    """How often in a row what the state says failed."""
+    again_in: timedelta | None = None
+    """Time until that is tried again; None: at once."""
 
 
 class Step(Struct, frozen=True):
@@ -79,6 +83,19 @@ class Step(Struct, frozen=True):
 
     act: Act
     generation: Generation
+    attempts: int = 0
+    """How often in a row it failed."""
+    again_in: timedelta | None = None
+    """Time until it is tried again; None: at once."""
+
+
+_BEGUN: Mapping[HookState | None, Act] = {
+    HookState.REGISTERING: Act.REGISTER,
+    HookState.VERIFYING: Act.VERIFY,
+    HookState.REVIVING: Act.REVIVE,
+    HookState.REMOVING: Act.REMOVE,
+}
+"""What was begun in a state, and may have failed."""
 
 
 TOWARDS_ACTIVE: Mapping[HookState | None, Act | None] = {
@@ -103,17 +120,23 @@ def steps(
     """
     present = next((hook for hook in hooks if hook.generation.is_present), None)
     if present is None or not wanted:
-        return [Step(Act.REMOVE, hook.generation) for hook in hooks if hook.state and hook.generation.number in known]
+        return [_step(Act.REMOVE, hook) for hook in hooks if hook.state and hook.generation.number in known]
     if present.generation.number not in known:
         return [step for hook in hooks if hook.generation.number == own for step in _towards_active(hook)]
     old = [hook for hook in hooks if hook is not present and hook.generation.number in known]
-    removals = [Step(Act.REMOVE, hook.generation) for hook in old if _is_dispensable(hook, present, overlap)]
+    removals = [_step(Act.REMOVE, hook) for hook in old if _is_dispensable(hook, present, overlap)]
     return [*_towards_active(present), *removals]
 
 
 def _towards_active(hook: Hook) -> list[Step]:
     act = TOWARDS_ACTIVE[hook.state]
-    return [Step(act, hook.generation)] if act else []
+    return [_step(act, hook)] if act else []
+
+
+def _step(act: Act, hook: Hook) -> Step:
+    """Whoever leaves does not wait until a registration that failed would be tried again, nor the other way round."""
+    failed = _BEGUN.get(hook.state) is act
+    return Step(act, hook.generation, *((hook.attempts, hook.again_in) if failed else ()))
 
 
 def _is_dispensable(old: Hook, present: Hook, overlap: timedelta) -> bool:

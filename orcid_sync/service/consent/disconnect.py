@@ -4,6 +4,7 @@ Tokens that are not used any more are revoked at ORCID, also of iDs that stay co
 each authorisation adds a token, and taking one back leaves the others alive (contract sections 2.4 and 2.6).
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import asyncpg
@@ -14,59 +15,64 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.access import PUBLIC
 from orcid_sync.model.record.diff import Comparison
 from orcid_sync.model.record.removals import ACCESS_LOST
-from orcid_sync.model.sync.schedule import Applied, Cause, Settlement, Turn
+from orcid_sync.model.sync import schedule
+from orcid_sync.model.sync.schedule import Applied, Cause, Lane, Settlement, Turn
+from orcid_sync.model.sync.side_steps import is_waiting, soonest
 from orcid_sync.registry.client import Registry
-from orcid_sync.registry.errors import BadRequest, ClientDisabled, Forbidden
 from orcid_sync.service.record.changeset import Answer, make_changeset
 from orcid_sync.service.record.read_outcome import Finding, Superseded
+from orcid_sync.service.record.side_steps import Effort, attempt
 from orcid_sync.service.webhooks.registration import Subscription
 from orcid_sync.store.consent import connections
-from orcid_sync.store.database.encryption import Vault, VaultError
+from orcid_sync.store.database.encryption import Vault
 from orcid_sync.store.database.pools import AnyConnection, statements, transaction
 from orcid_sync.store.feed import changes, forgetting
 from orcid_sync.store.mirror import items
 from orcid_sync.store.sync import access, doubts, queue
-from orcid_sync.store.sync.access import Known
+from orcid_sync.store.sync.access import Known, Retired
 from orcid_sync.store.sync.queue import Lease
 from orcid_sync.store.webhooks import inventory
-
-
-class WebhookLeft(Exception):
-    """A webhook stays at ORCID that this configuration cannot remove; the message says why."""
-
 
 NEVER = timedelta(days=36_500)
 """When an iD is due that was let go."""
 
+UNREMOVABLE = "a webhook that cannot be removed, because its secret is not in old_webhook_secrets"
+"""What is left of an iD if nobody knows the address of its webhook."""
+
 log = structlog.get_logger(__name__)
 
 
-async def revoke_retired(pool: asyncpg.Pool, registry: Registry, vault: Vault, orcid: Orcid) -> None:
-    """Revoke every token of the iD that is not used any more. Raises RegistryError, VaultError: the rest is left.
+async def revoke_retired(
+    pool: asyncpg.Pool, registry: Registry, vault: Vault, orcid: Orcid, effort: Effort
+) -> timedelta | None:
+    """Revoke every token of the iD that is not used any more; time until what failed is tried again. Raises Paused.
 
-    One that is in use again, because the same was handed to us twice, is only taken from the list.
+    Each token fails for itself, and none of them stops the reading of the record. One that is in use again, because the
+    same was handed to us twice, is only taken from the list.
     """
     async with statements(pool) as connection:
         waiting = await access.retired(connection, orcid)
         used = await access.in_use(connection, orcid)
-    present = vault.open(used, orcid=orcid, column="access_token") if used else None
-    for old in waiting:
+
+    async def revoke(old: Retired) -> None:
         token = vault.open(old.access_token, orcid=orcid, column="access_token")
-        if token != present:
+        if used is None or token != vault.open(used, orcid=orcid, column="access_token"):
             await registry.revoke_token(token)
         async with statements(pool) as connection:
             await access.forget_retired(connection, orcid, old.number)
 
+    async def wait(old: Retired) -> timedelta | None:
+        if is_waiting(old.again_in) and not effort.at_once:
+            return old.again_in
+        failure = await attempt(revoke(old), attempts=old.attempts, effort=effort)
+        if failure is None:
+            return None
+        async with statements(pool) as connection:
+            await access.revocation_failed(connection, orcid, old.number, failure)
+        log.warning("retired token not revoked", orcid=orcid, reason=failure.error)
+        return failure.again_in
 
-async def revoke_in_passing(pool: asyncpg.Pool, registry: Registry, vault: Vault, orcid: Orcid) -> None:
-    """The same for an iD that stays: what only a person can put right does not stop its mirror.
-
-    Raises RegistryError if the Registry is away.
-    """
-    try:
-        await revoke_retired(pool, registry, vault, orcid)
-    except (Forbidden, BadRequest, ClientDisabled, VaultError) as error:
-        log.warning("retired token not revoked", orcid=orcid, reason=str(error))
+    return soonest([await wait(old) for old in waiting])
 
 
 async def leave(
@@ -77,22 +83,35 @@ async def leave(
     lease: Lease,
     turn: Turn,
     known: Known | None,
+    effort: Effort,
 ) -> Finding:
     """Disconnected: what is not public goes here, at once, then webhook and tokens at ORCID; the rest stays, frozen.
 
-    A notification for an iD that was left long ago means that its webhook is still there. Raises RegistryError,
-    VaultError, WebhookLeft: it is tried again until all is done.
+    A notification for an iD that was left long ago means that its webhook is still there. Webhook and tokens do not
+    wait for each other: each is tried again by itself, until all is done. Raises Paused.
     """
     going = known is not None and known.state == "disconnecting"
     if going:
         await _withdraw(pool, lease, turn)
-    if subscription:
-        await subscription.remove(lease.orcid, even_if_unknown=turn.cause is Cause.NOTIFICATION)
-    await revoke_retired(pool, registry, vault, lease.orcid)
-    await _demand_no_webhook(pool, lease.orcid)
+    left: dict[str, timedelta] = {}
+    even_if_unknown = turn.cause is Cause.NOTIFICATION
+    if subscription and (again_in := await subscription.remove(lease.orcid, effort, even_if_unknown=even_if_unknown)):
+        left["its webhook"] = again_in
+    elif await _has_webhook(pool, lease.orcid):
+        left[UNREMOVABLE] = schedule.backoff("webhook_left", turn.attempts + 1, effort.chance())
+    if again_in := await revoke_retired(pool, registry, vault, lease.orcid, effort):
+        left["a token"] = again_in
+    if left:
+        return Finding(outcome="failed", settlement=_to_be_continued(turn, left))
     # Nothing of the past is known to be as it was when whoever left comes back.
     settlement = Settlement(done=True, due_in=NEVER, applied=Applied(None, PUBLIC.text, None))
     return Finding(outcome="disconnected", settlement=settlement, effects=(_finish,) if going else ())
+
+
+def _to_be_continued(turn: Turn, left: Mapping[str, timedelta]) -> Settlement:
+    """Not in an operator's lane: what failed keeps to its back-off from now on."""
+    error = f"disconnecting: still at ORCID: {', '.join(left)}"
+    return Settlement(done=False, due_in=min(left.values()), lane=Lane.CHECK, attempts=turn.attempts + 1, error=error)
 
 
 async def _withdraw(pool: asyncpg.Pool, lease: Lease, turn: Turn) -> None:
@@ -123,10 +142,9 @@ async def _demand_disconnecting(connection: AnyConnection, orcid: Orcid) -> None
         raise Superseded("it was connected again")
 
 
-async def _demand_no_webhook(pool: asyncpg.Pool, orcid: Orcid) -> None:
+async def _has_webhook(pool: asyncpg.Pool, orcid: Orcid) -> bool:
     async with statements(pool) as connection:
-        if await inventory.load(connection, orcid):
-            raise WebhookLeft("a webhook is left that cannot be removed: its secret is not in old_webhook_secrets")
+        return bool(await inventory.load(connection, orcid))
 
 
 async def _finish(connection: AnyConnection, orcid: Orcid) -> None:

@@ -51,6 +51,7 @@ async def gather(connection: AnyConnection, orcid: Orcid, question: Question) ->
             record=await explain_facts.record_of(connection, orcid),
             queue=queue,
             webhooks=await explain_facts.webhooks_of(connection, orcid),
+            side_steps=await explain_facts.side_steps_of(connection, orcid),
             hearing=await _hearing(connection, question.rules),
             limits=await _limits(connection, question.client_id, queue.lane if queue else None),
             reads=await read_journal.load(connection, orcid),

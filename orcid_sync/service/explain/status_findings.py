@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.text.wording import duration, moment
 
@@ -41,6 +42,7 @@ def findings(seen: "Overview") -> list[Finding]:
             *_registry(seen),
             *_queue(seen),
             *_failures(seen),
+            *_side_steps(seen),
             *_webhooks(seen),
             *_people(seen),
             *_jobs(seen),
@@ -135,8 +137,23 @@ def _queue(seen: "Overview") -> Iterator[Finding]:
 def _failures(seen: "Overview") -> Iterator[Finding]:
     for failure in seen.failures:
         example = f"orcid-sync show {failure.example}"
+        cannot = "cannot be read" if failure.read else "are disconnected, but not completely"
+        yield Finding("warn", f"{failure.number} iDs {cannot}: {failure.error or 'unknown'}. For example: {example}")
+
+
+SIDE_STEPS = {
+    "webhook": "{} webhooks could not be changed at ORCID: {}. Their records are read, but perhaps only regular reads "
+    "find changes",
+    "revocation": "{} tokens that are no longer used could not be revoked at ORCID: {}. Records are read all the same",
+}
+"""What fails for itself, and what that means."""
+
+
+def _side_steps(seen: "Overview") -> Iterator[Finding]:
+    for one in seen.side_steps:
+        said = SIDE_STEPS[one.step].format(one.number, one.error)
         yield Finding(
-            "warn", f"{failure.number} iDs cannot be read: {failure.error or 'unknown'}. For example: {example}"
+            "warn", f"{said}; the service tries again by itself. For example: orcid-sync explain {one.example}"
         )
 
 
@@ -149,12 +166,18 @@ def _webhooks(seen: "Overview") -> Iterator[Finding]:
         )
 
 
+SUSPECTS = {
+    Heard.REFUSED: "ORCID has refused {} tokens; the service tries them again for a day before they count as revoked. "
+    "Meanwhile limited items are hidden, and public ones are followed.",
+    Heard.FOREIGN: "ORCID says that {} tokens belong to another iD: limited items of these people are hidden, public "
+    "ones are followed. Ask them to connect again. For example: orcid-sync explain {}",
+}
+"""By the reason of the doubt."""
+
+
 def _people(seen: "Overview") -> Iterator[Finding]:
-    if suspect := seen.access.get("suspect", 0):
-        yield Finding(
-            "warn",
-            f"ORCID has refused {suspect} tokens; the service tries them again for a day before they count as revoked.",
-        )
+    for one in seen.suspects:
+        yield Finding("warn", SUSPECTS[one.reason].format(one.number, one.example))
     if lost := seen.access.get("revoked", 0) + seen.access.get("expired", 0):
         yield Finding(
             "warn",

@@ -17,6 +17,7 @@ from orcid_sync.model.record.sections import Item, ItemKey
 from orcid_sync.model.sync.schedule import Cause
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
+from orcid_sync.service.record import permission
 from orcid_sync.service.record.full_forms import read_full_forms
 from orcid_sync.service.record.read_outcome import Job
 from orcid_sync.service.record.record_reader import Reading, yielding_to_event_loop
@@ -59,7 +60,8 @@ async def compare(pool: asyncpg.Pool, registry: Registry, job: Job, reading: Rea
         before = doubts.by_id(await store.load(connection, job.orcid))
     moment = replace(moment, before=before)
     full_forms, incomplete = await _full_forms(registry, job, reading, held, moment)
-    found = diff.compare(held.items, reading.answered, reading.items, full_forms)
+    known = permission.in_sight(job, held.items, {item.id for item in reading.items})
+    found = diff.compare(known, reading.answered, reading.items, full_forms)
     reasons = {key: reason_gone(key, held.items[key], job.read_with, job.access) for key in found.gone}
     set_aside = list(
         doubts.misunderstood(reading.set_aside, [key for key in found.gone if reasons[key] == REMOVED], moment)

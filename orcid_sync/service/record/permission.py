@@ -5,15 +5,21 @@ we may not see any more is hidden at once, whatever the Registry says or does no
 written down; then a read with what access is left takes the hidden items out of the mirror and out of its history.
 """
 
+from collections.abc import Container, Mapping
+from dataclasses import replace
+
 import asyncpg
 import structlog
+from msgspec import structs
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.access import PUBLIC, Access, access_with
+from orcid_sync.model.record.diff import Known
+from orcid_sync.model.record.sections import ItemKey
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.record_states import ACCESS_TRANSITIONS, USABLE, AccessFate, AccessState, Heard, withheld
 from orcid_sync.model.sync.schedule import Policy
-from orcid_sync.service.record.changeset import Changeset, withholding
+from orcid_sync.service.record.changeset import NOTHING, Changeset, withholding
 from orcid_sync.service.record.read_outcome import Effect, Finding, Job, Superseded
 from orcid_sync.store.consent import consent_ledger
 from orcid_sync.store.database.encryption import Vault
@@ -21,15 +27,16 @@ from orcid_sync.store.database.pools import AnyConnection, statements
 from orcid_sync.store.feed import forgetting
 from orcid_sync.store.mirror import items
 from orcid_sync.store.sync import access
-from orcid_sync.store.sync.access import Known
+from orcid_sync.store.sync.access import Known as Standing
 
 REFUSED = "unauthorized: ORCID refuses the holder's token"
+FOREIGN = "unauthorized: ORCID says that the holder's token belongs to another iD"
 OUTAGE = "unauthorized: ORCID refuses this holder's token and many others; none counts as revoked"
 
 log = structlog.get_logger(__name__)
 
 
-def means(vault: Vault, orcid: Orcid, known: Known) -> tuple[str | None, Access]:
+def means(vault: Vault, orcid: Orcid, known: Standing) -> tuple[str | None, Access]:
     """The token to read with (None: our own), and what it shows (contract section 3.4). Raises VaultError."""
     if known.access_token is None or known.access_state not in USABLE:
         return None, PUBLIC
@@ -45,27 +52,51 @@ async def foresee(pool: asyncpg.Pool, job: Job) -> Finding | None:
     return None
 
 
-async def refused(pool: asyncpg.Pool, policy: Policy, chance: float, job: Job) -> Finding:
+async def refused(pool: asyncpg.Pool, policy: Policy, chance: float, job: Job, heard: Heard) -> Finding:
     """The holder's token was refused, our own was answered: in doubt at first, in the end revoked.
 
-    Unless it happens to many at once; then the trouble is ORCID's or our client's, and nobody has revoked (F57).
+    Unless it happens to many at once; then the trouble is ORCID's or our client's, and nobody has revoked (F57). A
+    token that belongs to another iD was not revoked either.
     """
+    if heard is Heard.FOREIGN:
+        return await _doubted(pool, chance, job, heard, FOREIGN)
     known, now, error = job.known, job.lease.leased_at, REFUSED
-    if schedule.refused_for_long(policy, known.refusals + 1, known.suspect_since, now):
+    since = known.suspect_since if known.suspect_reason is heard else None
+    if schedule.refused_for_long(policy, known.refusals + 1, since, now):
         async with statements(pool) as connection:
             refusals, answers = await access.count_tried(connection, within=policy.outage_window)
-        if not schedule.outage(policy, refusals, answers, known.suspect_since, now):
+        if not schedule.outage(policy, refusals, answers, since, now):
             return await _step(pool, job, Heard.REFUSED_FOR_LONG)
         log.warning("holders' tokens are refused in numbers", refused=refusals, answered=answers)
         error = OUTAGE
-    settlement = schedule.settle_failure(job.turn, "unauthorized", chance, error)
-    changeset = await _hidden(pool, job, Heard.REFUSED)
+    return await _doubted(pool, chance, job, heard, error)
+
+
+async def _doubted(pool: asyncpg.Pool, chance: float, job: Job, heard: Heard, error: str) -> Finding:
     return Finding(
         outcome=AccessState.SUSPECT.value,
-        settlement=settlement,
-        changeset=changeset,
-        effects=effects(job, Heard.REFUSED),
+        settlement=schedule.settle_failure(job.turn, "unauthorized", chance, error),
+        changeset=await _hidden(pool, job, heard),
+        effects=effects(job, heard),
     )
+
+
+def with_view(doubt: Finding, seen: Finding | None) -> Finding:
+    """The same, with what our own token shows; `seen` None, or without a change: nothing but that it is in doubt."""
+    if seen is None or seen.changeset is NOTHING or doubt.outcome != AccessState.SUSPECT:
+        return doubt
+    settlement = structs.replace(doubt.settlement, applied=seen.settlement.applied)
+    return replace(seen, outcome=doubt.outcome, settlement=settlement, effects=doubt.effects)
+
+
+def in_sight(job: Job, held: Mapping[ItemKey, Known], shown: Container[ItemKey]) -> Mapping[ItemKey, Known]:
+    """The items that an answer can speak of: while a token is in doubt, not what perhaps only that token shows.
+
+    Those stay, hidden, until the token works again or its end is written down (S8).
+    """
+    if not job.in_doubt:
+        return held
+    return {key: item for key, item in held.items() if key in shown or not PUBLIC.hides(key, item.visibility)}
 
 
 def effects(job: Job, heard: Heard) -> tuple[Effect, ...]:
@@ -74,7 +105,7 @@ def effects(job: Job, heard: Heard) -> tuple[Effect, ...]:
         return ()
     before = job.known.access_state
     fate = ACCESS_TRANSITIONS[before, heard]
-    if fate.standing is before and heard is not Heard.REFUSED:
+    if fate.standing is before and fate.doubt is None:
         return ()
     return (demand(job), _following(fate))
 
@@ -103,11 +134,10 @@ def _following(fate: AccessFate) -> Effect:
     async def follow(connection: AnyConnection, orcid: Orcid) -> None:
         if fate.standing is AccessState.GRANTED:
             await access.accept(connection, orcid)
-        elif fate.entry is None:
-            await access.refuse(connection, orcid)
-        else:
+        elif fate.doubt:
+            await access.refuse(connection, orcid, fate.doubt)
+        elif entry := fate.entry:
             await access.lose(connection, orcid, fate.standing)
-            entry = fate.entry
             await consent_ledger.record(connection, entry.event, orcid=orcid, by=entry.by, learnt=entry.learnt)
 
     return follow

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.access import Access, access_from
+from orcid_sync.model.record.access import PUBLIC, Access, access_from
 from orcid_sync.model.record.doubts import Doubt
 from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.sync.record_states import USABLE
@@ -39,6 +39,13 @@ class Job:
     """What it shows."""
     announced: bool = False
     """Whether a webhook of ours will announce changes of it."""
+    in_doubt: bool = False
+    """Whether it is read with our own token, because the holder's is in doubt.
+
+    `access` is then what the mirror was read with, as long as it is not known what becomes of that.
+    """
+    again_in: timedelta | None = None
+    """Time until a step beside the read that failed is tried again: then the iD is due at the latest."""
 
     @property
     def orcid(self) -> Orcid:
@@ -49,6 +56,11 @@ class Job:
     def read_with(self) -> Access:
         """What the mirror was read with."""
         return access_from(self.lease.body_access)
+
+    @property
+    def hides(self) -> str | None:
+        """What readers are not shown, whatever the answer shows."""
+        return "limited" if self.in_doubt and self.access != PUBLIC else None
 
     @property
     def has_lost_sight(self) -> bool:

@@ -34,8 +34,8 @@ UNCONFIRMED = "unconfirmed"
 """The outcome of a first answer that would close a record."""
 
 
-async def close(pool: asyncpg.Pool, policy: Policy, job: Job, error: RegistryError, *, refused: bool) -> Finding:
-    """What an answer about the record's state leads to; `refused`: our own token heard it, the holder's was refused."""
+async def close(pool: asyncpg.Pool, policy: Policy, job: Job, error: RegistryError, heard: Heard) -> Finding:
+    """What an answer about the record's state leads to; `heard`: of the holder's token, if our own heard the answer."""
     async with statements(pool) as connection:
         held = await items.load(connection, job.orcid)
     before = State(held.record.state) if held.record else State.ACTIVE
@@ -46,7 +46,7 @@ async def close(pool: asyncpg.Pool, policy: Policy, job: Job, error: RegistryErr
     primary = getattr(error, "primary", None)
     if fate.removes:
         return await _end(pool, policy, job, fate, held, primary)
-    return await _pause(pool, policy, job, fate, held, refused=refused)
+    return await _pause(pool, policy, job, fate, held, heard)
 
 
 def _is_confirmed(policy: Policy, job: Job, fate: Fate) -> bool:
@@ -72,16 +72,16 @@ async def _end(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held: H
     )
 
 
-async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held: Held, *, refused: bool) -> Finding:
+async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held: Held, heard: Heard) -> Finding:
     """The items stay for when the record comes back, and with them what they were read with (S8)."""
     before = held.record or RecordContent(fate.state, job.access.kind)
     hidden = withheld(fate.withholds, before=before.withheld, hide_locked=policy.hide_locked)
-    in_doubt = "limited" if refused or job.has_lost_sight else None
+    in_doubt = "limited" if heard is not Heard.ANSWERED or job.has_lost_sight else None
     content = replace(before, state=fate.state, primary_orcid=None, withheld=hidden or in_doubt)
     answer = Answer(content, held.modified_at, Comparison([], [], []), {}, {})
     changeset = await make_changeset(pool, job.orcid, held, answer)
     settlement = schedule.settle_state(job.turn, policy, fate, job.lease.body_access or job.access.text)
-    effects = permission.effects(job, Heard.REFUSED if refused else Heard.ANSWERED)
+    effects = permission.effects(job, heard)
     return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=effects, doubts=())
 
 

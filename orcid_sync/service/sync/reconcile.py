@@ -9,6 +9,7 @@ fence, or not at all.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -23,17 +24,19 @@ from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.check_interval import Watch, jittered, routine_interval
 from orcid_sync.model.sync.record_states import TRANSITIONS, Heard, Outcome, State, withheld
 from orcid_sync.model.sync.schedule import Applied, Cause, Policy, Settlement, Turn
+from orcid_sync.model.sync.side_steps import no_later, soonest
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
-from orcid_sync.registry.errors import Paused, RegistryError, Unauthorized
-from orcid_sync.service.consent.disconnect import WebhookLeft, leave, revoke_in_passing
+from orcid_sync.registry.errors import ForeignToken, Paused, RegistryError, Unauthorized
+from orcid_sync.service.consent.disconnect import leave, revoke_retired
 from orcid_sync.service.record import permission
 from orcid_sync.service.record.changeset import NOTHING, Answer, make_changeset
 from orcid_sync.service.record.comparison import Compared, compare
 from orcid_sync.service.record.read_outcome import Finding, Job, Superseded
 from orcid_sync.service.record.record_reader import Reading, digest_of, parse_in_steps
 from orcid_sync.service.record.record_states import OUTCOMES, close
+from orcid_sync.service.record.side_steps import effort_of
 from orcid_sync.service.record.unknown_members import unknown_in
 from orcid_sync.service.sync import reconciliation_log
 from orcid_sync.service.sync.reconciliation_log import HELD, UNCHANGED
@@ -60,7 +63,6 @@ class Stale(Exception):
 FAILURES: dict[type[Exception], str] = {
     Stale: "stale",
     Superseded: "superseded",
-    WebhookLeft: "webhook_left",
     VaultError: "vault",
     MalformedRecord: "malformed",
     DatabaseRefused: "refused",
@@ -114,10 +116,12 @@ class Reconciler:
         async with statements(pool) as connection:
             known = await access.load(connection, lease.orcid)
         if known is None or known.state != "connected":
-            return await leave(pool, self.registry, self.vault, self.subscription, lease, turn, known)
+            effort = effort_of(turn, self.chance)
+            return await leave(pool, self.registry, self.vault, self.subscription, lease, turn, known, effort)
+        again_in = None
         if known.has_retired:
-            await revoke_in_passing(pool, self.registry, self.vault, lease.orcid)
-        job = self._job(lease, turn, known)
+            again_in = await revoke_retired(pool, self.registry, self.vault, lease.orcid, effort_of(turn, self.chance))
+        job = replace(self._job(lease, turn, known), again_in=again_in)
         return await permission.foresee(pool, job) or await self._look(job)
 
     def _job(self, lease: Lease, turn: Turn, known: Known) -> Job:
@@ -128,36 +132,55 @@ class Reconciler:
     async def _look(self, job: Job) -> Finding:
         """See to the webhook, then read. One who was merged needs none (contract section 1.9), until they are back."""
         merged = job.known.record_state is State.DEPRECATED
+        if not merged:
+            job = await self._subscribed(job)
         try:
-            if self.subscription and not merged:
-                job = replace(job, announced=await self.subscription.ensure(job.orcid))
             finding = await self._read(job)
-            if self.subscription and merged:
-                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+            if merged:
+                job = await self._subscribed(job)
                 finding = await self._read(job)  # what changed before there was a webhook is announced to nobody
         except tuple(OUTCOMES) as error:
-            return await self._close(job, error, refused=False)
-        except Unauthorized:
-            return await self._refused(job)
-        return finding
+            finding = await self._close(job, error, Heard.ANSWERED)
+        except (Unauthorized, ForeignToken) as error:
+            if job.token is None:
+                raise
+            finding = await self._refused(job, Heard.FOREIGN if isinstance(error, ForeignToken) else Heard.REFUSED)
+        return replace(finding, settlement=no_later(finding.settlement, job.again_in))
 
-    async def _refused(self, job: Job) -> Finding:
+    async def _subscribed(self, job: Job) -> Job:
+        """With webhooks as far as ORCID takes them; what it says of them never stops the read (contract 3.5)."""
+        if self.subscription is None:
+            return job
+        hooks = await self.subscription.ensure(job.orcid, effort_of(job.turn, self.chance))
+        return replace(job, announced=hooks.announced, again_in=soonest((job.again_in, hooks.again_in)))
+
+    async def _refused(self, job: Job, heard: Heard) -> Finding:
         """What our own token hears where the holder's is refused; raises what says that nothing can be concluded.
 
         A deactivated record has taken its tokens with it; an outage of ORCID's refuses ours too (contract 2.6).
         """
         try:
-            async with self.registry.record(job.orcid):
-                pass
+            seen = await self._see(job)
         except tuple(OUTCOMES) as error:
-            return await self._close(job, error, refused=True)
-        return await permission.refused(self.database.worker, self.policy, self.chance(), job)
+            return await self._close(job, error, heard)
+        doubt = await permission.refused(self.database.worker, self.policy, self.chance(), job, heard)
+        return permission.with_view(doubt, seen)
 
-    async def _close(self, job: Job, error: RegistryError, *, refused: bool) -> Finding:
-        finding = await close(self.database.worker, self.policy, job, error, refused=refused)
-        if self.subscription and finding.outcome == State.DEPRECATED:
-            await self.subscription.remove(job.orcid, even_if_unknown=False)
-        return finding
+    async def _see(self, job: Job) -> Finding | None:
+        """What our own token shows, if it can be compared: what is public follows, whatever becomes of the holder's."""
+        job = replace(job, token=None, access=job.read_with, in_doubt=True)
+        async with self.registry.record(job.orcid) as body:
+            with suppress(RegistryError, Stale, MalformedRecord):
+                return await self._compare(job, await parse_in_steps(body), None)
+        return None
+
+    async def _close(self, job: Job, error: RegistryError, heard: Heard) -> Finding:
+        finding = await close(self.database.worker, self.policy, job, error, heard)
+        if self.subscription is None or finding.outcome != State.DEPRECATED:
+            return finding
+        effort = effort_of(job.turn, self.chance)
+        again_in = await self.subscription.remove(job.orcid, effort, even_if_unknown=False)
+        return replace(finding, settlement=no_later(finding.settlement, again_in))
 
     async def _read(self, job: Job) -> Finding:
         """Read the record and compare it with the mirror."""
@@ -172,7 +195,7 @@ class Reconciler:
             del body
             return await self._compare(job, reading, digest)
 
-    async def _compare(self, job: Job, reading: Reading, digest: bytes) -> Finding:
+    async def _compare(self, job: Job, reading: Reading, digest: bytes | None) -> Finding:
         reading = msgspec.structs.replace(
             reading, modified_ms=schedule.believable(reading.modified_ms, job.lease.leased_at)
         )
@@ -181,7 +204,8 @@ class Reconciler:
         moment = Moment(now=job.lease.leased_at, wait=self.policy.second_look, chance=self.chance())
         compared = await compare(self.database.worker, self.registry, job, reading, moment)
         fate = TRANSITIONS[job.known.record_state or State.ACTIVE, Outcome.RECORD]
-        content = RecordContent(fate.state, job.access.kind, None, reading.doc, withheld(fate.withholds, before=None))
+        hidden = job.hides or withheld(fate.withholds, before=None)
+        content = RecordContent(fate.state, job.access.kind, None, reading.doc, hidden)
         answer = Answer(
             content,
             moment_of(Timestamp(reading.modified_ms)),

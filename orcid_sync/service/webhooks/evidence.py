@@ -1,9 +1,15 @@
 """What a reconciliation tells about the webhook of its iD: that it called, or that it did not announce a change.
 
 Written after the queue row was settled, as whoever revives webhooks locks in the same order.
+
+What fails here fails for itself: the reconciliation is committed all the same. It cannot be tried again, for what it
+tells of is over; one change more or less is all that is lost, and the next one tells the same.
 """
 
 from datetime import timedelta
+
+import asyncpg
+import structlog
 
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.sync.schedule import Cause, Turn
@@ -18,10 +24,26 @@ JUDGED = frozenset({Cause.CHECK, Cause.OPERATOR})
 """Reads that no notification led to. A second look belongs to its notification (contract section 1.8)."""
 
 
+log = structlog.get_logger(__name__)
+
+
 async def note(connection: AnyConnection, lease: Lease, turn: Turn, finding: Finding, *, grace: timedelta) -> None:
-    """Keep what this reconciliation tells about the webhook; `grace` is how long its call may take to come."""
-    if not finding.settlement.done:
-        return
+    """Keep what this reconciliation tells about the webhook; `grace` is how long its call may take to come.
+
+    Under a savepoint of its own. If the connection is lost, the statement that follows, or the commit, says so.
+    """
+    if not finding.settlement.done or not (finding.changeset.changes or turn.cause is Cause.NOTIFICATION):
+        return  # it tells nothing
+    try:
+        async with connection.transaction():
+            await _note(connection, lease, turn, finding, grace=grace)
+    except asyncpg.PostgresError as error:
+        log.warning("evidence not noted", orcid=lease.orcid, reason=type(error).__name__)  # its text may quote a row
+    except Exception:
+        log.exception("evidence not noted by a defect", orcid=lease.orcid)
+
+
+async def _note(connection: AnyConnection, lease: Lease, turn: Turn, finding: Finding, *, grace: timedelta) -> None:
     if turn.cause is Cause.NOTIFICATION and lease.notified_at:
         await evidence.called(connection, lease.orcid, lease.notified_at)
     applied = finding.settlement.applied

@@ -13,10 +13,12 @@ import structlog
 from msgspec.structs import replace
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.sync.side_steps import is_waiting, soonest
 from orcid_sync.model.webhooks.registration import Act, Generation, Hook, HookState, Step, steps
 from orcid_sync.registry.callbacks import Callbacks
 from orcid_sync.registry.client import Registry
-from orcid_sync.registry.errors import BadRequest, Forbidden, NotFound
+from orcid_sync.registry.errors import UNKNOWN_RECORD, BadRequest, Forbidden, NotFound
+from orcid_sync.service.record.side_steps import Effort, attempt, kind_of
 from orcid_sync.store.database.pools import AnyConnection, statements
 from orcid_sync.store.webhooks import generations, inventory
 
@@ -36,6 +38,20 @@ class Desired:
     """None: webhooks are switched off."""
     overlap: timedelta
     """How long a new webhook stands before the older one goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """How it stands with the webhooks of a connected iD."""
+
+    announced: bool
+    """Whether changes will be announced."""
+    again_in: timedelta | None
+    """Time until something that failed is tried again; None: all is done."""
+
+
+def _kind_of(error: Exception) -> str:
+    return "webhook_refused" if isinstance(error, REFUSALS) else kind_of(error)
 
 
 async def announce(connection: AnyConnection, desired: Desired) -> None:
@@ -62,34 +78,43 @@ class Subscription:
             Act.REMOVE: self._remove,
         }
 
-    async def ensure(self, orcid: Orcid) -> bool:
+    async def ensure(self, orcid: Orcid, effort: Effort) -> Registered:
         """See to the webhooks of a connected iD; must come before the read (contract section 1.8).
 
-        Returns whether changes will be announced. A refusal does not stop the mirror: the record is then found changed
-        by its regular checks. Raises RegistryError if the Registry is away.
+        What fails does not stop the mirror: the record is then found changed by its regular checks, and what failed is
+        tried again by a back-off of its own, and the read after it sees what nobody announced. Raises Paused.
         """
         hooks = await self._hooks(orcid)
         on = any(hook.generation.is_present for hook in hooks)
         announced = on and any(hook.state is HookState.ACTIVE for hook in hooks)
+        waits: list[timedelta | None] = []
         for step in self._steps(hooks, wanted=True):
-            try:
-                await self._doing[step.act](orcid, step.generation)
-            except REFUSALS as error:
-                log.warning("webhook refused", orcid=orcid, act=step.act.value, reason=str(error))
-            else:
-                announced = announced or step.act is not Act.REMOVE
-        return announced
+            waits.append(await self._try(orcid, step, effort))
+            announced = announced or (waits[-1] is None and step.act is not Act.REMOVE)
+        return Registered(announced, soonest(waits))
 
-    async def remove(self, orcid: Orcid, *, even_if_unknown: bool) -> None:
-        """Remove whatever webhooks there may be. Raises RegistryError if ORCID did not confirm it.
+    async def remove(self, orcid: Orcid, effort: Effort, *, even_if_unknown: bool) -> timedelta | None:
+        """Remove whatever webhooks there may be; time until what ORCID did not confirm is tried again. Raises Paused.
 
         `even_if_unknown`: also those of which nothing is written down. What nobody knows the secret of keeps its row.
         """
         hooks = await self._hooks(orcid)
         if even_if_unknown:
             hooks = [replace(hook, state=hook.state or HookState.REMOVING) for hook in hooks]
-        for step in self._steps(hooks, wanted=False):
-            await self._remove(orcid, step.generation)
+        return soonest([await self._try(orcid, step, effort) for step in self._steps(hooks, wanted=False)])
+
+    async def _try(self, orcid: Orcid, step: Step, effort: Effort) -> timedelta | None:
+        """Time until the step is tried (again); None: it is done."""
+        if is_waiting(step.again_in) and not effort.at_once:
+            return step.again_in
+        work = self._doing[step.act](orcid, step.generation)
+        failure = await attempt(work, attempts=step.attempts, effort=effort, kind=_kind_of)
+        if failure is None:
+            return None
+        async with statements(self._pool) as connection:
+            await inventory.failed(connection, orcid, step.generation.number, failure)
+        log.warning("webhook step failed", orcid=orcid, act=step.act.value, reason=failure.error)
+        return failure.again_in
 
     async def _hooks(self, orcid: Orcid) -> list[Hook]:
         """What there is of each generation; what the settings say is among them in any case."""
@@ -144,7 +169,9 @@ class Subscription:
     async def _delete(self, orcid: Orcid, generation: Generation) -> None:
         try:
             await self._registry.unregister_webhook(orcid, self._address(orcid, generation))
-        except NotFound:
+        except NotFound as error:
+            if error.error_code != UNKNOWN_RECORD:
+                raise
             log.info("webhook of an unknown iD", orcid=orcid)  # there is nothing that could call us
 
     async def _begin(self, orcid: Orcid, generation: Generation, state: HookState) -> None:

@@ -51,6 +51,11 @@ with given as materialized (
            when before.same and c.access_state <> 'granted' then coalesce(c.suspect_since, now())
            else c.suspect_since
          end,
+         suspect_reason = case
+           when before.granted then null
+           when before.same and c.access_state <> 'granted' then coalesce(c.suspect_reason, 'refused')
+           else c.suspect_reason
+         end,
          refusals = case when before.granted or before.same then 0 else c.refusals end,
          connected_at = case when c.state = 'connected' then c.connected_at else now() end,
          disconnected_at = null,
@@ -107,7 +112,8 @@ select from orcid_sync.queue, patience where orcid = any(:orcids::text[]) order 
 -- name: disconnect_orcids
 with gone as (
   update orcid_sync.connections
-     set state = 'disconnecting', disconnected_at = now(), access_state = 'public', suspect_since = null, refusals = 0
+     set state = 'disconnecting', disconnected_at = now(), access_state = 'public', suspect_since = null,
+         suspect_reason = null, refusals = 0
    where orcid = any(:orcids::text[]) and state = 'connected'
   returning orcid
 ), taken as (

@@ -40,7 +40,7 @@ select count(*) from taken;
 
 -- name: close_connection!
 update orcid_sync.connections
-   set state = 'disconnecting', access_state = 'public', suspect_since = null, refusals = 0,
+   set state = 'disconnecting', access_state = 'public', suspect_since = null, suspect_reason = null, refusals = 0,
        disconnected_at = coalesce(disconnected_at, now()), erased_at = now()
  where orcid = :orcid;
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from orcid_sync.model.explain import item_query
-from orcid_sync.model.explain.facts import ChangeSet, Connection, Item, Line, Queue, Record, Webhook
+from orcid_sync.model.explain.facts import ChangeSet, Connection, Item, Line, Queue, Record, SideStep, Webhook
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.text.labels import label
@@ -33,7 +33,7 @@ _queries = load_queries(__file__)
 async def connection_of(connection: AnyConnection, orcid: Orcid) -> Connection | None:
     """The permission; None if the iD was never connected."""
     row = await _queries.connection(connection, orcid=orcid)
-    return None if row is None else Connection(**row)
+    return None if row is None else msgspec.convert(dict(row), Connection)
 
 
 async def record_of(connection: AnyConnection, orcid: Orcid) -> Record | None:
@@ -53,6 +53,11 @@ async def queue_of(connection: AnyConnection, orcid: Orcid) -> Queue | None:
 async def webhooks_of(connection: AnyConnection, orcid: Orcid) -> list[Webhook]:
     """The webhooks that may exist, the oldest generation first."""
     return [Webhook(**row) async for row in _queries.webhooks(connection, orcid=orcid)]
+
+
+async def side_steps_of(connection: AnyConnection, orcid: Orcid) -> list[SideStep]:
+    """What fails at ORCID beside the reading."""
+    return [SideStep(**row) async for row in _queries.side_steps(connection, orcid=orcid)]
 
 
 async def counts(connection: AnyConnection, orcid: Orcid) -> dict[str, int]:

@@ -2,7 +2,7 @@
 -- knows; the others read schema orcid as whoever the transaction is (store/database/roles.py), so that row security decides.
 
 -- name: connection^
-select c.state, c.connected_at, c.disconnected_at, c.erased_at, c.access_state, c.suspect_since, c.refusals,
+select c.state, c.connected_at, c.disconnected_at, c.erased_at, c.access_state, c.suspect_since, c.suspect_reason, c.refusals,
        coalesce(t.scopes, '{}') as scopes, t.granted_at, t.expires_at,
        case when c.access_state in ('revoked', 'expired') then (
          select max(l.at) from orcid_sync.consents as l where l.orcid = c.orcid and l.event in ('revoked', 'expired')
@@ -29,6 +29,22 @@ select w.generation, g.present_since is not null as present, w.state, w.requeste
   join orcid_sync.callback_generations as g on g.number = w.generation
  where w.orcid = :orcid
  order by w.generation;
+
+-- name: side_steps
+-- What fails at ORCID beside the reading, of each kind what has failed most often.
+select distinct on (step) step, act, attempts, error, next_try_at
+  from (
+    select 'webhook' as step,
+           case w.state when 'removing' then 'removed' when 'reviving' then 'revived' else 'registered' end as act,
+           w.attempts, w.error, w.next_try_at
+      from orcid_sync.webhooks as w
+     where w.orcid = :orcid and w.attempts > 0
+    union all
+    select 'revocation', 'revoked', t.attempts, t.error, t.next_try_at
+      from orcid_sync.retired_tokens as t
+     where t.orcid = :orcid and t.attempts > 0
+  ) as failing
+ order by step, attempts desc;
 
 -- name: items
 -- Numbers of items by visibility, public ones first.

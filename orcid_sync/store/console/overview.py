@@ -8,6 +8,7 @@ import msgspec
 from orcid_sync.model.feed.feed_line import FeedLine
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.doubts import Doubt
+from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.consent import connections
 from orcid_sync.store.console import in_doubt
@@ -31,6 +32,26 @@ class FailureCount(msgspec.Struct, frozen=True):
     """A kind of failure, how many iDs have it at present, and one of them."""
 
     error: str | None
+    number: int
+    example: Orcid
+    read: bool = True
+    """Whether it is to be read; else it is disconnected, and something of it is left."""
+
+
+class SuspectCount(msgspec.Struct, frozen=True):
+    """Why holders' tokens are in doubt, how many, and one of the iDs."""
+
+    reason: Heard
+    number: int
+    example: Orcid
+
+
+class SideStepCount(msgspec.Struct, frozen=True, kw_only=True):
+    """A step at ORCID beside the reading of records that fails, how often, and one of the iDs."""
+
+    step: str
+    """webhook or revocation."""
+    error: str
     number: int
     example: Orcid
 
@@ -62,6 +83,10 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[FailureCount]
     doubts: list[DoubtCount] = []
     """What the last answers left in doubt, by kind."""
+    suspects: list[SuspectCount] = []
+    """Tokens in doubt, by reason."""
+    side_steps: list[SideStepCount] = []
+    """What fails for itself: webhooks, and tokens to be revoked."""
     freshness: dict[str, int]
     """Connected iDs by how long ago they were last verified, the freshest first."""
     jobs: list[Run]
@@ -155,6 +180,8 @@ async def overview(connection: AnyConnection) -> Overview:
             queue=await queue.depth(connection),
             failures=[FailureCount(**row) async for row in queries.failures(connection)],
             doubts=await in_doubt.counts(connection),
+            suspects=[msgspec.convert(dict(row), SuspectCount) async for row in queries.suspects(connection)],
+            side_steps=[SideStepCount(**row) async for row in queries.side_steps(connection)],
             freshness={row["verified"]: row["number"] async for row in queries.freshness(connection)},
             jobs=await job_runs.last_of_each(connection),
             feed=FeedHead(**head),

@@ -4,12 +4,39 @@
 select now();
 
 -- name: failures
--- The kinds of failure at present, the most frequent first.
-select q.last_error as error, count(*) as number, min(q.orcid)::text as example
+-- The kinds of failure at present, the most frequent first. Nobody is named twice: of
+-- refused tokens `suspects` tells, of whoever leaves and is not rid of webhook or token side_steps does.
+select c.state = 'connected' as read, q.last_error as error, count(*) as number, min(q.orcid)::text as example
   from orcid_sync.queue as q
+  join orcid_sync.connections as c using (orcid)
  where q.attempts > 0
- group by q.last_error
+   and case
+         when c.state = 'connected' then c.access_state <> 'suspect' or q.last_error not like 'unauthorized:%'
+         else not exists (select from orcid_sync.webhooks as w where w.orcid = q.orcid and w.attempts > 0)
+              and not exists (select from orcid_sync.retired_tokens as t where t.orcid = q.orcid and t.attempts > 0)
+       end
+ group by 1, q.last_error
  order by count(*) desc, q.last_error
+ limit 10;
+
+-- name: suspects
+-- Tokens in doubt by reason.
+select suspect_reason as reason, count(*) as number, min(orcid)::text as example
+  from orcid_sync.connections
+ where suspect_since is not null
+ group by suspect_reason
+ order by suspect_reason;
+
+-- name: side_steps
+-- What fails at ORCID beside the reading of records, by kind of failure, the most frequent first.
+select step, error, count(*) as number, min(orcid)::text as example
+  from (
+    select 'webhook' as step, w.orcid, w.error from orcid_sync.webhooks as w where w.attempts > 0
+    union all
+    select 'revocation', t.orcid, t.error from orcid_sync.retired_tokens as t where t.attempts > 0
+  ) as failing
+ group by step, error
+ order by count(*) desc, step, error
  limit 10;
 
 -- name: record_states
@@ -70,10 +97,10 @@ select band.verified, band.number
  order by band.place;
 
 -- name: unconfirmed_webhooks$
--- Webhooks that ORCID was told about more than an hour ago without confirming.
+-- Webhooks that ORCID was told about more than an hour ago without confirming; of those that failed side_steps tells.
 select count(*)
   from orcid_sync.webhooks
- where state <> 'active' and requested_at < now() - interval '1 hour';
+ where state <> 'active' and attempts = 0 and requested_at < now() - interval '1 hour';
 
 -- name: feed_head^
 select h.epoch::text as epoch, h.last, (select c.at from orcid.changes as c where c.seq = h.last) as at

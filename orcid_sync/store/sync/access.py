@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sync.record_states import AccessState, State
+from orcid_sync.model.sync.record_states import AccessState, Heard, State
+from orcid_sync.model.sync.side_steps import Failure
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 
@@ -23,7 +24,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """connected, disconnecting or disconnected."""
     access_state: AccessState
     suspect_since: datetime | None
+    suspect_reason: Heard | None
+    """Why the holder's token is in doubt."""
     refusals: int
+    """How often in a row it was refused for this reason."""
     access_token: str | None
     """Ciphertext."""
     scopes: list[str]
@@ -41,6 +45,10 @@ class Retired(msgspec.Struct, frozen=True):
     number: int
     access_token: str
     """Ciphertext."""
+    attempts: int
+    """How often in a row it could not be revoked."""
+    again_in: timedelta | None
+    """Time until that is tried again; None: at once."""
 
 
 async def load(connection: AnyConnection, orcid: Orcid) -> Known | None:
@@ -54,9 +62,9 @@ async def stands(connection: AnyConnection, orcid: Orcid, access_token: str | No
     return bool(await _queries.stands(connection, orcid=orcid, access_token=access_token))
 
 
-async def refuse(connection: AnyConnection, orcid: Orcid) -> None:
-    """The holder's token was refused while our own was answered: it is in doubt."""
-    await _queries.refuse(connection, orcid=orcid)
+async def refuse(connection: AnyConnection, orcid: Orcid, reason: Heard) -> None:
+    """The holder's token was refused while our own was answered: it is in doubt, for this reason."""
+    await _queries.refuse(connection, orcid=orcid, reason=reason.value)
 
 
 async def accept(connection: AnyConnection, orcid: Orcid) -> None:
@@ -70,14 +78,14 @@ async def lose(connection: AnyConnection, orcid: Orcid, access_state: AccessStat
 
 
 async def count_tried(connection: AnyConnection, *, within: timedelta) -> tuple[int, int]:
-    """How many holders' tokens are in doubt now, and how many were answered within the time."""
+    """How many holders' tokens are refused now, and how many were answered within the time."""
     row = await _queries.count_tried(connection, within=within)
     return row["refused"], row["answered"]
 
 
 async def retired(connection: AnyConnection, orcid: Orcid) -> list[Retired]:
     """The tokens of an iD that wait to be revoked."""
-    return [Retired(row["number"], row["access_token"]) async for row in _queries.retired(connection, orcid=orcid)]
+    return [Retired(**row) async for row in _queries.retired(connection, orcid=orcid)]
 
 
 async def in_use(connection: AnyConnection, orcid: Orcid) -> str | None:
@@ -89,6 +97,12 @@ async def in_use(connection: AnyConnection, orcid: Orcid) -> str | None:
 async def forget_retired(connection: AnyConnection, orcid: Orcid, number: int) -> None:
     """ORCID has confirmed that the token works no longer."""
     await _queries.forget_retired(connection, orcid=orcid, number=number)
+
+
+async def revocation_failed(connection: AnyConnection, orcid: Orcid, number: int, failure: Failure) -> None:
+    """ORCID did not confirm that the token works no longer; that is tried again later."""
+    facts = msgspec.structs.asdict(failure)
+    await _queries.revocation_failed(connection, orcid=orcid, number=number, **facts)
 
 
 async def lock_state(connection: AnyConnection, orcid: Orcid) -> str | None:

@@ -2,11 +2,13 @@
 
 -- name: mark_for_webhooks$
 -- iDs whose webhooks are not what they should be and of whom nobody thinks: so many that the lane never holds more. What
--- ORCID refused to register is tried again with the record's next routine read, anything else that was begun after a day.
+-- failed is tried again at its own time, what was begun and is not known to have failed after a day.
 with candidates as materialized (
   select distinct work.orcid
     from orcid_sync.webhook_work(:overlap::interval) as work
+    left join orcid_sync.webhooks as w on w.orcid = work.orcid and w.generation = work.generation
    where work.act in ('register', 'verify', 'revive', 'remove')
+     and (coalesce(w.next_try_at <= now(), true) or work.state = 'registering' and work.act = 'remove')
      and (work.state is null or work.state = 'active'
           or work.state <> 'registering' and work.requested_at < now() - interval '1 day'
           or work.state = 'registering' and work.act = 'remove')

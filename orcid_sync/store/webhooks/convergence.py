@@ -112,9 +112,12 @@ async def mark_all(connection: AnyConnection, *, overlap: timedelta, again: bool
 
     `again`: also what failed, and would be tried again later, or what ORCID refused.
     """
-    rows = load_queries(__file__).open_orcids(connection, overlap=overlap, again=again)
+    queries = load_queries(__file__)
+    rows = queries.open_orcids(connection, overlap=overlap, again=again)
     orcids = [row["orcid"] async for row in rows]
     for some in batched(orcids):
+        if again:
+            await queries.try_now(connection, orcids=some)
         await queue.mark_due(connection, some, lane=Lane.SWEEP)
     return len(orcids)
 

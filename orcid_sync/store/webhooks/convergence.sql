@@ -6,16 +6,17 @@ select work.generation, work.act, count(*) as number
  group by work.generation, work.act;
 
 -- name: visits^
--- iDs of which something can be done now: how many wait for their turn, fail, or were refused by ORCID and wait for their
--- next routine read.
+-- iDs of which something can be done now: how many wait for their turn, or failed and are tried again later.
 with open as materialized (
-  select distinct work.orcid
+  select work.orcid, bool_or(coalesce(w.attempts > 0, false)) as failing
     from orcid_sync.webhook_work(:overlap::interval) as work
+    left join orcid_sync.webhooks as w on w.orcid = work.orcid and w.generation = work.generation
    where work.act in ('register', 'verify', 'revive', 'remove')
+   group by work.orcid
 )
 select count(*) as total,
-       count(*) filter (where q.gen > q.done_gen and q.attempts = 0) as waiting,
-       count(*) filter (where q.attempts > 0) as failing
+       count(*) filter (where q.gen > q.done_gen and q.attempts = 0 and not open.failing) as waiting,
+       count(*) filter (where q.attempts > 0 or open.failing) as failing
   from open
   join orcid_sync.queue as q using (orcid);
 
@@ -28,6 +29,10 @@ select distinct work.orcid
    and (q.gen = q.done_gen or :again and q.due_at > now())
    and (:again or work.state is null or work.state = 'active' or work.act = 'remove')
  order by work.orcid;
+
+-- name: try_now!
+-- What failed is not put off any longer.
+update orcid_sync.webhooks set next_try_at = null where orcid = any(:orcids::text[]) and attempts > 0;
 
 -- name: facts^
 select now() as at,
@@ -77,7 +82,7 @@ with them as materialized (
    cross join orcid_sync.callback_generations as g
    where g.derivable
   on conflict (orcid, generation) do update
-     set state = excluded.state, requested_at = clock_timestamp()
+     set state = excluded.state, requested_at = clock_timestamp(), attempts = 0, next_try_at = null, error = null
    where excluded.state = 'reviving'
 ), due as (
   update orcid_sync.queue as q
@@ -100,7 +105,8 @@ with them as materialized (
 ), expected as (
   insert into orcid_sync.webhooks as w (orcid, generation, state)
   select them.orcid, g.number, 'removing' from them cross join orcid_sync.callback_generations as g where g.derivable
-  on conflict (orcid, generation) do update set state = excluded.state, requested_at = clock_timestamp()
+  on conflict (orcid, generation) do update
+     set state = excluded.state, requested_at = clock_timestamp(), attempts = 0, next_try_at = null, error = null
 ), due as (
   update orcid_sync.queue as q
      set gen = q.gen + 1, due_at = now(), lane = 4

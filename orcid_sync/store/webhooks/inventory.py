@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.sync.side_steps import Failure
 from orcid_sync.model.webhooks.registration import Generation, Hook, HookState
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
@@ -58,6 +59,12 @@ async def begin_removal(connection: AnyConnection, orcid: Orcid, generation: int
 async def confirm_removal(connection: AnyConnection, orcid: Orcid, generation: int, begun_at: datetime | None) -> None:
     """ORCID has the webhook no more: the row goes, unless somebody else told ORCID something meanwhile."""
     await load_queries(__file__).confirm_removal(connection, orcid=orcid, generation=generation, begun_at=begun_at)
+
+
+async def failed(connection: AnyConnection, orcid: Orcid, generation: int, failure: Failure) -> None:
+    """What was begun could not be done, and is tried again later."""
+    facts = msgspec.structs.asdict(failure)
+    await load_queries(__file__).failed(connection, orcid=orcid, generation=generation, **facts)
 
 
 async def hooks(connection: AnyConnection, orcid: Orcid) -> list[Hook]:
@@ -121,5 +128,6 @@ async def verify(connection: AnyConnection, *, limit: int, since: datetime) -> l
 
 def _hook(row: Any) -> Hook:
     facts = dict(row)
-    state, age = facts.pop("state"), facts.pop("age")
-    return Hook(generation=Generation(**facts), state=HookState(state) if state else None, age=age)
+    state = facts.pop("state")
+    known = {name: facts.pop(name) for name in ("age", "attempts", "again_in")}
+    return Hook(generation=Generation(**facts), state=HookState(state) if state else None, **known)

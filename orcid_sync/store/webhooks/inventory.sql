@@ -5,15 +5,23 @@
 insert into orcid_sync.webhooks as w (orcid, generation, state, requested_at)
 select c.orcid, :generation, :state, clock_timestamp() from orcid_sync.connections as c where c.orcid = :orcid
 on conflict (orcid, generation) do update
-   set state = excluded.state, requested_at = excluded.requested_at;
+   set state = excluded.state, requested_at = excluded.requested_at,
+       attempts = case when w.state = excluded.state then w.attempts else 0 end, next_try_at = null;
 
 -- name: begin_removal$
 -- The moment is what the confirmation must name: if somebody registered meanwhile, the row stays.
 insert into orcid_sync.webhooks as w (orcid, generation, state, requested_at)
 select c.orcid, :generation, 'removing', clock_timestamp() from orcid_sync.connections as c where c.orcid = :orcid
 on conflict (orcid, generation) do update
-   set state = excluded.state, requested_at = excluded.requested_at
+   set state = excluded.state, requested_at = excluded.requested_at,
+       attempts = case when w.state = excluded.state then w.attempts else 0 end, next_try_at = null
 returning requested_at;
+
+-- name: failed!
+-- ORCID could not be told, or gave no answer that counts: what the state says is tried again later.
+update orcid_sync.webhooks
+   set attempts = :attempts, next_try_at = clock_timestamp() + :again_in::interval, error = :error
+ where orcid = :orcid and generation = :generation;
 
 -- name: confirm_registration!
 -- Whoever is removing it at this moment may have been before us at ORCID: their row then stays, and so does their work.
@@ -25,7 +33,8 @@ on conflict (orcid, generation) do update
        registered_at = case when :created then now() else coalesce(w.registered_at, now()) end,
        verified_at = case when w.state = 'verifying' then now() else w.verified_at end,
        missed = case when :created then 0 else w.missed end,
-       suspect_since = case when :created then null else w.suspect_since end;
+       suspect_since = case when :created then null else w.suspect_since end,
+       attempts = 0, next_try_at = null, error = null;
 
 -- name: confirm_removal!
 delete from orcid_sync.webhooks
@@ -34,7 +43,8 @@ delete from orcid_sync.webhooks
 -- name: load
 -- What an iD has of each generation: a row for each of these, in their order.
 select g.number, g.key_version, g.public_url, g.derivable, g.present_since, g.first_used_at, g.first_called_at,
-       g.last_called_at, g.given_up_at, w.state, now() - w.registered_at as age
+       g.last_called_at, g.given_up_at, w.state, now() - w.registered_at as age, coalesce(w.attempts, 0) as attempts,
+       w.next_try_at - now() as again_in
   from orcid_sync.callback_generations as g
   left join orcid_sync.webhooks as w on w.generation = g.number and w.orcid = :orcid
  order by g.number;
@@ -85,7 +95,7 @@ with chosen as (
      for no key update of q skip locked
 ), marked as (
   update orcid_sync.webhooks as w
-     set state = :state, requested_at = clock_timestamp()
+     set state = :state, requested_at = clock_timestamp(), attempts = 0, next_try_at = null, error = null
     from chosen
    where w.orcid = chosen.orcid and w.generation = chosen.generation
      and (w.state = 'active' or w.state = 'verifying' and :state = 'reviving')

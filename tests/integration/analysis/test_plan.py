@@ -30,6 +30,13 @@ def test_settings_count(cli: Cli) -> None:
     assert set(plan["requests"]) == {"full forms", "routine reads"}
 
 
+def test_webhooks_that_orcid_has_already_are_counted(cli: Cli) -> None:
+    said = "If ORCID has webhooks of them from an earlier database, it takes"
+
+    assert said in cli("plan", "-n", "1000").output
+    assert said not in cli("plan", "-n", "1000", env={"ORCID_SYNC_WEBHOOKS": "false"}).output
+
+
 def test_what_does_not_fit_ends_with_1_and_says_what_to_do(cli: Cli) -> None:
     result = cli("plan", "-n", "1000000", env={"ORCID_SYNC_DAILY_REQUESTS": "25000"})
 

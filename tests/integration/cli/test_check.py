@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from orcid_sync.cli.operations.check_api import NOBODY
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.base.tokens import Client
 from orcid_sync.simulator.registry import SimulatedRegistry
@@ -59,6 +60,7 @@ async def test_all_is_well(cli: Cli, sim: SimulatedRegistry, connection: asyncpg
         "encryption_key": "ok",
         "credentials /read-public": "ok",
         "credentials /webhook": "ok",
+        "api_url": "ok",
     }
     # The tokens are kept for the service, so that checking often does not make tokens at ORCID (contract section 2.3).
     await checked(cli, settings_for(sim))
@@ -152,6 +154,53 @@ async def test_a_client_without_premium_membership(cli: Cli, sim: SimulatedRegis
     assert found["credentials /read-public"][0] == "ok"
     assert found["credentials /webhook"][0] == "fail"
     assert "premium" in found["credentials /webhook"][1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "result", "said"),
+    [
+        ("error", {"code": 9016}, "ok", "it does not know 0000-0000-0000-0001"),
+        ("error", {"code": 9056}, "fail", "redirects elsewhere: api_url must be the address of the API alone"),
+        ("error", {"code": 9001, "status": 404}, "fail", "has nothing at this address"),
+        ("error", {"code": 9017}, "fail", "your client is a public one"),
+        ("error", {"code": 9038}, "fail", "does not let your client read"),
+        ("error", {"code": 9008}, "warn", "has troubles"),
+        ("error", {"status": 503}, "warn", "try again later"),
+        ("error", {"status": 404}, "fail", "something else than ORCID's API answers"),
+        ("html", {}, "fail", "something else than ORCID's API answers"),
+        ("wrong-shape", {"body": {"hello": "world"}}, "fail", "something else than ORCID's API answers"),
+        ("reset", {}, "fail", "no answer. Check that this machine can reach it"),
+    ],
+)
+async def test_what_is_heard_at_the_address_of_the_api(
+    cli: Cli, sim: SimulatedRegistry, fault: str, options: dict[str, Any], result: str, said: str
+) -> None:
+    if fault == "wrong-shape":
+        sim.add_record(NOBODY)
+    sim.faults.add(fault, "record", orcid=None, **options)
+
+    code, found = await checked(cli, settings_for(sim))
+
+    assert found["api_url"][0] == result
+    assert said in found["api_url"][1]
+    assert code == (1 if result == "fail" else 0)
+
+
+async def test_an_api_that_knows_an_id_that_nobody_has_is_not_orcids(cli: Cli, sim: SimulatedRegistry) -> None:
+    sim.add_record(NOBODY)
+
+    code, found = await checked(cli, settings_for(sim))
+
+    assert (code, found["api_url"][0]) == (1, "fail")
+    assert "an iD that nobody has" in found["api_url"][1]
+
+
+async def test_the_api_of_another_environment_than_the_tokens(cli: Cli, sim: SimulatedRegistry) -> None:
+    async with SimulatedRegistry() as other:
+        code, found = await checked(cli, {**settings_for(sim), "ORCID_SYNC_API_URL": other.api_url})
+
+    assert (code, found["api_url"][0]) == (1, "fail")
+    assert "Do api_url and web_url belong to the same environment?" in found["api_url"][1]
 
 
 async def test_a_registry_that_is_away(cli: Cli, sim: SimulatedRegistry) -> None:

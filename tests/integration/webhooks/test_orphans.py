@@ -8,6 +8,7 @@ import pytest
 
 from orcid_sync.daemon.jobs import make_jobs
 from orcid_sync.model.ids import Orcid
+from orcid_sync.service.record.side_steps import Effort
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.world import CLIENT_ID
 from orcid_sync.store.consent import connections
@@ -60,7 +61,7 @@ async def test_a_webhook_registered_by_a_worker_that_came_too_late_is_found(benc
     assert await bench.turn() == "disconnected"
     assert await sweeps.mark_unfinished_disconnections(bench.connection) == 0
     assert bench.reconciler.subscription is not None
-    await bench.reconciler.subscription.ensure(O)
+    await bench.reconciler.subscription.ensure(O, Effort(at_once=True, chance=lambda: 0.5))
     assert bench.registry.webhooks.of(O)
 
     assert await sweeps.mark_unfinished_disconnections(bench.connection) == 1

@@ -32,14 +32,16 @@ _COMPARE_WHAT_BULK_ANSWERED = """
         comparison = diff.compare(held.items, reading.answered, kept, details)
 """
 _SUBSCRIBE_AND_READ = """
-            if self.subscription and not merged:
-                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+        if not merged:
+            job = await self._subscribed(job)
+        try:
             finding = await self._read(job)
 """
 _READ_AND_SUBSCRIBE = """
+        try:
             finding = await self._read(job)
-            if self.subscription and not merged:
-                job = replace(job, announced=await self.subscription.ensure(job.orcid))
+            if not merged:
+                job = await self._subscribed(job)
 """
 
 BUGS = [

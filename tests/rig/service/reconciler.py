@@ -151,6 +151,10 @@ class Bench:
         await self.connection.execute(
             "update orcid_sync.tokens set expires_at = expires_at - $2::interval where orcid = $1", orcid, lapse
         )
+        for table in ("webhooks", "retired_tokens"):
+            await self.connection.execute(
+                f"update orcid_sync.{table} set next_try_at = next_try_at - $2::interval where orcid = $1", orcid, lapse
+            )
         await self.connection.execute(
             "update orcid_sync.pace set failures = 0, failing_since = null, paused_until = '-infinity'"
         )
@@ -218,6 +222,16 @@ class Bench:
         """The changes after a position."""
         query = "select * from orcid.changes where seq > $1 order by seq"
         return list(await self.connection.fetch(query, after))
+
+    async def side_steps(self, orcid: Orcid = O) -> dict[str, tuple[int, str]]:
+        """What fails beside the reads of an iD: how often in a row, and the kind of the failure."""
+        query = """
+            select 'webhook' as step, attempts, error from orcid_sync.webhooks where orcid = $1 and attempts > 0
+            union all
+            select 'revocation', attempts, error from orcid_sync.retired_tokens where orcid = $1 and attempts > 0
+            """
+        rows = await self.connection.fetch(query, orcid)
+        return {row["step"]: (row["attempts"], row["error"].partition(":")[0]) for row in rows}
 
     async def webhook_rows(self, orcid: Orcid = O) -> list[str]:
         """What our inventory says about the webhooks of an iD."""

@@ -53,6 +53,15 @@ def test_a_nightly_poll_of_a_hundred_thousand_takes_seventy_minutes() -> None:
     """As the contract has it (section 5)."""
     plan = make_plan(structs.replace(PEOPLE, details=0), MEANS)
     assert plan.first_load / MINUTE == pytest.approx(70, abs=1)
+    assert plan.first_load_again == plan.first_load  # there are no webhooks
+
+
+@pytest.mark.parametrize("details", [0.0, 6.0])
+def test_webhooks_of_an_earlier_database_cost_two_requests_more(details: float) -> None:
+    """PUT, which finds it, DELETE, PUT: it may be dead (contract section 1.3, row 8)."""
+    plan = make_plan(structs.replace(PEOPLE, details=details), structs.replace(MEANS, webhooks=True))
+    requests = (plan.first_load_again - plan.first_load) * plan.capacity
+    assert requests == pytest.approx(2 * PEOPLE.connected)
 
 
 def test_without_any_notice_a_change_waits_half_an_interval() -> None:

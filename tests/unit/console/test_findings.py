@@ -8,17 +8,19 @@ import pytest
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.doubts import Kind
+from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.text.wording import ago, duration
 from orcid_sync.service.explain.status_doubts import doubtful
 from orcid_sync.service.explain.status_findings import findings
 from orcid_sync.store.console.in_doubt import DoubtCount
-from orcid_sync.store.console.overview import FailureCount, FeedHead, Overview
+from orcid_sync.store.console.overview import FailureCount, FeedHead, Overview, SideStepCount, SuspectCount
 from orcid_sync.store.mirror.unknown_members import Member
 from orcid_sync.store.sync.job_runs import Run
 from orcid_sync.store.sync.pace_and_circuit import Pace
 from orcid_sync.store.sync.queue import LaneDepth
 
+A = Orcid("0000-0002-1825-0097")
 NOW = datetime(2026, 1, 1, 3, tzinfo=UTC)
 
 
@@ -130,7 +132,18 @@ CALM = Overview(
         ),
         ({"unconfirmed_webhooks": 5}, "warn", "5 webhooks: ORCID has not confirmed them"),
         ({"access": {"revoked": 1, "expired": 2}}, "warn", "3 tokens are revoked or expired"),
-        ({"access": {"suspect": 1}}, "warn", "ORCID has refused 1 tokens"),
+        ({"suspects": [SuspectCount(Heard.REFUSED, 1, A)]}, "warn", "ORCID has refused 1 tokens"),
+        ({"suspects": [SuspectCount(Heard.FOREIGN, 2, A)]}, "warn", "2 tokens belong to another iD"),
+        (
+            {"side_steps": [SideStepCount(step="webhook", error="busy: slow down", number=3, example=A)]},
+            "warn",
+            "3 webhooks could not be changed at ORCID: busy: slow down",
+        ),
+        (
+            {"side_steps": [SideStepCount(step="revocation", error="vault: lost", number=2, example=A)]},
+            "warn",
+            "2 tokens that are no longer used could not be revoked at ORCID: vault: lost",
+        ),
         ({"jobs": [run(error="Unavailable")]}, "warn", "The job checks failed at 2026-01-01 03:00:00Z: Unavailable."),
         ({"jobs": [run(started_at=NOW - timedelta(hours=7), finished_at=None)]}, "warn", "has not ended"),
     ],

@@ -7,11 +7,23 @@ import msgspec
 import pytest
 
 from orcid_sync.model.explain.explanation import explain
-from orcid_sync.model.explain.facts import Asked, Connection, Facts, Item, Limits, Queue, Record, Webhook, WebhookHealth
+from orcid_sync.model.explain.facts import (
+    Asked,
+    Connection,
+    Facts,
+    Item,
+    Limits,
+    Queue,
+    Record,
+    SideStep,
+    Webhook,
+    WebhookHealth,
+)
 from orcid_sync.model.explain.reasons import diagnose
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.doubts import Doubt, Kind
 from orcid_sync.model.scopes import View
+from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.text.phrases import kinds
 
@@ -25,6 +37,7 @@ CONNECTION = Connection(
     erased_at=None,
     access_state="granted",
     suspect_since=None,
+    suspect_reason=None,
     refusals=0,
     scopes=["/read-limited"],
     granted_at=NOW - 100 * HOUR,
@@ -108,6 +121,13 @@ OLDER = doubt(Kind.OLDER, "funding", "2")
 PRESENT = Asked(text="7", found=[WORK])
 IN_A_PART = Asked(text="7", found=[], set_aside=[SET_ASIDE])
 
+
+def failing(step: str) -> SideStep:
+    return SideStep(step=step, act="removed", attempts=3, error="busy: slow down", next_try_at=NOW + HOUR)
+
+
+FOREIGN = {"access_state": "suspect", "suspect_since": NOW, "suspect_reason": Heard.FOREIGN, "refusals": 3}
+UNCONFIRMED = msgspec.structs.replace(WEBHOOK, state="registering")
 OVERDUE = {"due_at": NOW - HOUR, "lane": Lane.NOTIFICATION, "owed": True}
 GONE = Asked(
     text="7", found=[msgspec.structs.replace(WORK, gone_at=NOW - HOUR, gone_op="removed", gone_reason="removed")]
@@ -132,7 +152,14 @@ ABSENT = Asked(text="7", found=[])
         (but(queue={**OVERDUE, "leased": True}), ["pending"]),
         (but(connection={"access_state": "revoked"}, item=ABSENT), ["permission-revoked", "item-private"]),
         (but(connection={"access_state": "suspect", "suspect_since": NOW}), ["permission-suspect"]),
+        (
+            but(connection=FOREIGN, queue={"attempts": 3, "last_error": "unauthorized: of another iD"}),
+            ["permission-suspect"],
+        ),
         (but(webhooks=[]), ["webhook-missing"]),
+        (but(side_steps=[failing("webhook")]), ["webhook-failing"]),
+        (but(side_steps=[failing("revocation")]), ["revocation-failing"]),
+        (but(side_steps=[failing("webhook")], webhooks=[UNCONFIRMED]), ["webhook-failing"]),
         (but(webhooks=[], hearing=WebhookHealth(wanted=False)), ["well"]),
         (but(hearing=WebhookHealth(wanted=True, lost_before=NOW)), ["webhook-dead"]),
         (but(hearing=WebhookHealth(wanted=True, lost_before=NOW - 60 * HOUR)), ["well"]),

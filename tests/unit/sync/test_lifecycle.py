@@ -190,7 +190,7 @@ def test_every_kind_of_failure_waits_a_sensible_time(kind: str) -> None:
 
 
 def test_every_back_off_belongs_to_a_failure() -> None:
-    assert set(BACKOFFS) <= every_kind() | {"scope_not_granted"}
+    assert set(BACKOFFS) <= every_kind() | {"scope_not_granted", "webhook_refused"}
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DEACTIVATED, Outcome.DEPRECATED, Outcome.NOT_FOUND])

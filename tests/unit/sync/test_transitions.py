@@ -114,13 +114,14 @@ G, S, R, E, P = AccessState
 ACCESS: dict[Heard, dict[AccessState, AccessState]] = {
     Heard.ANSWERED: {G: G, S: G, R: R, E: E, P: P},
     Heard.REFUSED: {G: S, S: S, R: R, E: E, P: P},
+    Heard.FOREIGN: {G: S, S: S, R: R, E: E, P: P},
     Heard.REFUSED_FOR_LONG: {G: R, S: R, R: R, E: E, P: P},
     Heard.EXPIRED: {G: E, S: E, R: R, E: E, P: P},
     Heard.NARROWED: {G: G, S: S, R: R, E: E, P: P},
     Heard.CLOSED: {G: R, S: R, R: R, E: E, P: P},
 }
 ENDS = {Heard.REFUSED_FOR_LONG: "revoked", Heard.EXPIRED: "expired", Heard.CLOSED: "revoked"}
-HIDES = {Heard.REFUSED, Heard.REFUSED_FOR_LONG, Heard.EXPIRED}
+HIDES = {Heard.REFUSED, Heard.FOREIGN, Heard.REFUSED_FOR_LONG, Heard.EXPIRED}
 
 
 @pytest.mark.fault("F56", "F58", "F59")

@@ -7,6 +7,7 @@ create table orcid_sync.connections (
   connected_at    timestamptz not null default now(),
   disconnected_at timestamptz,
   suspect_since   timestamptz, -- the 401 procedure (contract section 2.6)
+  suspect_reason  text check (suspect_reason in ('refused', 'of another iD')),
   refusals        integer not null default 0,
   erased_at       timestamptz
 );
@@ -19,6 +20,7 @@ comment on column orcid_sync.connections.access_state is 'State of the holder''s
 comment on column orcid_sync.connections.connected_at is 'When the iD was connected first or again.';
 comment on column orcid_sync.connections.disconnected_at is 'When disconnecting was asked for; null while connected.';
 comment on column orcid_sync.connections.suspect_since is 'When the holder''s token was first refused; null while it is not in doubt.';
+comment on column orcid_sync.connections.suspect_reason is 'Why it is in doubt: refused (ORCID says that it does not work), or of another iD (ORCID says that it belongs to another record); null while it is not in doubt.';
 comment on column orcid_sync.connections.refusals is 'How often in a row the holder''s token was refused while ours was not.';
 comment on column orcid_sync.connections.erased_at is 'When everything about the person was erased; null if it was not.';
 
@@ -53,14 +55,21 @@ create table orcid_sync.retired_tokens (
   access_token text not null,
   retired_at   timestamptz not null default now(),
   reason       text not null check (reason in ('replaced', 'disconnected', 'unwanted', 'lost')),
+  attempts     integer not null default 0,
+  next_try_at  timestamptz,
+  error        text,
   primary key (orcid, number)
 );
+create index retired_tokens_failing on orcid_sync.retired_tokens (orcid) where attempts > 0;
 comment on table orcid_sync.retired_tokens is 'Tokens that are not used any more and are to be revoked at ORCID; a row goes when ORCID confirmed it.';
 comment on column orcid_sync.retired_tokens.orcid is 'The iD whose holder granted the token.';
 comment on column orcid_sync.retired_tokens.number is 'Tells several tokens of one iD apart.';
 comment on column orcid_sync.retired_tokens.access_token is 'Ciphertext of the access token, sealed for the column access_token.';
 comment on column orcid_sync.retired_tokens.retired_at is 'When it was taken out of use.';
 comment on column orcid_sync.retired_tokens.reason is 'replaced by a newer grant, disconnected, unwanted (granted by somebody who was not invited), or lost (refused for long, expired, or ended with its record).';
+comment on column orcid_sync.retired_tokens.attempts is 'How often in a row it could not be revoked; the record is read all the same.';
+comment on column orcid_sync.retired_tokens.next_try_at is 'When that is tried again; null: with the next reconciliation of the iD.';
+comment on column orcid_sync.retired_tokens.error is 'How the last try failed, in words; null: it did not.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Asking people: one invitation per person of the institution, and the ways to ORCID and back that are under way.

@@ -38,10 +38,14 @@ create table orcid_sync.webhooks (
   missed         integer not null default 0,
   suspect_since  timestamptz,
   awaited_since  timestamptz,
+  attempts       integer not null default 0,
+  next_try_at    timestamptz,
+  error          text,
   primary key (orcid, generation)
 );
 create index webhooks_generation on orcid_sync.webhooks (generation);
 create index webhooks_unsettled on orcid_sync.webhooks (state) where state <> 'active';
+create index webhooks_failing on orcid_sync.webhooks (orcid) where attempts > 0;
 create index webhooks_suspect on orcid_sync.webhooks (suspect_since) where suspect_since is not null;
 create index webhooks_awaited on orcid_sync.webhooks (awaited_since) where awaited_since is not null;
 -- Which of them were not seen alive since a moment.
@@ -57,6 +61,9 @@ comment on column orcid_sync.webhooks.verified_at is 'When ORCID last said that 
 comment on column orcid_sync.webhooks.missed is 'Changes in a row that were found without it although it should have announced them.';
 comment on column orcid_sync.webhooks.suspect_since is 'Since when it is suspected of being dead; null: it is not.';
 comment on column orcid_sync.webhooks.awaited_since is 'ORCID''s date of a change that was found before any notification of it, which may still come; null: none is awaited.';
+comment on column orcid_sync.webhooks.attempts is 'How often in a row what its state says could not be done at ORCID; the record is read all the same.';
+comment on column orcid_sync.webhooks.next_try_at is 'When that is tried again; null: with the next reconciliation of the iD.';
+comment on column orcid_sync.webhooks.error is 'How the last try failed, in words; null: it did not.';
 
 create function orcid_sync.webhook_work(overlap interval)
   returns table (orcid text, generation integer, act text, state text, requested_at timestamptz)
