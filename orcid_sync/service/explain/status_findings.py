@@ -82,10 +82,9 @@ def _workers(seen: "Overview") -> Iterator[Finding]:
 
 def _registry(seen: "Overview") -> Iterator[Finding]:
     for pace in seen.paces:
-        if pace.probing and pace.paused_seconds:
-            yield Finding("fail", f"{_outage(pace)} The next retry is in {duration(pace.paused_seconds)}.")
-        elif pace.failing_since:
-            yield Finding("warn", _outage(pace))
+        if pace.away:
+            retry = f"in {duration(pace.paused_seconds)}" if pace.paused_seconds else "due now"
+            yield Finding("fail", f"{_outage(pace)} The next retry is {retry}.")
         if pace.silent_seconds:
             yield Finding(
                 "warn",
