@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.sync.schedule import UNRENDERABLE, Lane
 from orcid_sync.model.text.wording import duration, moment
 
 if TYPE_CHECKING:
@@ -133,6 +133,14 @@ def _queue(seen: "Overview") -> Iterator[Finding]:
 
 def _failures(seen: "Overview") -> Iterator[Finding]:
     for failure in seen.failures:
+        kind, _, said = (failure.error or "unknown").partition(": ")
+        if kind == UNRENDERABLE:
+            yield Finding(
+                "warn",
+                f"{failure.number} iDs cannot be read, and it is their records, not the service: {said}. "
+                f"For example: orcid-sync explain {failure.example}",
+            )
+            continue
         example = f"orcid-sync show {failure.example}"
         yield Finding(
             "warn", f"{failure.number} iDs cannot be read: {failure.error or 'unknown'}. For example: {example}"

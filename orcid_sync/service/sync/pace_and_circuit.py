@@ -66,6 +66,7 @@ class SharedPace:
         self._reported_at = 0.0
         self._heard = Heard()
         self._telling = asyncio.Lock()
+        self._doubts = 0
 
     async def slot(self, lane: Lane) -> bool:
         """Return when a request of the lane may be sent; True: only the fixed question. Raises DatabaseUnavailable.
@@ -74,12 +75,15 @@ class SharedPace:
         """
         clock, waiting = asyncio.get_running_loop().time, self._lanes[lane]
         began = clock()
-        with waiting:
-            async with waiting.door:  # one asks for all that wait in this lane
-                moment = await self._moment(lane, waiting, clock)
-        if moment is None:
-            return True
-        await asyncio.sleep(moment - clock())
+        doubts = None
+        while doubts != self._doubts:  # else what was booked before is not to be sent any more
+            doubts = self._doubts
+            with waiting:
+                async with waiting.door:  # one asks for all that wait in this lane
+                    moment = await self._moment(lane, waiting, clock)
+            if moment is None:
+                return True
+            await asyncio.sleep(moment - clock())
         self._waited(lane, clock() - began)
         return False
 
@@ -146,8 +150,13 @@ class SharedPace:
     async def _tell(self, heard: Heard) -> None:
         async with transaction(self._pool) as connection:
             judgement = await pace_and_circuit.report(connection, self._client_id, heard, rate=self._terms.rate)
-        if judgement is not None:
-            _log(judgement, heard)
+        if judgement is None:
+            return
+        _log(judgement, heard)
+        if judgement.health.doubted and not heard.probe:
+            self._doubts += 1
+            for waiting in self._lanes.values():
+                waiting.booked.clear()
 
     def _tell_of_the_budget(self, booking: Booking) -> None:
         """Log once, over all replicas, when a lane's part of the day's budget ends, and when all begin anew."""

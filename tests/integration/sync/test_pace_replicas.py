@@ -154,6 +154,28 @@ async def test_while_the_registry_is_away_one_is_let_in_to_try(
     assert (said.count("registry away"), said.count("registry back")) == (1, 1)
 
 
+@pytest.mark.fault("F42")
+async def test_what_was_booked_before_a_doubt_is_not_sent_during_it(
+    databases: list[Database], wait_until: WaitUntil
+) -> None:
+    replica = shared_pace(databases[0], Terms(4, 1))
+    await replica.slot(Lane.CHECK)
+    sent: list[bool] = []
+
+    async def request() -> None:
+        sent.append(await replica.slot(Lane.NOTIFICATION))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(request()) for _ in range(2)]
+        await wait_until(lambda: all(not lane.number for lane in replica._lanes.values()), 5)
+        for number in range(6):
+            await replica.heard(Sign.AWAY, f"iD {number}")
+        await wait_until(lambda: sent, 5)
+        assert sent == [True], "the fixed question only"
+        for task in tasks:
+            task.cancel()
+
+
 async def test_all_that_a_process_hears_at_once_is_told_together(
     databases: list[Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:

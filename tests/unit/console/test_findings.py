@@ -97,6 +97,19 @@ CALM = Overview(
         ),
         ({"paces": [pace(away=True, failing_since=NOW, failures=9)]}, "fail", "The next retry is due now."),
         (
+            {
+                "failures": [
+                    FailureCount(
+                        error="unrenderable: ORCID cannot show this record (HTTP 500)",
+                        number=3,
+                        example=Orcid("0000-0002-1825-0097"),
+                    )
+                ]
+            },
+            "warn",
+            "3 iDs cannot be read, and it is their records, not the service: ORCID cannot show this record (HTTP 500).",
+        ),
+        (
             {"paces": [pace(silent_seconds=90.0)]},
             "warn",
             "ORCID asked the service to wait (Retry-After); requests continue in 1 min 30 s.",
