@@ -2,26 +2,28 @@
 
 `protocol` knows what ORCID says, `http_exchange` moves bytes, this module decides who may ask when: every sending takes
 a slot of the shared pace, carries the right token and reports how the Registry is doing. tenacity repeats a sending
-once for what the contract calls retryable (section 4.3); whatever lasts longer is the queue's business.
+once for what the contract calls retryable (section 4.3); whatever lasts longer is the queue's business. When so much
+fails that the Registry may be away, one fixed question is asked that concerns no record, and its answer decides.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from typing import TypeVar
 
 import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.sync.registry_health import Sign
 from orcid_sync.registry.answers import Grant, HolderGrant
 from orcid_sync.registry.client_tokens import ClientTokens, TokenStore
 from orcid_sync.registry.errors import (
     NO_SUCH_WEBHOOK,
     Busy,
     NotFound,
+    Paused,
     RegistryError,
     Unauthorized,
     Unavailable,
@@ -29,8 +31,10 @@ from orcid_sync.registry.errors import (
 )
 from orcid_sync.registry.http_exchange import Limits, exchange, open_session
 from orcid_sync.registry.lanes import present_lane
+from orcid_sync.registry.pace import NOBODY, Pace, may_pass, sign_of, subject
 from orcid_sync.registry.protocol import decipher
 from orcid_sync.registry.requests import (
+    READ_PUBLIC,
     Endpoint,
     Request,
     bearer,
@@ -48,28 +52,6 @@ T = TypeVar("T")
 
 Observe = Callable[[str, str, float], None]
 """Told of every sending: endpoint, HTTP status or kind of error, seconds."""
-
-LONGEST_PAUSE: Final = 5.0
-"""Seconds of silence that a request waits for itself; a longer pause is waited for in the queue, not in a lease."""
-
-
-class Pace(Protocol):
-    """The speed at which all replicas together may ask, and the news that it lives on."""
-
-    async def slot(self, lane: Lane) -> None:
-        """Return when a request of this lane may be sent. Raises Paused."""
-
-    async def busy(self, retry_after: float | None) -> None:
-        """The Registry asked us to slow down, and perhaps to be silent for so many seconds."""
-
-    async def used_up(self) -> None:
-        """The Registry said that our quota of this day is used up."""
-
-    async def failed(self) -> None:
-        """The Registry gave no usable answer."""
-
-    async def succeeded(self) -> None:
-        """The Registry answered, be it with a refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,13 +185,13 @@ class Registry:
             try:
                 answer = await self._repeat(request, bearer(own), held)
             except Unauthorized:
+                await self._pace.heard(Sign.AWAY, subject(request))  # unlike a holder's, which may be taken back
                 if last:
                     break
             else:
                 self._tokens.accepted(request.scope)
                 return answer
             own = await self._tokens.replace(request.scope, refused=own)
-        await self._pace.failed()
         raise Unavailable("the Registry refuses the client's own token, and a new one too")
 
     async def _fetch_token(self, scope: str) -> Grant:
@@ -221,18 +203,45 @@ class Registry:
             return await self._repeat(request, None, held)
 
     async def _repeat(self, request: Request[T], authorization: str | None, held: AsyncExitStack) -> T:
-        """Send, and send again what may pass; all our requests are idempotent (contract sections 1.3, 1.4, 2.3)."""
+        """Send, and send again what may pass; all our requests are idempotent (contract sections 1.3, 1.4, 2.3).
+
+        If a pause begins before it can be sent again, what was heard counts: it is settled, and does not come back at
+        the head of the queue as if it had never been asked.
+        """
         limits = self._limits
         sending = AsyncRetrying(
             stop=stop_after_attempt(limits.tries) | stop_after_delay(limits.repeat_within_seconds),
             wait=wait_random(0, limits.repeat_wait_seconds),
-            retry=retry_if_exception(_may_pass),
+            retry=retry_if_exception(may_pass),
             reraise=True,
         )
-        return await sending(self._try, request, authorization, held)
+        told: list[RegistryError] = []
+
+        async def once() -> T:
+            try:
+                return await self._try(request, authorization, held)
+            except RegistryError as error:
+                told.append(error)
+            raise told[0] if isinstance(told[-1], Paused) else told[-1]
+
+        return await sending(once)
 
     async def _try(self, request: Request[T], authorization: str | None, held: AsyncExitStack) -> T:
-        await self._pace.slot(present_lane())
+        while await self._pace.slot(present_lane()):
+            await self._probe(authorization)
+        return await self._send(request, authorization, held)
+
+    async def _probe(self, authorization: str | None) -> None:
+        """Ask the fixed question, with a token of our own if there is one: whether the Registry has words for it."""
+        own = await self._tokens.known(READ_PUBLIC)
+        question = record_request(self._account.api_url, NOBODY)
+        async with AsyncExitStack() as held:
+            with suppress(RegistryError):
+                await self._send(question, bearer(own) if own else authorization, held, probe=True)
+
+    async def _send(
+        self, request: Request[T], authorization: str | None, held: AsyncExitStack, *, probe: bool = False
+    ) -> T:
         clock = asyncio.get_running_loop().time
         started = clock()
         async with AsyncExitStack() as permits:
@@ -248,10 +257,10 @@ class Registry:
                 answer = await self._decipher(request, status, headers, body)
             except RegistryError as error:
                 self._observe(request.endpoint.value, _label(error), clock() - started)
-                await self._report(error)
+                await self._report(request, error, probe=probe)
                 raise
             self._observe(request.endpoint.value, str(status), clock() - started)
-            await self._pace.succeeded()
+            await self._pace.heard(Sign.ANSWERED, subject(request), probe=probe)
             held.push_async_exit(permits.pop_all())
             return answer
 
@@ -261,23 +270,17 @@ class Registry:
             return decipher(request, status, headers, body)
         return await asyncio.to_thread(decipher, request, status, headers, body)
 
-    async def _report(self, error: RegistryError) -> None:
-        """Tell the pace what the error says about the Registry's health; a 401 says nothing (contract section 2.6)."""
+    async def _report(self, request: Request[T], error: RegistryError, *, probe: bool) -> None:
+        """Tell the pace what the error says about the Registry."""
         if isinstance(error, UsedUp):
             await self._pace.used_up()
-        elif isinstance(error, Busy):
-            await self._pace.busy(error.retry_after)
-        elif isinstance(error, Unavailable):
-            await self._pace.failed()
-        elif not isinstance(error, Unauthorized):
-            await self._pace.succeeded()
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed in a moment (contract section 4.3)."""
-    if isinstance(error, Busy):
-        return (error.retry_after or 0.0) <= LONGEST_PAUSE
-    return isinstance(error, Unavailable)
+            return
+        sign = sign_of(error)
+        if probe and isinstance(error, Unauthorized):  # a token just issued is not refused for its own sake
+            sign = Sign.AWAY if self._tokens.is_unproven(READ_PUBLIC) else Sign.ANSWERED
+        if sign:
+            silence = error.retry_after or 0.0 if isinstance(error, Busy) else 0.0
+            await self._pace.heard(sign, subject(request), silence=silence, probe=probe)
 
 
 def _label(error: RegistryError) -> str:

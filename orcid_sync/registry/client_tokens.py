@@ -57,6 +57,15 @@ class ClientTokens:
                 held.token = await self._store.load(scope) or await self._fetch_into_store(scope)
             return held.token
 
+    async def known(self, scope: str) -> str | None:
+        """The token of the scope, if it is in memory or in the store."""
+        return self._held[scope].token or await self._store.load(scope)
+
+    def is_unproven(self, scope: str) -> bool:
+        """Whether the token is a new one that has never worked: if it is refused, it is not for its own sake."""
+        replaced_at = self._held[scope].replaced_at
+        return replaced_at is not None and asyncio.get_running_loop().time() < replaced_at + REPLACE_SECONDS
+
     def accepted(self, scope: str) -> None:
         """Note that the token works."""
         self._held[scope].replaced_at = None
@@ -70,11 +79,10 @@ class ClientTokens:
         async with held.lock:
             known = held.token if held.token != refused else await self._store.load(scope)
             if known is None or known == refused:
-                now = asyncio.get_running_loop().time()
-                if held.replaced_at is not None and now < held.replaced_at + REPLACE_SECONDS:
+                if self.is_unproven(scope):
                     raise Unavailable("the Registry refuses a token that it has just issued")
                 known = await self._fetch_into_store(scope)
-                held.replaced_at = now
+                held.replaced_at = asyncio.get_running_loop().time()
             held.token = known
             return known
 

@@ -22,6 +22,7 @@
     └── about the answer
         ├── Busy            slow down
         ├── Unavailable     no trustworthy answer: try again later
+        │   └── Unrenderable    none about this record: it alone is tried again later
         ├── Malformed       ORCID's answer has another shape than the contract says
         ├── WrongRecord     the answer is about another record
         └── TooLarge        the answer is beyond our limit
@@ -165,6 +166,10 @@ class Unavailable(RegistryError):
     """The Registry gave no answer that can be trusted."""
 
 
+class Unrenderable(Unavailable):
+    """ORCID cannot show this record."""
+
+
 class Malformed(RegistryError):
     """The Registry's answer does not have the form that it should have."""
 
@@ -200,7 +205,11 @@ ERRORS: Final[Mapping[int, type[RegistryError]]] = {
     9052: Forbidden,
     9057: ClientDisabled,
 }
-"""Error codes (contract section 4.2). The others say no more than their status: 9001 and 9008 above all."""
+"""Error codes (contract section 4.2). The others say no more than their status: 9001 above all."""
+
+UNRENDERABLE: Final = frozenset({9005, 9006, 9008})
+"""Error codes of a record or item that the Registry's own code fails at: a stored value that its enums do not know, or
+a value that is missing (contract section 12a). They say nothing about the service, and nothing about our settings."""
 
 INVISIBLE: Final = frozenset({9013, 9038, 9039})
 """Error codes of an item that exists but is not for this token to see (contract section 4.2)."""

@@ -19,6 +19,7 @@ from orcid_sync.registry.answers import scope_not_granted
 from orcid_sync.registry.errors import (
     OAUTH_ERRORS,
     UNKNOWN_TOKEN,
+    UNRENDERABLE,
     BadRequest,
     Busy,
     ClientDisabled,
@@ -26,13 +27,13 @@ from orcid_sync.registry.errors import (
     Deactivated,
     Deprecated,
     Locked,
-    Malformed,
     NotFound,
     RegistryError,
     ScopeNotGranted,
     Unauthorized,
     Unavailable,
     Unclaimed,
+    Unrenderable,
     UsedUp,
     error_class,
 )
@@ -60,16 +61,31 @@ def decipher(request: Request[T], status: int, headers: Mapping[str, str], body:
     if not 200 <= status < 300:
         raise _refusal(request, status, known, _members(body) if is_json else _unnamed(named, body), body)
     if status not in request.success:
-        raise Unavailable("the answer has a success status that does not belong to the question", status=status)
+        raise _nonsense(request, "the answer has a success status that does not belong to the question", status)
     if _is_rejection(named, body):
-        raise Malformed("the answer is a rejection in the form of a success", status=status)
+        raise _nonsense(request, "the answer is a rejection in the form of a success", status)
     if not is_json and not _needs_no_json(request.endpoint, body):
-        raise Unavailable("the answer is not JSON", status=status)
+        raise _nonsense(request, "the answer is not JSON", status)
     try:
         return request.read(status, body)
     except RegistryError as error:
         error.status = status
-        raise
+        failure = error
+    if type(failure) is Unavailable:
+        raise _nonsense(request, failure.detail, status)
+    raise failure
+
+
+def _nonsense(request: Request[Any], what: str, status: int) -> Unavailable:
+    """The error for a whole answer that makes no sense: it concerns the record that was asked for, if there is one."""
+    if not _shows(request):
+        return Unavailable(what, status=status)
+    return Unrenderable(f"ORCID cannot show this record: {what}", status=status)
+
+
+def _shows(request: Request[Any]) -> bool:
+    """Whether the answer shows a record, or a part of it."""
+    return request.orcid is not None and request.endpoint is not Endpoint.WEBHOOK
 
 
 def _unnamed(content_type: str, body: bytes) -> Mapping[str, Any] | None:
@@ -96,11 +112,14 @@ def _refusal(
     code, word = _error_code(members or {}), _oauth_word(members or {})
     facts: dict[str, Any] = {"status": status, "error_code": code, "oauth_error": word}
     kind = error_class(status, code, word)
-    if kind is Busy:
+    of_record = _shows(request) and code is not None and (code in UNRENDERABLE or status >= 500)
+    if kind is Busy and not of_record:
         return UsedUp(**facts) if _is_used_up(status, body) else Busy(retry_after=retry_after(headers), **facts)
     if members is None and status >= 400:
         return Unavailable("the answer is not the Registry's own JSON", **facts)
-    if request.endpoint in _OAUTH_ENDPOINTS:
+    if of_record:
+        kind = Unrenderable
+    elif request.endpoint in _OAUTH_ENDPOINTS:
         kind = _oauth_refusal(request.endpoint, kind, status, word)
     if kind is Deprecated:
         return Deprecated(primary=_primary(request.orcid, headers.get("location", ""), body), **facts)

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orcid_sync.model.ids import Orcid, check_character, hyphenated
+from orcid_sync.model.sync.registry_health import Sign
 from orcid_sync.model.sync.schedule import Lane, Policy
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.service.sync.pace_and_circuit import SealedTokens
@@ -47,20 +48,15 @@ def orcids(count: int) -> list[Orcid]:
 class NoPace:
     """No limit: the benchmark is after ours, not ORCID's."""
 
-    async def slot(self, lane: Lane) -> None:
+    async def slot(self, lane: Lane) -> bool:  # noqa: ARG002 - the same for all
         """Go."""
+        return False
 
-    async def busy(self, retry_after: float | None) -> None:
-        """Never said."""
+    async def heard(self, sign: Sign, about: str, *, silence: float = 0.0, probe: bool = False) -> None:
+        """Not counted."""
 
     async def used_up(self) -> None:
         """Never said."""
-
-    async def failed(self) -> None:
-        """Never said."""
-
-    async def succeeded(self) -> None:
-        """Not counted."""
 
 
 def _simulate(sizes: dict[str, int], answer: Connection) -> None:

@@ -1,11 +1,16 @@
 """How exactly replicas keep to one pace: rate used, worst window, share of each lane, waits; as ratios to the settings.
 
-    python tests/bench/pace.py [--seconds 20]
+    python tests/bench/pace.py [--seconds 20] [--failing-seconds 60] [--outage-seconds 30]
 
 Each replica is a process of its own in which requests of several lanes wait for their moment all the time (a backlog).
 Wanted with one replica and with three: at least 95 % of the rate used, and in no window of w seconds more than
 rate * w + burst (the burst of the beginning included); every lane with work gets its weight or more; a notification now
 and then waits for less than half a second.
+
+Then what failures cost (pace_failures.py). Wanted: with isolated 503 at least 0.9 of what is possible; where the
+Registry allows less than we want, at least 0.9 of its limit with at most 5 % of the requests refused; during an outage
+one request for each pause, and within a minute after it the full rate again, healthy records first. Two minutes:
+--outage-seconds 120.
 """
 
 import argparse
@@ -18,6 +23,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pace_failures
 import uvloop
 from harness import fresh_database, show
 
@@ -151,11 +157,23 @@ def main() -> int:
     """Run the benchmark; 0 if everything is as wanted."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=20.0)
+    options.add_argument("--failing-seconds", type=float, default=60.0, help="of isolated 503; of a limit, twice that")
+    options.add_argument("--outage-seconds", type=float, default=30.0)
+    options.add_argument("--only", choices=["rate", "failures"], help="one of the two tables")
     chosen = options.parse_args()
+    well = chosen.only == "failures" or _rates(chosen.seconds)
+    if chosen.only != "rate":
+        lines, good = pace_failures.run(chosen.failing_seconds, chosen.outage_seconds)
+        show("What failures cost", ["", "", "", "as wanted"], lines)
+        well &= good
+    return 0 if well else 1
+
+
+def _rates(seconds: float) -> bool:
     lines, well = [], True
     with fresh_database() as dsn:
         for scenario in SCENARIOS:
-            line, good = judge(scenario, *run(dsn, scenario, chosen.seconds))
+            line, good = judge(scenario, *run(dsn, scenario, seconds))
             lines.append([*line, "yes" if good else "NO"])
             well &= good
     show(
@@ -163,7 +181,7 @@ def main() -> int:
         ["", "used", "worst window", "shares", "of lanes", "notification waits, s: median / worst", "as wanted"],
         lines,
     )
-    return 0 if well else 1
+    return well
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from orcid_sync.model.sync.registry_health import Sign
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.client import Account, Registry, open_registry
 from orcid_sync.registry.http_exchange import Limits
@@ -22,26 +23,24 @@ class Journal:
 
     pace: list[Any] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=list)
+    abouts: list[str] = field(default_factory=list)
     observed: list[tuple[str, str]] = field(default_factory=list)
     stored: dict[str, str] = field(default_factory=dict)
     expiry: dict[str, int] = field(default_factory=dict)
 
-    async def slot(self, lane: Lane) -> None:
+    async def slot(self, lane: Lane) -> bool:
         self.pace.append("slot")
         self.lanes.append(lane)
         await asyncio.sleep(0)
+        return False
 
-    async def busy(self, retry_after: float | None) -> None:
-        self.pace.append(("busy", retry_after))
+    async def heard(self, sign: Sign, about: str, *, silence: float = 0.0, probe: bool = False) -> None:
+        assert not probe
+        self.abouts.append(about)
+        self.pace.append((sign.value, silence) if sign is Sign.LIMITED else sign.value)
 
     async def used_up(self) -> None:
         self.pace.append("used up")
-
-    async def failed(self) -> None:
-        self.pace.append("failed")
-
-    async def succeeded(self) -> None:
-        self.pace.append("succeeded")
 
     async def load(self, scope: str) -> str | None:
         await asyncio.sleep(0)

@@ -87,7 +87,7 @@ def _pace(pace: "Pace") -> tuple[Any, ...]:
     state = text("answers", "ok")
     if pace.slowed_at:
         state = text(f"slowed since {moment(pace.slowed_at)}", "warn")
-    if pace.failing_since:
+    if pace.away and pace.failing_since:
         state = text(f"failing since {moment(pace.failing_since)}, {pace.failures} in a row", "fail")
     if pace.pause:
         state = text(f"paused for {duration(pace.pause)}", "fail")

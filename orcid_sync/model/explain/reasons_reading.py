@@ -7,7 +7,7 @@ from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, Queue, Webhook
 from orcid_sync.model.record.doubts import UNCONFIRMED
 from orcid_sync.model.sync.record_states import State
-from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.sync.schedule import UNRENDERABLE, Lane
 from orcid_sync.model.text.phrases import moment, number, series, span, until
 from orcid_sync.model.webhooks.registration import HookState
 
@@ -102,6 +102,15 @@ def failing(facts: Facts) -> Diagnosis | None:
         return None
     first = next((read.first_at for read in facts.reads if read.outcome == "failed"), None)
     since = f", the first on {moment(first)}" if first and queue.attempts > 1 else ""
+    if _kind(queue) == UNRENDERABLE:
+        said = (queue.last_error or "").partition(": ")[2]
+        return Diagnosis(
+            DiagnosisKind.FAILING,
+            f"{said}: {number(queue.attempts, 'read')} in a row failed{since}, and other records are read as usual. "
+            f"The mirror stays unchanged, and the next retry is {until(queue.due_at, facts.at)}.",
+            f"Only ORCID can mend it: ask its support about {facts.orcid}. To retry now: orcid-sync sync "
+            f"{facts.orcid} --wait",
+        )
     return Diagnosis(
         DiagnosisKind.FAILING,
         f"{number(queue.attempts, 'read')} in a row failed{since}; the last said: {queue.last_error}. "

@@ -50,6 +50,9 @@ class Backoff(Struct, frozen=True):
     cap: timedelta
 
 
+UNRENDERABLE = "unrenderable"
+"""Kind of the failure of a record that ORCID cannot show: it alone waits, and longer each time."""
+
 _SOON = Backoff(timedelta(seconds=5), timedelta(hours=6))
 _LATER = Backoff(timedelta(minutes=15), timedelta(days=1))
 
@@ -58,6 +61,7 @@ BACKOFFS: Mapping[str, Backoff] = {
     "unauthorized": Backoff(timedelta(hours=1), timedelta(days=1)),
     "busy": _SOON,
     "unavailable": _SOON,
+    UNRENDERABLE: _SOON,
     # Most of it passes at once (a deadlock, a restart); a full disk must not become a storm of reads (F78, F79).
     "database": Backoff(timedelta(seconds=5), timedelta(minutes=15)),
     "stale": Backoff(timedelta(minutes=5), timedelta(hours=1)),

@@ -119,6 +119,6 @@ async def _limits(connection: AnyConnection, client_id: str | None, lane: Lane |
         day_ends_seconds=known.day_ends_seconds,
         paused_seconds=known.paused_seconds,
         silent_seconds=known.silent_seconds,
-        failing_since=known.failing_since,
+        failing_since=known.failing_since if known.away else None,
         workers=workers,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orcid_sync.model.sync.record_states import Heard
-from orcid_sync.model.sync.schedule import Lane
+from orcid_sync.model.sync.schedule import UNRENDERABLE, Lane
 from orcid_sync.model.text.wording import duration, moment
 
 if TYPE_CHECKING:
@@ -84,10 +84,9 @@ def _workers(seen: "Overview") -> Iterator[Finding]:
 
 def _registry(seen: "Overview") -> Iterator[Finding]:
     for pace in seen.paces:
-        if pace.probing and pace.paused_seconds:
-            yield Finding("fail", f"{_outage(pace)} The next retry is in {duration(pace.paused_seconds)}.")
-        elif pace.failing_since:
-            yield Finding("warn", _outage(pace))
+        if pace.away:
+            retry = f"in {duration(pace.paused_seconds)}" if pace.paused_seconds else "due now"
+            yield Finding("fail", f"{_outage(pace)} The next retry is {retry}.")
         if pace.silent_seconds:
             yield Finding(
                 "warn",
@@ -136,6 +135,14 @@ def _queue(seen: "Overview") -> Iterator[Finding]:
 
 def _failures(seen: "Overview") -> Iterator[Finding]:
     for failure in seen.failures:
+        kind, _, said = (failure.error or "unknown").partition(": ")
+        if kind == UNRENDERABLE:
+            yield Finding(
+                "warn",
+                f"{failure.number} iDs cannot be read, and it is their records, not the service: {said}. "
+                f"For example: orcid-sync explain {failure.example}",
+            )
+            continue
         example = f"orcid-sync show {failure.example}"
         cannot = "cannot be read" if failure.read else "are disconnected, but not completely"
         yield Finding("warn", f"{failure.number} iDs {cannot}: {failure.error or 'unknown'}. For example: {example}")

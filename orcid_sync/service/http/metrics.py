@@ -106,7 +106,8 @@ class Metrics:
             "rate": "Requests per second at present: fewer after ORCID said that they are too many.",
             "pause": "Seconds during which nothing is sent: ORCID does not answer, asked to wait, or the quota is "
             "used up.",
-            "failures": "Requests in a row that ORCID did not answer; from the fifth on the circuit is open.",
+            "failures": "Requests in a row, of all processes, to which ORCID gave no usable answer.",
+            "away": "1 while ORCID does not answer the fixed question either that is asked when so much fails.",
             "used": "Requests of this day (UTC).",
             "left": "Requests left of the day's budget, if there is one.",
         }

@@ -5,21 +5,26 @@ import math
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
+from zlib import crc32
 
 import asyncpg
 import structlog
 
 from orcid_sync.model.sync.lane_shares import URGENT, Admission, is_shed
+from orcid_sync.model.sync.registry_health import Heard, Judgement, Sign
 from orcid_sync.model.sync.schedule import Lane
-from orcid_sync.registry.client import LONGEST_PAUSE
 from orcid_sync.registry.errors import Paused
+from orcid_sync.registry.pace import LONGEST_PAUSE
 from orcid_sync.store.database.encryption import Vault, VaultError
-from orcid_sync.store.database.pools import statements
+from orcid_sync.store.database.pools import statements, transaction
 from orcid_sync.store.sync import client_tokens, pace_and_circuit
 from orcid_sync.store.sync.pace_and_circuit import Booking, Terms
 
 SUCCESS_EVERY = 1.0
-"""Seconds between two reports of success to the database while all is well."""
+"""Seconds between two looks at whether the others have trouble, while all is well here."""
+
+LOOK_AGAIN = 0.5
+"""Longest time between two looks at whether a short pause is over, seconds: one answer ends it."""
 
 ASK_AGAIN = 0.05
 """Shortest time between two statements for moments of one lane, seconds; all that wait in it share a statement. Half of
@@ -59,18 +64,31 @@ class SharedPace:
         self._lanes = {lane: _Waiting() for lane in Lane}
         self._troubled = True  # what was before we started is unknown
         self._reported_at = 0.0
+        self._heard = Heard()
+        self._telling = asyncio.Lock()
+        self._doubts = 0
 
-    async def slot(self, lane: Lane) -> None:
-        """Return when a request of the lane may be sent. Raises Paused, DatabaseUnavailable."""
+    async def slot(self, lane: Lane) -> bool:
+        """Return when a request of the lane may be sent; True: only the fixed question. Raises DatabaseUnavailable.
+
+        Raises Paused if nothing may be sent for longer than a lease should wait.
+        """
         clock, waiting = asyncio.get_running_loop().time, self._lanes[lane]
         began = clock()
-        with waiting:
-            async with waiting.door:  # one asks for all that wait in this lane
-                moment = await self._moment(lane, waiting, clock)
-        await asyncio.sleep(moment - clock())
+        doubts = None
+        while doubts != self._doubts:  # else what was booked before is not to be sent any more
+            doubts = self._doubts
+            with waiting:
+                async with waiting.door:  # one asks for all that wait in this lane
+                    moment = await self._moment(lane, waiting, clock)
+            if moment is None:
+                return True
+            await asyncio.sleep(moment - clock())
         self._waited(lane, clock() - began)
+        return False
 
-    async def _moment(self, lane: Lane, waiting: "_Waiting", clock: Callable[[], float]) -> float:
+    async def _moment(self, lane: Lane, waiting: "_Waiting", clock: Callable[[], float]) -> float | None:
+        """When to send; None: the fixed question, now."""
         while (moment := waiting.take(clock())) is None:
             await asyncio.sleep(waiting.ask_at - clock())
             async with statements(self._pool) as connection:
@@ -80,6 +98,8 @@ class SharedPace:
             self._tell_of_the_budget(booking)
             if booking.pause > LONGEST_PAUSE:
                 raise Paused
+            if booking.probing:
+                return None
             waiting.keep(booking, clock())
         return moment
 
@@ -93,17 +113,7 @@ class SharedPace:
         lanes = [lane for lane in Lane if not is_shed(self._terms.daily, lane, state.used)]
         seconds = state.pause if lanes else state.day_ends_seconds
         moving = frozenset(lane for lane in lanes if lane in URGENT or self._lanes[lane].number < places)
-        return Admission(seconds, moving, places, alone=state.probing)
-
-    async def busy(self, retry_after: float | None) -> None:
-        """The Registry asked us to slow down, and perhaps to be silent for so many seconds."""
-        self._troubled = True
-        async with statements(self._pool) as connection:
-            rate = await pace_and_circuit.slow_down(
-                connection, self._client_id, rate=self._terms.rate, silence=retry_after or 0.0
-            )
-        if rate is not None:
-            log.warning("slowing down", requests_per_second=round(rate, 2), retry_after=retry_after)
+        return Admission(seconds, moving, places, alone=state.doubted)
 
     async def used_up(self) -> None:
         """The Registry said that our quota of this day is used up; logged once an hour."""
@@ -114,24 +124,39 @@ class SharedPace:
                 "daily quota used up", said_by="registry", asked_again_in_seconds=pace_and_circuit.USED_UP_SECONDS
             )
 
-    async def failed(self) -> None:
-        """The Registry gave no usable answer; logged once, when it has gone."""
-        self._troubled = True
-        async with statements(self._pool) as connection:
-            opened = await pace_and_circuit.report_failure(connection, self._client_id)
-        if opened:
-            log.warning("registry away", advice="nothing is lost; work goes on when it answers again")
+    async def heard(self, sign: Sign, about: str, *, silence: float = 0.0, probe: bool = False) -> None:
+        """An answer came, or none, to a question about this iD (or of this kind, where it concerns none).
 
-    async def succeeded(self) -> None:
-        """The Registry answered; logged once, when it has come back."""
+        The others are told at once of trouble and of its end. All that comes while they are told is told together.
+        """
         now = asyncio.get_running_loop().time()
-        if not self._troubled and now - self._reported_at < SUCCESS_EVERY:
+        if probe:
+            await self._tell(Heard(probe=True).plus(sign, crc32(about.encode()), silence))
             return
-        self._troubled, self._reported_at = False, now
+        self._heard = self._heard.plus(sign, crc32(about.encode()), silence)
+        well = sign is Sign.ANSWERED and not self._troubled
+        if well and now - self._reported_at < SUCCESS_EVERY:
+            return
+        self._troubled, self._reported_at = sign is not Sign.ANSWERED, now
+        async with self._telling:
+            heard, self._heard = self._heard, Heard()
+            if heard and (not well or await self._others_are_troubled()):
+                await self._tell(heard)
+
+    async def _others_are_troubled(self) -> bool:
         async with statements(self._pool) as connection:
-            seconds = await pace_and_circuit.report_success(connection, self._client_id)
-        if seconds is not None:
-            log.warning("registry back", away_seconds=round(seconds))
+            return await pace_and_circuit.is_troubled(connection, self._client_id)
+
+    async def _tell(self, heard: Heard) -> None:
+        async with transaction(self._pool) as connection:
+            judgement = await pace_and_circuit.report(connection, self._client_id, heard, rate=self._terms.rate)
+        if judgement is None:
+            return
+        _log(judgement, heard)
+        if judgement.health.doubted and not heard.probe:
+            self._doubts += 1
+            for waiting in self._lanes.values():
+                waiting.booked.clear()
 
     def _tell_of_the_budget(self, booking: Booking) -> None:
         """Log once, over all replicas, when a lane's part of the day's budget ends, and when all begin anew."""
@@ -141,6 +166,17 @@ class SharedPace:
             log.warning("daily budget used up", lanes=sorted(ended), used=booking.used, daily_requests=daily)
         if booking.used_that_day is not None and is_shed(daily, Lane.SWEEP, booking.used_that_day):
             log.warning("daily budget begins anew", daily_requests=daily)
+
+
+def _log(judgement: Judgement, heard: Heard) -> None:
+    """Once, over all replicas: that ORCID slows us down, that it has gone, that it is back."""
+    if judgement.slowed:
+        rate = round(judgement.health.rate, 2)
+        log.warning("slowing down", requests_per_second=rate, retry_after=heard.silence or None)
+    if judgement.went:
+        log.warning("registry away", advice="nothing is lost; work goes on when it answers again")
+    if judgement.returned_after is not None:
+        log.warning("registry back", away_seconds=round(judgement.returned_after))
 
 
 class _Waiting:
@@ -161,7 +197,8 @@ class _Waiting:
     def keep(self, booking: Booking, now: float) -> None:
         """Keep the moments that were given, and when to ask for more if they were fewer than wanted."""
         self.booked.extend(now + seconds for seconds in booking.waits())
-        self.ask_at = now + (booking.pause or max(booking.again, ASK_AGAIN)) if booking.given < self.number else 0.0
+        later = min(booking.pause, LOOK_AGAIN) or max(booking.again, ASK_AGAIN)
+        self.ask_at = now + later if booking.given < self.number else 0.0
 
     def take(self, now: float) -> float | None:
         """A moment that was booked and not taken; what has lapsed is forgotten, or it would be a burst later."""

@@ -30,6 +30,9 @@ RETRY_SECONDS = 1.0
 
 SHORTEST_NAP = 0.01
 
+PAUSE_SECONDS = 1.0
+"""How often a worker looks whether a pause is over: an answer ends it early, wherever it is heard."""
+
 KEPT_SECONDS = 0.25
 """How often the places kept for what is urgent are looked at while all others are taken; NOTIFY wakes us sooner."""
 
@@ -126,7 +129,7 @@ class Worker:
             return self._poll_seconds  # a finished reconciliation wakes us
         admission = await self._admission()
         if admission.seconds > 0:
-            return min(admission.seconds, self._poll_seconds)
+            return min(admission.seconds, self._poll_seconds, PAUSE_SECONDS)
         choice = choose(self._turns, admission, capacity=self._capacity, running=running)
         if not (choice.lanes and choice.limit):
             return self._poll_seconds

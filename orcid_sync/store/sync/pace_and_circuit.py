@@ -6,8 +6,9 @@ Five things in one row for each ORCID API client:
   bookings in hand costs at most those, and never gives the others more than the rate (invariant S14, fault F44);
 - the lanes: a lane that keeps to its share of the rate books at once. Beyond its share it may book only moments that
   are nearer than its horizon, and asks again otherwise; the better a lane, the farther its horizon;
-- the brake: "too fast" (429, 503) halves the rate, time gives it back; Retry-After silences everybody;
-- the circuit: failures in a row pause all replicas; after each pause one of them tries, with one request;
+- the brake: a limit of ORCID's lowers the rate by a step, a minute gives it back; Retry-After silences everybody;
+- the circuit: failures in a row raise a doubt; then one replica asks a fixed question, at once and after each pause,
+  and while ORCID does not answer that one either, nothing else is sent;
 - the day's budget, if there is one: it ends first for the worst lanes.
 
 **Why nobody starves and nobody waits long.** Bookings within shares arrive at no more than the rate together (the
@@ -17,14 +18,23 @@ is served first**: while it wants more than its share it keeps the next free mom
 that of every worse lane. **Why nothing is left unused**: whoever wants to send may book the next moment as soon as it
 is nearer than the nearest horizon, which is longer than it takes to ask again.
 
-Each function is one statement that should be its own transaction: the row is shared by everybody.
+**Why a healthy Registry costs nothing.** Each process sums up what it hears. It tells the others at once of what went
+wrong, and of the first answer after that; while all is well it only looks once a second whether the others have
+trouble. What follows is decided by `model.sync.registry_health`, while the row is locked: what one replica tells is
+judged with what all others have told before. The requests of the last half minute, of which the 503 are a share, are
+counted by `used`, which every booking moves on anyway.
+
+Each function but `report` is one statement that should be its own transaction: the row is shared by everybody.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from orcid_sync.model.sync.lane_shares import SHARES, allowance, is_shed
+from orcid_sync.model.sync.registry_health import Health, Heard, Judgement, Window, judge
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
@@ -46,6 +56,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
 
     given: int
     """How many of the wanted moments."""
+    probing: bool
+    """The moment is for the fixed question, to see if the Registry is there."""
     seconds: float
     """Until the first of them; below 0: at once, and so would have been earlier ones."""
     spacing: float
@@ -79,6 +91,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
     """Failures in a row."""
     failing_since: datetime | None
+    doubted: bool
+    """The circuit is open: nothing is sent but the fixed question."""
+    away: bool
+    """That one was not answered either."""
     paused_seconds: float
     """Until the circuit lets somebody try; 0: closed, or somebody may try now."""
     silent_seconds: float
@@ -97,11 +113,6 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.paused_seconds, self.silent_seconds, self.used_up_seconds)
 
     @property
-    def probing(self) -> bool:
-        """Whether a single request would be let through, to see if the Registry is back."""
-        return self.failures >= FAILURES_THAT_OPEN
-
-    @property
     def left(self) -> int | None:
         """Requests left of the day's budget; None: there is none."""
         return None if self.daily_requests is None else max(0, self.daily_requests - self.used)
@@ -110,9 +121,6 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the lane's requests wait for the next day."""
         return is_shed(self.daily_requests, lane, self.used)
 
-
-FAILURES_THAT_OPEN = 5
-"""As in pace.sql and circuit_pause()."""
 
 USED_UP_SECONDS = 3600.0
 """How long the Registry is believed that its daily quota is used up. It does not say when its day ends (contract
@@ -144,32 +152,65 @@ async def reserve(connection: AnyConnection, client_id: str, terms: Terms, *, la
     return Booking(**booked)
 
 
-async def slow_down(connection: AnyConnection, client_id: str, *, rate: float, silence: float = 0.0) -> float | None:
-    """The Registry said 429 or 503: halve the present rate, of which `rate` is the configured maximum.
+async def is_troubled(connection: AnyConnection, client_id: str) -> bool:
+    """Whether it matters to the others that the Registry answers."""
+    return bool(await load_queries(__file__).is_troubled(connection, client_id=client_id))
 
-    It grows again by 5 % of the maximum a minute, by itself. Nothing is sent for `silence` seconds (Retry-After).
-    Returns the new rate; None if it was halved just now.
-    """
-    slowing = load_queries(__file__).slow_down(connection, client_id=client_id, rate=rate, silence=silence)
-    lowered: float | None = await slowing
-    return lowered
+
+async def report(connection: AnyConnection, client_id: str, heard: Heard, *, rate: float) -> Judgement | None:
+    """Tell what was heard, in a transaction; `rate` is the configured maximum. None before the first request."""
+    queries = load_queries(__file__)
+    row = await queries.hold_health(connection, client_id=client_id, rate=rate)
+    if row is None:
+        return None
+    judgement = judge(_health(row, rate), heard)
+    health, window = judgement.health, judgement.health.window
+    await queries.keep_health(
+        connection,
+        client_id=client_id,
+        at=row["at"],
+        failures=health.failures,
+        crowded=health.crowded,
+        failing_ids=sorted(health.ids),
+        failing_seconds=health.failing_seconds,
+        doubted=health.doubted,
+        away=health.away,
+        slowed=judgement.slowed,
+        rate=health.rate,
+        silence=heard.silence,
+        window_seconds=window.seconds,
+        window_sent=round(window.sent),
+        window_refused=window.refused,
+        sent_before=window.sent_before,
+        refused_before=window.refused_before,
+    )
+    return judgement
+
+
+def _health(row: Mapping[str, Any], ceiling: float) -> Health:
+    return Health(
+        failures=row["failures"],
+        crowded=row["crowded"],
+        ids=frozenset(row["failing_ids"]),
+        failing_seconds=row["failing_seconds"],
+        doubted=row["doubted"],
+        away=row["away"],
+        window=Window(
+            seconds=row["window_seconds"],
+            sent=row["window_sent"],
+            refused=row["window_refused"],
+            sent_before=row["sent_before"],
+            refused_before=row["refused_before"],
+        ),
+        rate=row["rate"],
+        ceiling=ceiling,
+        slowed_seconds=row["slowed_seconds"],
+    )
 
 
 async def report_used_up(connection: AnyConnection, client_id: str, *, seconds: float = USED_UP_SECONDS) -> bool:
     """The Registry said that our quota of this day is used up. True if that is news (log it once)."""
     return bool(await load_queries(__file__).report_used_up(connection, client_id=client_id, seconds=seconds))
-
-
-async def report_failure(connection: AnyConnection, client_id: str) -> bool:
-    """The Registry did not answer, or not as itself. True if this opened the circuit (log its going once)."""
-    opened: bool | None = await load_queries(__file__).report_failure(connection, client_id=client_id)
-    return bool(opened)
-
-
-async def report_success(connection: AnyConnection, client_id: str) -> float | None:
-    """The Registry answered. If this closed the circuit: how many seconds it had been failing (log its return once)."""
-    seconds: float | None = await load_queries(__file__).report_success(connection, client_id=client_id)
-    return seconds
 
 
 async def load(connection: AnyConnection, client_id: str) -> Pace | None:

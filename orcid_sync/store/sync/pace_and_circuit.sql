@@ -32,7 +32,7 @@ with held as materialized (
            case when lane_tats[:lane::integer + 1] <= at then lane_tats[:lane::integer + 1] end,
            at - make_interval(secs => 0.25 + 1 / lane_speed)
          ) as lane_from,
-         failures >= 5 and free_at = at as probing,
+         doubted and free_at = at as probing,
          case
            when :allowance::bigint <= used_today then extract(epoch from (today + 1)::timestamp at time zone 'utc' - at)
            else extract(epoch from free_at - at)
@@ -56,8 +56,8 @@ with held as materialized (
   update orcid_sync.pace as p
      set tat = next_at + make_interval(secs => given / speed),
          lane_tats[:lane::integer + 1] = lane_from + make_interval(secs => least(shared, given) / lane_speed),
-         failures = d.failures + probing::integer,
-         paused_until = case when probing then at + orcid_sync.circuit_pause(d.failures + 1) else p.paused_until end,
+         probes = d.probes + probing::integer,
+         paused_until = case when probing then at + orcid_sync.circuit_pause(d.probes + 1) else p.paused_until end,
          day = today,
          used = used_today + given,
          ceiling = :rate::float8,
@@ -65,64 +65,55 @@ with held as materialized (
     from decided as d
    where p.client_id = :client_id and d.given > 0
 )
-select given, 1 / speed as spacing, pause, used_today as used_before, used_today + given as used,
+select given, probing, 1 / speed as spacing, pause, used_today as used_before, used_today + given as used,
        case when day < today then used end as used_that_day,
        ahead - extract(epoch from clock_timestamp() - at)::float8 as seconds,
        least(ahead + given / speed - :horizon::float8,
              (1 + least(shared, given) - extract(epoch from at - lane_from) * lane_speed) / lane_speed)::float8 as again
   from decided;
 
--- name: slow_down$
--- Requests that were on their way when the Registry said "too fast" say it again: one halving in five seconds.
+-- name: is_troubled$
+-- A healthy Registry costs this and no more, once a second in each process.
+select failures > 0 or doubted
+  from orcid_sync.pace
+ where client_id = :client_id;
+
+-- name: hold_health^
 with held as materialized (
-  select client_id, slowed_at, rate from orcid_sync.pace where client_id = :client_id for update
+  select * from orcid_sync.pace where client_id = :client_id for update
 ), clock as materialized (
   select held.*, clock_timestamp() as at from held
-), present as materialized (
-  select at, coalesce(slowed_at between at - interval '5 seconds' and at, false) as lately,
-         orcid_sync.present_rate(:rate::float8, rate, slowed_at, at) as rate
-    from clock
-), written as (
-  update orcid_sync.pace as p
-     set rate = case when lately then p.rate else greatest(least(:rate::float8, 0.5), 0.5 * present.rate) end,
-         slowed_at = case when lately then p.slowed_at else at end,
-         silent_until = greatest(p.silent_until, at + make_interval(secs => :silence::float8))
-    from present
-   where p.client_id = :client_id and (not lately or :silence::float8 > 0)
-  returning case when not lately then p.rate end as rate
 )
-select rate from written;
+select at, failures, crowded, failing_ids, doubted, away,
+       extract(epoch from at - failing_since)::float8 as failing_seconds,
+       orcid_sync.present_rate(:rate::float8, rate, slowed_at, at) as rate,
+       extract(epoch from at - slowed_at)::float8 as slowed_seconds,
+       coalesce(greatest(0, extract(epoch from at - window_at)), 0)::float8 as window_seconds,
+       case when window_at is null then 0 when used < window_used then used else used - window_used end
+         as window_sent,
+       window_refused, sent_before, refused_before
+  from clock;
 
--- name: report_failure$
--- The circuit opens at the fifth failure in a row. What fails during a pause was on its way before it, and says nothing
--- new; or it was the probe, which counts as failed already.
+-- name: keep_health!
+-- A doubt that goes on keeps its pause; where it is new, the fixed question is asked at once.
 update orcid_sync.pace
-   set failures = failures + 1,
-       failing_since = coalesce(failing_since, clock_timestamp()),
-       paused_until = case
-         when failures + 1 < 5 then paused_until
-         else clock_timestamp() + orcid_sync.circuit_pause(failures + 1)
-       end
- where client_id = :client_id and paused_until <= clock_timestamp()
-returning failures = 5;
-
--- name: report_success$
--- Writes only if there was a failure: a healthy Registry costs nothing here. Answers how long the outage lasted.
-with before as materialized (
-  select failures, failing_since
-    from orcid_sync.pace
-   where client_id = :client_id and failures > 0
-     for update
-), closed as (
-  update orcid_sync.pace as p
-     set failures = 0, failing_since = null, paused_until = '-infinity'
-    from before
-   where p.client_id = :client_id
-  returning before.failures, before.failing_since
-)
-select extract(epoch from clock_timestamp() - failing_since)::float8
-  from closed
- where failures >= 5;
+   set failures = :failures,
+       crowded = :crowded,
+       failing_ids = :failing_ids,
+       failing_since = :at::timestamptz - make_interval(secs => :failing_seconds::float8),
+       doubted = :doubted,
+       away = :away,
+       probes = case when :doubted and doubted then probes else 0 end,
+       paused_until = case when :doubted and doubted then paused_until else '-infinity' end,
+       rate = case when :slowed then :rate::float8 else rate end,
+       slowed_at = case when :slowed then :at::timestamptz else slowed_at end,
+       silent_until = greatest(silent_until, :at::timestamptz + make_interval(secs => :silence::float8)),
+       window_at = :at::timestamptz - make_interval(secs => :window_seconds::float8),
+       window_used = used - :window_sent::bigint,
+       window_refused = :window_refused,
+       sent_before = :sent_before,
+       refused_before = :refused_before
+ where client_id = :client_id;
 
 -- name: report_used_up$
 -- True if that is news.
@@ -136,7 +127,7 @@ select client_id, coalesce(ceiling, rate) as ceiling,
        orcid_sync.present_rate(coalesce(ceiling, rate), rate, slowed_at, now()) as rate,
        case when orcid_sync.present_rate(coalesce(ceiling, rate), rate, slowed_at, now()) < coalesce(ceiling, rate)
          then slowed_at end as slowed_at,
-       failures, failing_since,
+       failures, failing_since, doubted, away,
        extract(epoch from orcid_sync.not_past(paused_until, now(), interval '1 minute') - now())::float8
          as paused_seconds,
        extract(epoch from orcid_sync.not_past(silent_until, now(), interval '1 hour') - now())::float8

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.sync.registry_health import Heard
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import Database
 from orcid_sync.store.sync import pace_and_circuit
@@ -63,8 +64,8 @@ async def test_status_of_nothing_is_calm(cli: Cli) -> None:
 
 async def test_status_says_first_what_needs_somebody(mirrored: Cli, connection: asyncpg.Connection) -> None:
     await connection.execute(
-        "insert into orcid_sync.pace (client_id, rate, failures, failing_since, paused_until)"
-        " values ('APP-0123456789ABCDEF', 20, 7, now(), now() + '30 s')"
+        "insert into orcid_sync.pace (client_id, rate, failures, failing_since, doubted, away, paused_until)"
+        " values ('APP-0123456789ABCDEF', 20, 7, now(), true, true, now() + '30 s')"
     )
     await connection.execute("update orcid_sync.queue set attempts = 2, last_error = 'locked' where orcid = $1", A)
     await connection.execute("update orcid_sync.queue set verified_at = now() - '2 d'::interval where orcid = $1", B)
@@ -86,15 +87,17 @@ async def test_status_tells_the_pace(mirrored: Cli, connection: asyncpg.Connecti
     await pace_and_circuit.reserve(connection, client, terms, lane=Lane.NOTIFICATION, wanted=8)
     for _ in range(2):
         await pace_and_circuit.reserve(connection, client, terms, lane=Lane.NOTIFICATION)
-    await pace_and_circuit.slow_down(connection, client, rate=20)
+    await pace_and_circuit.report(connection, client, Heard(limited=True), rate=20)
 
     text = (await mirrored.apart("status")).stdout
     seen = await asyncio.to_thread(mirrored.json, "status")
 
-    assert "10.0 requests per second instead of 20" in text
+    assert "13.3 requests per second instead of 20" in text
     assert "The daily budget (setting daily_requests) is used up (10 of 10 requests)" in text
     assert "slowed since" in text
-    assert [(known["rate"], known["used"]) for known in seen["overview"]["paces"]] == [(pytest.approx(10, abs=0.1), 10)]
+    assert [(known["rate"], known["used"]) for known in seen["overview"]["paces"]] == [
+        (pytest.approx(13.3, abs=0.1), 10)
+    ]
 
 
 async def test_show_tells_who_what_and_how_it_stands(mirrored: Cli, connection: asyncpg.Connection) -> None:

@@ -11,6 +11,7 @@ import pytest
 from orcid_sync.model.explain.explanation import Explanation
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.scopes import View
+from orcid_sync.model.sync.registry_health import DOUBTFUL_FAILURES, Heard
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.model.webhooks.health import Rules
 from orcid_sync.service.explain.explain import Question, explain_one
@@ -162,8 +163,9 @@ async def our_budget(bench: Bench, orcid: Orcid) -> None:
 async def registry_away(bench: Bench, orcid: Orcid) -> None:
     await mirrored(bench, orcid)
     await bench.notify(orcid)
-    for _ in range(pace_and_circuit.FAILURES_THAT_OPEN):
-        await pace_and_circuit.report_failure(bench.connection, CLIENT_ID)
+    for probe in (False, True):
+        unheard = Heard(failures=DOUBTFUL_FAILURES, probe=probe)
+        await pace_and_circuit.report(bench.connection, CLIENT_ID, unheard, rate=20)
 
 
 async def failing(bench: Bench, orcid: Orcid) -> None:

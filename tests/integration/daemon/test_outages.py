@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orcid_sync.model.ids import Orcid
+from orcid_sync.model.sync.registry_health import BRAKE_STEP
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
@@ -179,7 +180,7 @@ async def test_a_registry_that_is_busy_is_asked_more_slowly(
 
     assert log.count("slowing down") == 1
     rate = await bench.connection.fetchval("select rate from orcid_sync.pace")
-    assert rate == pytest.approx(20)
+    assert rate == pytest.approx(40 * BRAKE_STEP)
     assert await keywords(bench) == 1
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from integration.sync.timeline import CLIENT, TERMS, Timeline, assert_within, rate_of
 from orcid_sync.model.sync.lane_shares import SHARES
+from orcid_sync.model.sync.registry_health import BRAKE_FLOOR, BRAKE_STEP, Heard, Sign
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import connect
 from orcid_sync.store.sync import pace_and_circuit
@@ -134,42 +135,61 @@ class TestLanes:
 
 
 class TestBrake:
-    async def test_slowing_down_halves_the_rate_once_for_all_that_was_on_its_way(self, timeline: Timeline) -> None:
+    async def test_it_lowers_the_rate_once_for_all_that_was_on_its_way(self, timeline: Timeline) -> None:
         await timeline.ask()
-        lowered = [await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE) for _ in range(5)]
-        assert lowered == [10, None, None, None, None]
+        lowered = [(await timeline.tell(Heard(limited=True))).slowed for _ in range(5)]
+        assert lowered == [True, False, False, False, False]
+        assert (await timeline.state()).rate == pytest.approx(RATE * BRAKE_STEP, rel=0.01)
         sent = [moment for moment, _ in await timeline.backlog({Lane.CHECK: 50}, 5)]
-        assert_within(sent, msgspec.structs.replace(TERMS, rate=10.3))
+        assert_within(sent, msgspec.structs.replace(TERMS, rate=RATE * BRAKE_STEP * 1.02))
 
-    async def test_the_rate_is_regained_with_time(self, timeline: Timeline) -> None:
+    async def test_the_rate_is_regained_within_a_minute(self, timeline: Timeline) -> None:
+        """Slowly at first, where the limit is, then faster: each time by a factor."""
         await timeline.ask()
-        await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE)
+        await timeline.tell(Heard(limited=True))
         rates = []
-        for minutes in (0, 2, 2, 60):
-            await timeline.passes(60 * minutes)
-            rates.append(round((await timeline.state()).rate, 1))
-        assert rates == [10, 12, 14, 20]
+        for seconds in (0, 20, 20, 20, 3600):
+            await timeline.passes(seconds)
+            rates.append((await timeline.state()).rate)
+        assert rates == [pytest.approx(rate, rel=0.02) for rate in (13.3, 13.9, 16.0, 20, 20)]
         assert (await timeline.state()).slowed_at is None
         sent = [moment for moment, _ in await timeline.backlog({Lane.CHECK: 50}, 5)]
         assert rate_of(sent[BURST:]) == pytest.approx(RATE, rel=0.02)
 
-    async def test_slowing_down_goes_on_from_what_was_regained_and_has_an_end(self, timeline: Timeline) -> None:
+    async def test_it_goes_on_from_what_was_regained_and_has_an_end(self, timeline: Timeline) -> None:
         await timeline.ask()
         rates = []
         for _ in range(8):
-            rates.append(await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE))
+            rates.append((await timeline.tell(Heard(limited=True))).health.rate)
             await timeline.passes(6)
-        assert rates[:2] == [10, pytest.approx(5.05, abs=0.01)]
-        assert rates[-1] == 0.5
+        assert rates[0] == pytest.approx(RATE * BRAKE_STEP)
+        assert rates[1] == pytest.approx(RATE * BRAKE_STEP**2, rel=0.01)
+        assert rates[-1] == RATE * BRAKE_FLOOR
+
+    @pytest.mark.parametrize(("good", "slowed"), [(5, True), (100, False)])
+    async def test_503_count_by_their_share_of_all_requests(
+        self, timeline: Timeline, good: int, *, slowed: bool
+    ) -> None:
+        """Nobody reports the good ones: every booking counts itself."""
+        await timeline.ask()
+        await timeline.tell_one(Sign.CROWDED)
+        await timeline.tell_one(Sign.ANSWERED)
+        while good > 0:
+            good -= (await timeline.ask(wanted=good)).given
+            await timeline.passes(0.1)
+        for _ in range(3):
+            await timeline.ask()
+            await timeline.tell_one(Sign.CROWDED)
+        assert (await timeline.tell_one(Sign.ANSWERED)).slowed == slowed
 
     @pytest.mark.fault("F31")
     @pytest.mark.invariant("S14")
     async def test_retry_after_silences_everybody_and_nothing_ends_it_early(self, timeline: Timeline) -> None:
         await timeline.ask()
-        await pace_and_circuit.report_failure(timeline.connection, CLIENT)
-        await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE, silence=120)
-        await pace_and_circuit.slow_down(timeline.connection, CLIENT, rate=RATE, silence=3)
-        await pace_and_circuit.report_success(timeline.connection, CLIENT)
+        for silence in (120, 3):
+            await timeline.tell(Heard(limited=True, silence=silence))
+        await timeline.tell_one(Sign.AWAY)
+        await timeline.tell_one(Sign.ANSWERED)
         for lane in Lane:
             booking = await timeline.ask(lane)
             assert (booking.given, booking.pause) == (0, pytest.approx(120, abs=2))

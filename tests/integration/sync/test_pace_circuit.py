@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from integration.sync.timeline import CLIENT, TERMS, Timeline, assert_within, rate_of
+from orcid_sync.model.sync.registry_health import DOUBTFUL_IDS, Sign
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import connect
 from orcid_sync.store.sync import pace_and_circuit
@@ -20,40 +21,38 @@ async def timeline(connection: asyncpg.Connection) -> Timeline:
     return timeline
 
 
-async def fail(timeline: Timeline, times: int) -> list[bool]:
-    return [await pace_and_circuit.report_failure(timeline.connection, CLIENT) for _ in range(times)]
+async def doubt(timeline: Timeline) -> None:
+    for who in range(DOUBTFUL_IDS):
+        await timeline.tell_one(Sign.AWAY, who)
+    assert (await timeline.state()).doubted
 
 
-async def succeed(timeline: Timeline) -> float | None:
-    return await pace_and_circuit.report_success(timeline.connection, CLIENT)
-
-
-async def test_it_opens_at_the_fifth_failure_in_a_row_and_says_so_once(timeline: Timeline) -> None:
-    assert await fail(timeline, 4) == [False] * 4
-    assert (await timeline.state()).pause == 0
-    assert await fail(timeline, 4) == [True, False, False, False]
-    assert (await timeline.state()).pause == pytest.approx(5, abs=1)
-
-
-async def test_a_success_in_between_starts_the_count_anew(timeline: Timeline) -> None:
-    await fail(timeline, 4)
-    assert await succeed(timeline) is None
-    assert await fail(timeline, 4) == [False] * 4
-
-
-async def test_a_success_closes_it_and_says_how_long_it_was(timeline: Timeline) -> None:
-    await fail(timeline, 5)
-    await timeline.passes(100)
-    assert await succeed(timeline) == pytest.approx(100, abs=1)
-    assert await succeed(timeline) is None
+async def test_a_doubt_lets_nobody_through_but_the_fixed_question(timeline: Timeline) -> None:
+    await doubt(timeline)
     state = await timeline.state()
-    assert (state.failures, state.failing_since, state.pause, state.probing) == (0, None, 0, False)
+    assert (state.away, state.pause) == (False, 0)
+    first, second = await timeline.ask(Lane.SWEEP, 50), await timeline.ask(Lane.NOTIFICATION, 50)
+    assert (first.given, first.probing, first.pause) == (1, True, 0)
+    assert (second.given, second.probing, second.pause) == (0, False, pytest.approx(5, abs=1))
 
 
-async def test_while_all_is_well_a_success_writes_nothing(timeline: Timeline) -> None:
-    before = await timeline.connection.fetchval("select xmin::text from orcid_sync.pace")
-    await succeed(timeline)
-    assert await timeline.connection.fetchval("select xmin::text from orcid_sync.pace") == before
+async def test_an_answer_closes_it_and_says_how_long_it_was(timeline: Timeline) -> None:
+    await doubt(timeline)
+    await timeline.ask()
+    assert (await timeline.tell_one(Sign.AWAY, probe=True)).went
+    await timeline.passes(100)
+    assert (await timeline.tell_one(Sign.ANSWERED)).returned_after == pytest.approx(100, abs=1)
+    assert (await timeline.tell_one(Sign.ANSWERED)).returned_after is None
+    state = await timeline.state()
+    assert (state.failures, state.failing_since, state.pause, state.doubted) == (0, None, 0, False)
+
+
+async def test_while_all_is_well_nobody_is_troubled(timeline: Timeline) -> None:
+    assert not await pace_and_circuit.is_troubled(timeline.connection, CLIENT)
+    await timeline.tell_one(Sign.AWAY)
+    assert await pace_and_circuit.is_troubled(timeline.connection, CLIENT)
+    await timeline.tell_one(Sign.ANSWERED)
+    assert not await pace_and_circuit.is_troubled(timeline.connection, CLIENT)
 
 
 @pytest.mark.fault("F42")
@@ -62,27 +61,39 @@ async def test_after_each_pause_one_request_tries_however_many_replicas_and_lane
     dsn: str, timeline: Timeline
 ) -> None:
     """And whoever tries may die of it: the next one tries after the next pause, which is longer."""
-    await fail(timeline, 5)
+    await doubt(timeline)
 
     async def replica() -> list[int]:
         async with connect(dsn) as mine:
             return [(await Timeline(mine).ask(lane, 10)).given for lane in Lane]
 
-    for pause in PAUSES:
+    for pause in [0, *PAUSES]:
         assert (await timeline.state()).pause == pytest.approx(pause, abs=1)
-        assert sum(sum(given) for given in await asyncio.gather(replica(), replica(), replica())) == 0
+        if pause:
+            assert sum(sum(given) for given in await asyncio.gather(replica(), replica(), replica())) == 0
         await timeline.passes(pause)
-        assert (await timeline.state()).probing
         assert sum(sum(given) for given in await asyncio.gather(replica(), replica(), replica())) == 1
 
 
 async def test_what_was_on_its_way_counts_for_nothing_during_a_pause(timeline: Timeline) -> None:
-    await fail(timeline, 5)
-    for pause in PAUSES[1:]:
-        await timeline.passes(61)
+    await doubt(timeline)
+    for pause in PAUSES:
         assert (await timeline.ask()).given == 1
-        assert await fail(timeline, 3) == [False] * 3
+        for who in range(20):
+            assert not (await timeline.tell_one(Sign.AWAY, who)).went
         assert (await timeline.state()).pause == pytest.approx(pause, abs=1)
+        await timeline.passes(61)
+
+
+async def test_many_processes_are_judged_together(dsn: str, timeline: Timeline) -> None:
+    """Each has heard of one iD only, all at the same moment."""
+
+    async def process(who: int) -> None:
+        async with connect(dsn) as mine:
+            await Timeline(mine).tell_one(Sign.AWAY, who)
+
+    await asyncio.gather(*map(process, range(DOUBTFUL_IDS)))
+    assert (await timeline.state()).doubted
 
 
 @pytest.mark.fault("F41", "F42")
@@ -97,8 +108,9 @@ async def test_ten_minutes_of_outage_cost_a_handful_of_requests_and_no_herd_foll
     while timeline.now < end:
         for _replica in range(3):
             booking = await timeline.ask(Lane.CHECK, 1)
-            asked += booking.given
-            await fail(timeline, booking.given)
+            for _ in range(booking.given):
+                asked += 1
+                await timeline.tell_one(Sign.AWAY, asked, probe=booking.probing)
         await timeline.passes(max(booking.pause, booking.again, 0.2))
 
     assert asked <= 25
@@ -106,7 +118,7 @@ async def test_ten_minutes_of_outage_cost_a_handful_of_requests_and_no_herd_foll
 
     await timeline.passes(61)
     assert (await timeline.ask(Lane.CHECK, 100)).given == 1
-    assert await succeed(timeline) == pytest.approx(660, abs=60)
+    assert (await timeline.tell_one(Sign.ANSWERED)).returned_after == pytest.approx(660, abs=60)
     herd = [moment for moment, _ in await timeline.backlog(backlog, 5)]
     assert_within(herd, TERMS)
     assert rate_of(herd[TERMS.burst :]) == pytest.approx(TERMS.rate, rel=0.05), "nothing of the pace is lost either"

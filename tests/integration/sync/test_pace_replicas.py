@@ -4,10 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
 from integration.sync.timeline import CLIENT, Timeline, assert_within, rate_of
+from orcid_sync.model.sync.registry_health import Sign
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Paused
 from orcid_sync.service.sync import pace_and_circuit as shared
@@ -115,12 +117,12 @@ async def test_a_short_silence_is_waited_for_and_a_long_one_is_refused(databases
     clock = asyncio.get_running_loop().time
     await one.slot(Lane.CHECK)
 
-    await one.busy(1.0)
+    await one.heard(Sign.LIMITED, "record", silence=1.0)
     began = clock()
     await other.slot(Lane.NOTIFICATION)
     assert 0.9 <= clock() - began < 3
 
-    await one.busy(30.0)
+    await one.heard(Sign.LIMITED, "record", silence=30.0)
     assert (await other.admission()).seconds == pytest.approx(30, abs=1)
     with pytest.raises(Paused):
         await other.slot(Lane.NOTIFICATION)
@@ -132,9 +134,11 @@ async def test_while_the_registry_is_away_one_is_let_in_to_try(
 ) -> None:
     replicas = [shared_pace(database) for database in databases]
     await replicas[0].slot(Lane.CHECK)
-    for _ in range(2):
-        for replica in replicas:
-            await replica.failed()
+    for number in range(6):
+        await replicas[number % 3].heard(Sign.AWAY, f"iD {number}")
+    assert [(await replica.admission()).alone for replica in replicas] == [True] * 3
+    assert await replicas[0].slot(Lane.CHECK), "the fixed question"
+    await replicas[0].heard(Sign.AWAY, "nobody", probe=True)
     assert all([(await replica.admission()).seconds > 4 for replica in replicas])
     async with databases[0].reader.acquire() as connection:
         await Timeline(connection).passes(5.1)
@@ -142,12 +146,56 @@ async def test_while_the_registry_is_away_one_is_let_in_to_try(
     admissions = [await replica.admission() for replica in replicas]
     assert [(admission.seconds, admission.alone) for admission in admissions] == [(0, True)] * 3
     tries = await asyncio.gather(*(replica.slot(Lane.CHECK) for replica in replicas), return_exceptions=True)
-    assert [type(tried) for tried in tries if tried is not None] == [Paused, Paused]
+    assert sorted(str(type(tried).__name__) for tried in tries) == ["Paused", "Paused", "bool"]
 
-    await replicas[1].succeeded()
-    await asyncio.gather(*(replica.slot(Lane.CHECK) for replica in replicas))
+    await replicas[1].heard(Sign.ANSWERED, "nobody", probe=True)
+    assert not any(await asyncio.gather(*(replica.slot(Lane.CHECK) for replica in replicas)))
     said = capsys.readouterr().out
     assert (said.count("registry away"), said.count("registry back")) == (1, 1)
+
+
+@pytest.mark.fault("F42")
+async def test_what_was_booked_before_a_doubt_is_not_sent_during_it(
+    databases: list[Database], wait_until: WaitUntil
+) -> None:
+    replica = shared_pace(databases[0], Terms(4, 1))
+    await replica.slot(Lane.CHECK)
+    sent: list[bool] = []
+
+    async def request() -> None:
+        sent.append(await replica.slot(Lane.NOTIFICATION))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(request()) for _ in range(2)]
+        await wait_until(lambda: all(not lane.number for lane in replica._lanes.values()), 5)
+        for number in range(6):
+            await replica.heard(Sign.AWAY, f"iD {number}")
+        await wait_until(lambda: sent, 5)
+        assert sent == [True], "the fixed question only"
+        for task in tasks:
+            task.cancel()
+
+
+async def test_all_that_a_process_hears_at_once_is_told_together(
+    databases: list[Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, told = pace_and_circuit.report, []
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        told.append(arguments[2])
+        return await report(*arguments, **options)
+
+    monkeypatch.setattr(pace_and_circuit, "report", counted)
+    replica = shared_pace(databases[0])
+    await replica.slot(Lane.CHECK)
+    await asyncio.gather(*(replica.heard(Sign.AWAY, f"iD {number}") for number in range(100)))
+    assert len(told) <= 3, "the first, and those who came meanwhile"
+    assert (await replica.admission()).alone
+
+    await replica.heard(Sign.ANSWERED, "iD 1")
+    told.clear()
+    await asyncio.gather(*(replica.heard(Sign.ANSWERED, f"iD {number}") for number in range(100)))
+    assert not told, "while all is well nothing is told"
 
 
 async def test_no_more_is_leased_of_a_lane_than_its_requests_move(

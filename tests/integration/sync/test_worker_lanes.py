@@ -152,7 +152,7 @@ async def state(bench: Bench) -> pace_and_circuit.Pace:
 
 async def opened(bench: Bench) -> bool:
     found = await pace_and_circuit.load(bench.connection, CLIENT_ID)
-    return found is not None and found.probing
+    return found is not None and found.doubted
 
 
 async def tried(bench: Bench) -> bool:

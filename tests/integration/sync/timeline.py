@@ -8,6 +8,7 @@ from random import Random
 
 import asyncpg
 
+from orcid_sync.model.sync.registry_health import Heard, Judgement, Sign
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.sync import pace_and_circuit
 from orcid_sync.store.sync.pace_and_circuit import Booking, Terms
@@ -25,7 +26,7 @@ PASS = """
 update orcid_sync.pace
    set tat = tat - $1::interval, silent_until = silent_until - $1::interval, paused_until = paused_until - $1::interval,
        slowed_at = slowed_at - $1::interval, failing_since = failing_since - $1::interval,
-       used_up_until = used_up_until - $1::interval,
+       used_up_until = used_up_until - $1::interval, window_at = window_at - $1::interval,
        lane_tats = array(select tat - $1::interval from unnest(lane_tats) with ordinality as l (tat, n) order by n)
 """
 
@@ -55,6 +56,17 @@ class Timeline:
         """The moments of those that are given now."""
         booking = await self.ask(lane, wanted)
         return [self.now + seconds for seconds in booking.waits()]
+
+    async def tell(self, heard: Heard) -> Judgement:
+        """A process tells what it heard."""
+        async with self.connection.transaction():
+            judgement = await pace_and_circuit.report(self.connection, self.client, heard, rate=self.terms.rate)
+        assert judgement is not None
+        return judgement
+
+    async def tell_one(self, sign: Sign, who: int = 0, *, probe: bool = False) -> Judgement:
+        """One answer, about one iD."""
+        return await self.tell(Heard(probe=probe).plus(sign, who))
 
     async def state(self) -> pace_and_circuit.Pace:
         state = await pace_and_circuit.load(self.connection, self.client)

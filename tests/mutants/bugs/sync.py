@@ -10,6 +10,7 @@ RECONCILER = "orcid_sync/service/sync/reconcile.py"
 RECONCILIATION_LOG = "orcid_sync/service/sync/reconciliation_log.py"
 SCHEDULE = "orcid_sync/model/sync/schedule.py"
 PACE = "orcid_sync/store/sync/pace_and_circuit.sql"
+HEALTH = "orcid_sync/model/sync/registry_health.py"
 _HOLD = "            await queue.hold(connection, lease, alone=bool(finding.effects))\n"
 _APPLY = """            if finding.changeset is not NOTHING:
                 await items.apply(connection, lease.orcid, finding.changeset.writing)
@@ -42,6 +43,10 @@ _READ_AND_SUBSCRIBE = """
             finding = await self._read(job)
             if not merged:
                 job = await self._subscribed(job)
+"""
+_FORGET_THE_BOOKED = """            self._doubts += 1
+            for waiting in self._lanes.values():
+                waiting.booked.clear()
 """
 
 BUGS = [
@@ -219,7 +224,55 @@ BUGS = [
         "herd-after-a-pause",
         "when the circuit's pause is over, all try at once",
         "tests/integration/sync/test_pace_circuit.py",
-        (PACE, "failures >= 5 and free_at = at as probing", "false as probing"),
+        (PACE, "doubted and free_at = at as probing", "false as probing"),
+    ),
+    mutant(
+        "doubt-is-the-verdict",
+        "records that ORCID cannot show, several in a row, are taken for an outage",
+        "tests/unit/sync/test_registry_health.py tests/integration/sync/test_sick_records.py",
+        (
+            HEALTH,
+            "return replace(failing, doubted=_is_doubtful(failing))",
+            "return replace(failing, doubted=_is_doubtful(failing), away=_is_doubtful(failing))",
+        ),
+    ),
+    mutant(
+        "doubt-by-requests",
+        "failures of one and the same record count like those of many",
+        "tests/unit/sync/test_registry_health.py",
+        (HEALTH, "len(health.ids) >= DOUBTFUL_IDS or", "health.failures >= DOUBTFUL_IDS or"),
+    ),
+    mutant(
+        "every-503-is-a-limit",
+        "a single 503 slows everybody down",
+        "tests/unit/sync/test_registry_health.py",
+        (HEALTH, "(refused > 0 and window.shows_a_limit())", "refused > 0"),
+    ),
+    mutant(
+        "outage-slows-down",
+        "after an outage that answered 503 the rate is not what it was",
+        "tests/unit/sync/test_registry_health.py",
+        (HEALTH, "refused = 0 if health.doubted else health.crowded", "refused = health.crowded"),
+    ),
+    mutant(
+        "pause-forgets-what-was-heard",
+        "what fails before a pause comes back as if it had never been asked, and is asked first again",
+        "tests/unit/registry/test_client.py -k before_a_pause",
+        (
+            "orcid_sync/registry/client.py",
+            "raise told[0] if isinstance(told[-1], Paused) else told[-1]",
+            "raise told[-1]",
+        ),
+    ),
+    mutant(
+        "booked-before-the-doubt",
+        "what was booked before the doubt is sent during it",
+        "tests/integration/sync/test_pace_replicas.py -k booked_before",
+        (
+            "orcid_sync/service/sync/pace_and_circuit.py",
+            _FORGET_THE_BOOKED,
+            "            self._doubts += 0\n",
+        ),
     ),
     mutant(
         "lanes-in-their-order",

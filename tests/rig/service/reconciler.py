@@ -156,7 +156,8 @@ class Bench:
                 f"update orcid_sync.{table} set next_try_at = next_try_at - $2::interval where orcid = $1", orcid, lapse
             )
         await self.connection.execute(
-            "update orcid_sync.pace set failures = 0, failing_since = null, paused_until = '-infinity'"
+            "update orcid_sync.pace set failures = 0, crowded = 0, failing_ids = '{}', failing_since = null,"
+            " doubted = false, away = false, probes = 0, paused_until = '-infinity'"
         )
 
     async def when_due(self, orcid: Orcid = O) -> str:

@@ -36,6 +36,8 @@ def pace(**differs: Any) -> Pace:
         slowed_at=None,
         failures=0,
         failing_since=None,
+        doubted=False,
+        away=False,
         paused_seconds=0.0,
         silent_seconds=0.0,
         used_up_seconds=0.0,
@@ -99,11 +101,24 @@ CALM = Overview(
         ),
         ({"queue": [lane(Lane.FIRST_LOAD, due=2, oldest=90_000)]}, "warn", "lane first load 2 iDs wait"),
         (
-            {"paces": [pace(failing_since=NOW, failures=9, paused_seconds=30.0)]},
+            {"paces": [pace(away=True, doubted=True, failing_since=NOW, failures=9, paused_seconds=30.0)]},
             "fail",
             "since 2026-01-01 03:00:00Z (9 failures in a row); nothing is lost. The next retry is in 30 s.",
         ),
-        ({"paces": [pace(failing_since=NOW, failures=2)]}, "warn", "2 failures in a row"),
+        ({"paces": [pace(away=True, failing_since=NOW, failures=9)]}, "fail", "The next retry is due now."),
+        (
+            {
+                "failures": [
+                    FailureCount(
+                        error="unrenderable: ORCID cannot show this record (HTTP 500)",
+                        number=3,
+                        example=Orcid("0000-0002-1825-0097"),
+                    )
+                ]
+            },
+            "warn",
+            "3 iDs cannot be read, and it is their records, not the service: ORCID cannot show this record (HTTP 500).",
+        ),
         (
             {"paces": [pace(silent_seconds=90.0)]},
             "warn",
@@ -173,7 +188,7 @@ def test_is_silent_when_all_is_well(differs: dict[str, Any]) -> None:
 
 def test_the_most_urgent_comes_first() -> None:
     seen = msgspec.structs.replace(
-        CALM, paces=[pace(failing_since=NOW)], queue=[lane(Lane.OPERATOR, due=1, oldest=999.0)]
+        CALM, paces=[pace(silent_seconds=9.0)], queue=[lane(Lane.OPERATOR, due=1, oldest=999.0)]
     )
 
     assert [finding.severity for finding in findings(seen)] == ["fail", "warn"]

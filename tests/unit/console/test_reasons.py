@@ -292,6 +292,19 @@ def test_a_view_in_which_nothing_is_in_doubt_promises_nothing_for_what_it_does_n
     assert sentence.startswith("Nothing that this view shows is in doubt: ")
 
 
+def test_a_record_that_orcid_cannot_show_is_not_taken_for_an_outage_or_a_wrong_setting() -> None:
+    error = "unrenderable: ORCID cannot show this record (HTTP 500, error-code 9008)"
+    found = diagnose(but(queue={"attempts": 3, "last_error": error, "due_at": NOW + HOUR, "owed": True}))[0]
+
+    assert found.complaint == "failing"
+    assert found.sentence.startswith(
+        "ORCID cannot show this record (HTTP 500, error-code 9008): 3 reads in a row failed"
+    )
+    assert "other records are read as usual" in found.sentence
+    assert found.advice is not None
+    assert "Only ORCID can mend it" in found.advice
+
+
 @pytest.mark.parametrize("view", [None, *View])
 def test_an_explanation_has_no_holes(view: View | None) -> None:
     told = explain(msgspec.structs.replace(but(item=GONE, queue=OVERDUE), view=view))

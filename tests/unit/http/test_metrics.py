@@ -52,6 +52,8 @@ def test_the_pace_is_shown_and_what_there_is_none_of_is_not() -> None:
         slowed_at=None,
         failures=0,
         failing_since=None,
+        doubted=False,
+        away=False,
         paused_seconds=3,
         silent_seconds=12,
         used_up_seconds=0,

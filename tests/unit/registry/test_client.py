@@ -11,6 +11,8 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from orcid_sync.model.sync.registry_health import Sign
+from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import (
     BadRequest,
     Busy,
@@ -19,12 +21,15 @@ from orcid_sync.registry.errors import (
     Locked,
     Malformed,
     NotFound,
+    Paused,
     RegistryError,
     ScopeNotGranted,
     Unauthorized,
     Unavailable,
+    Unrenderable,
     UsedUp,
 )
+from orcid_sync.registry.pace import NOBODY
 from rig.registry_client import Journal, chain, registry_at
 from unit.registry.registry_answers import (
     API,
@@ -59,28 +64,35 @@ OK = (200, RECORD)
 
 SEQUENCES = [
     # answers, error, what the pace hears, what the metrics hear
-    ([OK], None, ["slot", "succeeded"], ["200"]),
-    ([refusal(404, 9016)], NotFound, ["slot", "succeeded"], ["404"]),
-    ([refusal(409, 9018)], Locked, ["slot", "succeeded"], ["409"]),
+    ([OK], None, ["slot", "answered"], ["200"]),
+    ([refusal(404, 9016)], NotFound, ["slot", "answered"], ["404"]),
+    ([refusal(409, 9018)], Locked, ["slot", "answered"], ["409"]),
     ([INVALID], Unauthorized, ["slot"], ["401"]),
-    ([(302, "", {"Location": "/x"})], BadRequest, ["slot", "succeeded"], ["302"]),
-    ([(200, "[]")], Malformed, ["slot", "succeeded"], ["malformed"]),
-    ([(503, "<h1>", HTML), OK], None, ["slot", ("busy", None), "slot", "succeeded"], ["503", "200"]),
-    ([(429, "slow down", TEXT)] * 2, Busy, ["slot", ("busy", None)] * 2, ["429", "429"]),
+    ([(302, "", {"Location": "/x"})], BadRequest, ["slot", "answered"], ["302"]),
+    ([(200, "[]")], Malformed, ["slot", "unshown"], ["malformed"]),
+    ([(503, "<h1>", HTML), OK], None, ["slot", "crowded", "slot", "answered"], ["503", "200"]),
+    ([(429, "slow down", TEXT)] * 2, Busy, ["slot", ("limited", 0.0)] * 2, ["429", "429"]),
     ([(429, "You have exceeded the Daily Quota of …", TEXT)], UsedUp, ["slot", "used up"], ["429"]),
     (
         [(503, "You have exceeded the daily quota of …", TEXT), OK],
         None,
-        ["slot", ("busy", None), "slot", "succeeded"],
+        ["slot", "crowded", "slot", "answered"],
         ["503", "200"],
     ),
-    ([(429, "", {"Retry-After": "3"}), OK], None, ["slot", ("busy", 3.0), "slot", "succeeded"], ["429", "200"]),
-    ([(503, "", {"Retry-After": "120"})], Busy, ["slot", ("busy", 120.0)], ["503"]),
-    ([refusal(500, 9008), OK], None, ["slot", "failed", "slot", "succeeded"], ["500", "200"]),
-    ([(502, "<h1>", HTML)] * 2, Unavailable, ["slot", "failed"] * 2, ["502", "502"]),
-    ([(200, "<h1>Oops</h1>", HTML)] * 2, Unavailable, ["slot", "failed"] * 2, ["unavailable"] * 2),
-    ([(200, RECORD[:-1])] * 2, Unavailable, ["slot", "failed"] * 2, ["unavailable"] * 2),
-    ([TimeoutError(), refusal(404, 9016)], NotFound, ["slot", "failed", "slot", "succeeded"], ["unavailable", "404"]),
+    ([(429, "", {"Retry-After": "3"}), OK], None, ["slot", ("limited", 3.0), "slot", "answered"], ["429", "200"]),
+    ([(503, "", {"Retry-After": "120"})], Busy, ["slot", ("limited", 120.0)], ["503"]),
+    ([refusal(500, 9008), OK], None, ["slot", "unshown", "slot", "answered"], ["500", "200"]),
+    ([refusal(500, 9008)] * 2, Unrenderable, ["slot", "unshown"] * 2, ["500", "500"]),
+    ([refusal(503, 9008)] * 2, Unrenderable, ["slot", "unshown"] * 2, ["503", "503"]),
+    ([refusal(400, 9006)], Unrenderable, ["slot", "unshown"], ["400"]),
+    ([refusal(403, 9005)], Unrenderable, ["slot", "unshown"], ["403"]),
+    ([(502, "<h1>", HTML)] * 2, Unavailable, ["slot", "away"] * 2, ["502", "502"]),
+    ([(500, "<h1>", HTML)] * 2, Unavailable, ["slot", "away"] * 2, ["500", "500"]),
+    ([(404, "<h1>", HTML)] * 2, Unavailable, ["slot", "away"] * 2, ["404", "404"]),
+    ([(200, "<h1>Oops</h1>", HTML)] * 2, Unrenderable, ["slot", "unshown"] * 2, ["unrenderable"] * 2),
+    ([(200, RECORD[:-1])] * 2, Unrenderable, ["slot", "unshown"] * 2, ["unrenderable"] * 2),
+    ([(200, "\ufeff" + RECORD)] * 2, Unrenderable, ["slot", "unshown"] * 2, ["unrenderable"] * 2),
+    ([TimeoutError(), refusal(404, 9016)], NotFound, ["slot", "away", "slot", "answered"], ["unavailable", "404"]),
 ]
 
 
@@ -111,6 +123,89 @@ async def test_what_is_repeated_and_reported(
     assert journal.pace == pace
     assert journal.observed == [("record", status) for status in observed]
     assert answers.sent() == [("GET", f"/v3.0/{ORCID}/record", f"Bearer {USER_TOKEN}")] * len(sequence)
+
+
+class Pausing(Journal):
+    """A pace in which a pause begins after so many sendings."""
+
+    left = 1
+
+    async def slot(self, lane: Lane) -> bool:
+        if self.pace.count("slot") == self.left:
+            raise Paused
+        return await super().slot(lane)
+
+
+PAUSED = [
+    ([refusal(500, 9008)], Unrenderable),
+    ([TimeoutError()], Unavailable),
+    ([(503, "<h1>", HTML)], Busy),
+    ([(429, "", TEXT)], Busy),
+    ([], Paused),
+]
+
+
+@pytest.mark.fault("F41")
+@pytest.mark.parametrize(("sequence", "error"), PAUSED)
+async def test_what_was_heard_before_a_pause_is_what_is_said(
+    answers: Answers, sequence: list[Any], error: type[RegistryError]
+) -> None:
+    journal = Pausing()
+    journal.left = len(sequence)
+    for answer in sequence:
+        answers.will("GET", RECORD_URL, answer)
+
+    async with registry_at(API, journal) as registry:
+        with pytest.raises(RegistryError) as caught:
+            async with registry.record(ORCID, USER_TOKEN):
+                pass
+
+    assert type(caught.value) is error
+    assert journal.abouts == [ORCID] * len(sequence)
+
+
+class Doubting(Journal):
+    """A pace that wants the fixed question asked first."""
+
+    probes: list[str]
+
+    async def slot(self, lane: Lane) -> bool:
+        await super().slot(lane)
+        return len(self.probes) < len(self.pace) and self.pace.count("slot") == 1
+
+    async def heard(self, sign: Sign, about: str, *, silence: float = 0.0, probe: bool = False) -> None:
+        if probe:
+            self.probes.append(f"{sign.value} {about}")
+        else:
+            await super().heard(sign, about, silence=silence)
+
+
+PROBES = [
+    (refusal(404, 9016), "answered"),
+    (INVALID, "answered"),
+    (refusal(500, 9008), "unshown"),
+    ((200, "<h1>", HTML), "unshown"),
+    ((503, "<h1>", HTML), "crowded"),
+    (TimeoutError(), "away"),
+]
+
+
+@pytest.mark.fault("F33")
+@pytest.mark.parametrize("token", [USER_TOKEN, None])
+@pytest.mark.parametrize(("answer", "sign"), PROBES)
+async def test_when_it_is_doubted_the_fixed_question_is_asked_first_and_with_our_own_token(
+    answers: Answers, answer: Any, sign: str, token: str | None
+) -> None:
+    journal = Doubting(stored={"/read-public": "own-token"})
+    journal.probes = []
+    answers.will("GET", f"{API}/v3.0/{NOBODY}/record", answer)
+    answers.will("GET", RECORD_URL, OK)
+
+    async with registry_at(API, journal) as registry, registry.record(ORCID, token):
+        pass
+
+    assert journal.probes == [f"{sign} {NOBODY}"]
+    assert [sent[2] for sent in answers.sent()] == ["Bearer own-token", f"Bearer {token or 'own-token'}"]
 
 
 def request_info() -> aiohttp.RequestInfo:
@@ -148,7 +243,7 @@ async def test_failures_of_the_transport_show_no_secret(answers: Answers, journa
                 pass
 
     assert USER_TOKEN not in chain(caught.value)
-    assert journal.pace == ["slot", "failed"] * 2
+    assert journal.pace == ["slot", "away"] * 2
 
 
 def grant(token: str, scope: str = "/read-public") -> tuple[int, str]:
@@ -273,7 +368,8 @@ async def test_a_users_token_is_never_replaced_by_ours(answers: Answers, journal
         (refusal(403, 9038), Forbidden),
         (refusal(403, 9039), Forbidden),
         (refusal(403, 9004), Forbidden),
-        (refusal(400, 9006), BadRequest),
+        (refusal(400, 9006), Unrenderable),
+        (refusal(500, 9008), Unrenderable),
         (refusal(409, 9018), Locked),
         ((404, "<h1>", HTML), Unavailable),
     ],

@@ -86,7 +86,7 @@ async def test_a_code_is_exchanged_for_what_was_granted(answers: Answers, journa
         }
     ]
     assert answers.sent() == [("POST", "/oauth/token", None)]
-    assert journal.pace == ["slot", "succeeded"]
+    assert journal.pace == ["slot", "answered"]
     assert not any(secret in repr(granted) for secret in (TOKEN, REFRESH, "Mustermann", ORCID))
 
 

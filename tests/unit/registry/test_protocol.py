@@ -23,6 +23,7 @@ from orcid_sync.registry.errors import (
     Unauthorized,
     Unavailable,
     Unclaimed,
+    Unrenderable,
     WrongRecord,
 )
 from orcid_sync.registry.protocol import decipher
@@ -82,7 +83,7 @@ TABLE = [
     (405, 9001, BadRequest),
     (406, 9001, BadRequest),
     (415, 9001, BadRequest),
-    (400, 9006, BadRequest),
+    (400, 9006, Unrenderable),
     (400, 9012, BadRequest),
     (400, 9034, NotFound),
     (400, 9042, BadRequest),
@@ -91,7 +92,7 @@ TABLE = [
     (401, 9015, BadRequest),
     (401, 9017, ForeignToken),
     (403, 9004, Forbidden),
-    (403, 9005, Forbidden),
+    (403, 9005, Unrenderable),
     (403, 9010, Forbidden),
     (403, 9013, Forbidden),
     (403, 9014, Forbidden),
@@ -113,15 +114,18 @@ TABLE = [
     (409, 9021, BadRequest),
     (400, 9060, BadRequest),
     (429, 9999, Busy),
-    (500, 9008, Unavailable),
-    (502, 9008, Unavailable),
-    (503, 9008, Busy),
-    (504, 9008, Unavailable),
-    # a server error proves nothing about a record, whatever it says
-    (500, 9016, Unavailable),
-    (500, 9044, Unavailable),
-    (503, 9007, Busy),
+    (500, 9008, Unrenderable),
+    (502, 9008, Unrenderable),
+    (503, 9008, Unrenderable),
+    (504, 9008, Unrenderable),
+    # a server error proves nothing about the state of a record, whatever it says
+    (500, 9016, Unrenderable),
+    (500, 9044, Unrenderable),
+    (503, 9007, Unrenderable),
 ]
+
+WHERE_NOTHING_IS_SHOWN = {400: BadRequest, 403: Forbidden, 503: Busy}
+"""What is Unrenderable where a record was to be shown; otherwise it is Unavailable."""
 
 
 @pytest.mark.parametrize("request_", [RECORD, WORKS, ITEM, DELETE], ids=lambda r: r.endpoint.value + r.method)
@@ -134,6 +138,8 @@ def test_error_codes_come_before_statuses(
 
     if code == 9038 and request_ is DELETE:
         error = ScopeNotGranted
+    if error is Unrenderable and request_ is DELETE:
+        error = WHERE_NOTHING_IS_SHOWN.get(status, Unavailable)
     assert type(caught.value) is error
     assert (caught.value.status, caught.value.error_code) == (status, code)
 
@@ -173,12 +179,12 @@ def test_words_of_oauth(
 
 FOREIGN = [
     # What does not come from the Registry itself: status, headers, body, error.
-    (200, HTML, b"<html>Oops</html>", Unavailable),
-    (200, JSON, b"<html>Oops</html>", Unavailable),
-    (200, XML, b'<record:record xmlns:record="http://www.orcid.org/ns/record"/>', Unavailable),
-    (200, {}, b"{}", Unavailable),
-    (204, JSON, b"", Unavailable),
-    (206, JSON, b"{}", Unavailable),
+    (200, HTML, b"<html>Oops</html>", Unrenderable),
+    (200, JSON, b"<html>Oops</html>", Unrenderable),
+    (200, XML, b'<record:record xmlns:record="http://www.orcid.org/ns/record"/>', Unrenderable),
+    (200, {}, b"{}", Unrenderable),
+    (204, JSON, b"", Unrenderable),
+    (206, JSON, b"{}", Unrenderable),
     (302, HTML, b"", BadRequest),
     (301, HTML, b"<a href='https://orcid.org/0000-0002-1825-0097'>moved</a>", BadRequest),
     (307, {}, b"", BadRequest),
@@ -324,7 +330,12 @@ def test_real_errors_are_understood(corpus: Path, name: str) -> None:
         headers = {".json": JSON, ".xml": XML, ".txt": HTML}[file.suffix]
         known = json.loads(body) if file.suffix == ".json" else {}
         status = known.get("response-code", 401 if "error" in known else 500)
-        expected = {9016: NotFound, 9008: Unavailable, None: Unauthorized if known else Unavailable}
+        expected = {
+            9016: NotFound,
+            9008: Unrenderable,
+            9006: Unrenderable,
+            None: Unauthorized if known else Unavailable,
+        }
         with pytest.raises(RegistryError) as caught:
             decipher(RECORD, status, headers, body)
 
@@ -345,7 +356,7 @@ def test_real_records_are_answers_to_their_own_question_only(corpus: Path) -> No
         assert json.loads(decipher(record_request(API, orcid), 200, JSON, body)) == json.loads(body)
         with pytest.raises(WrongRecord):
             decipher(RECORD, 200, JSON, body)
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unrenderable):
             decipher(record_request(API, orcid), 200, JSON, body[: len(body) // 2])
 
 

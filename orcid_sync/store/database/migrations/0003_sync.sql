@@ -137,8 +137,18 @@ create table orcid_sync.pace (
   rate           double precision not null check (rate > 0),
   slowed_at      timestamptz,
   failures       integer not null default 0,
-  paused_until   timestamptz not null default '-infinity',
+  crowded        integer not null default 0,
+  failing_ids    bigint[] not null default '{}',
   failing_since  timestamptz,
+  doubted        boolean not null default false,
+  away           boolean not null default false,
+  probes         integer not null default 0,
+  paused_until   timestamptz not null default '-infinity',
+  window_at      timestamptz,
+  window_used    bigint not null default 0,
+  window_refused double precision not null default 0,
+  sent_before    double precision not null default 0,
+  refused_before double precision not null default 0,
   ceiling        double precision check (ceiling > 0),
   lane_tats      timestamptz[] not null default array_fill('-infinity'::timestamptz, array[5]),
   silent_until   timestamptz not null default '-infinity',
@@ -150,11 +160,21 @@ create table orcid_sync.pace (
 comment on table orcid_sync.pace is 'One token bucket (GCRA) per ORCID API client, shared by all replicas and divided among the lanes, with a circuit that pauses them while the Registry is down and a daily budget.';
 comment on column orcid_sync.pace.client_id is 'The ORCID API client whose limit this is.';
 comment on column orcid_sync.pace.tat is 'Theoretical arrival time of the next request.';
-comment on column orcid_sync.pace.rate is 'Requests per second to which ORCID''s last 429 or 503 lowered the pace (slowed_at); the present ones are present_rate().';
+comment on column orcid_sync.pace.rate is 'Requests per second to which a limit of ORCID''s last lowered the pace (slowed_at); the present ones are present_rate().';
 comment on column orcid_sync.pace.slowed_at is 'When the rate was last lowered; null if it never was.';
-comment on column orcid_sync.pace.failures is 'Requests in a row that failed as if the Registry were away; a probe counts as failed until it has succeeded.';
-comment on column orcid_sync.pace.paused_until is 'The circuit: no request and no lease before this moment, then a single one as a probe.';
-comment on column orcid_sync.pace.failing_since is 'When the present outage of the Registry began; null if it answers.';
+comment on column orcid_sync.pace.failures is 'Requests in a row, of all replicas, to which ORCID gave no usable answer.';
+comment on column orcid_sync.pace.crowded is '503 among these failures; if an answer follows, they were a limit''s.';
+comment on column orcid_sync.pace.failing_ids is 'Whom these failures concern, as numbers made of their iDs; not more than raise a doubt.';
+comment on column orcid_sync.pace.failing_since is 'When the first of these failures was; null if there is none.';
+comment on column orcid_sync.pace.doubted is 'The circuit is open: so much failed in a row that ORCID may be away, and it is asked a fixed question that concerns no record.';
+comment on column orcid_sync.pace.away is 'ORCID did not answer the fixed question either.';
+comment on column orcid_sync.pace.probes is 'How often the fixed question was asked during this doubt; each counts as failed until it is answered.';
+comment on column orcid_sync.pace.paused_until is 'The circuit: no request and no lease before this moment, then the fixed question.';
+comment on column orcid_sync.pace.window_at is 'When the stretch of time began in which the share of 503 is counted; null if none was ever heard.';
+comment on column orcid_sync.pace.window_used is 'What used was at that moment.';
+comment on column orcid_sync.pace.window_refused is '503 of that stretch that an answer followed.';
+comment on column orcid_sync.pace.sent_before is 'Requests of the stretch before, as many as make one stretch.';
+comment on column orcid_sync.pace.refused_before is '503 of the stretch before, in the same proportion.';
 comment on column orcid_sync.pace.ceiling is 'Requests per second that the settings allow, as of the last request; null before the first one.';
 comment on column orcid_sync.pace.lane_tats is 'By lane (notification, operator, first load, check, sweep): the moment up to which the lane has used its share.';
 comment on column orcid_sync.pace.silent_until is 'No request and no lease before this moment: ORCID asked for silence (Retry-After).';
@@ -167,14 +187,14 @@ create function orcid_sync.present_rate(ceiling double precision, rate double pr
   returns double precision
   language sql immutable parallel safe
   return least(ceiling, case when slowed_at is null then ceiling else
-    rate + 0.05 * ceiling * abs(extract(epoch from at - slowed_at)) / 60 end)::double precision;
-comment on function orcid_sync.present_rate is 'Requests per second at a moment: the ceiling, or since a slow-down the lowered rate plus 5 % of the ceiling for each minute.';
+    rate * (ceiling / rate) ^ (least(1, abs(extract(epoch from at - slowed_at)) / 60) ^ 2) end)::double precision;
+comment on function orcid_sync.present_rate is 'Requests per second at a moment: the ceiling, or since a slow-down the lowered rate, which grows by a factor: slowly at first, where the limit is, and to the ceiling within a minute.';
 
-create function orcid_sync.circuit_pause(failures integer) returns interval
+create function orcid_sync.circuit_pause(probes integer) returns interval
   language sql immutable parallel safe
-  return case when failures < 5 then interval '0'
-    else least(interval '60 seconds', interval '5 seconds' * 2 ^ least(failures - 5, 10)) end;
-comment on function orcid_sync.circuit_pause is 'How long the circuit stays open after so many failures in a row: 5 s after the fifth, twice as long after each further one, at most a minute.';
+  return case when probes < 1 then interval '0'
+    else least(interval '60 seconds', interval '5 seconds' * 2 ^ least(probes - 1, 10)) end;
+comment on function orcid_sync.circuit_pause is 'How long the circuit stays open after the fixed question was asked so many times in vain: 5 s after the first, twice as long after each further one, at most a minute.';
 
 create function orcid_sync.not_past(moment timestamptz, at timestamptz, bound interval) returns timestamptz
   language sql immutable parallel safe
