@@ -263,7 +263,7 @@ def test_the_full_form_is_read_when_new_or_moved(section: str, held: Known | Non
 def test_an_answer_that_lost_most_of_a_section(held: dict[str, int], removed: dict[str, int], *, much: bool) -> None:
     keys = {(section, str(n)): Known(b"") for section, count in held.items() for n in range(count)}
     gone = [(section, str(n)) for section, count in removed.items() for n in range(count)]
-    assert diff.shrinks(keys, gone) == much
+    assert bool(diff.shrinking(keys, gone)) == much
 
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)

@@ -391,7 +391,7 @@ async def test_works_come_by_put_code_and_what_is_no_work_is_left_out(answers: A
         {"work": {"put-code": 7, "path": f"/{ORCID}/work/7"}},
         {"error": {"error-code": 9034}},
         {"work": None},
-        {"work": {"put-code": 8, "path": "/0000-0002-1825-0097/work/8"}},
+        {"work": {"put-code": 8, "path": "/0000-0002-1694-233X/work/8"}},
         {"work": {"put-code": "nine"}},
         {"work": [{"put-code": 10}]},
         {"work": {"put-code": 11}},

@@ -191,6 +191,15 @@ def test_bulk_works_are_matched_by_put_code(body: bytes, put_codes: set[int]) ->
     assert set(read(WORKS, body)) == put_codes
 
 
+@pytest.mark.fault("F40", "F49")
+@pytest.mark.parametrize(
+    "element",
+    [work("2"), work(None), work(2.5), {"work": []}, {"work": 7}, {}, {"error": {}}, work(2, f"/{OTHER}/work/2")],
+)
+def test_an_element_that_is_no_work_of_this_record_costs_the_page_nothing(element: Any) -> None:
+    assert set(read(WORKS, bulk(work(1), element, work(3)))) == {1, 3}
+
+
 def test_works_stay_undecoded() -> None:
     body = b'{"bulk":[{"work":{"put-code":1, "title" : "\xc3\xa9", "n":1.50}},{"error":{}}]}'
 
@@ -200,14 +209,10 @@ def test_works_stay_undecoded() -> None:
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (bulk(work("1")), Malformed),
-        (bulk(work(None)), Malformed),
-        (bulk({"work": []}), Malformed),
         (bulk("text"), Malformed),
         (b'{"bulk":{}}', Malformed),
         (b"{}", Malformed),
         (b'{"bulk":[{"work":{"put-code":1}}', Unavailable),
-        (bulk(work(1, f"/{OTHER}/work/1")), WrongRecord),
     ],
 )
 def test_bulk_answers_that_are_refused(body: bytes, error: type[RegistryError]) -> None:

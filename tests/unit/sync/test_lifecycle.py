@@ -18,7 +18,6 @@ POLICY = schedule.Policy()
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MINUTE, HOUR, DAY, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 APPLIED = Applied(b"digest", READ_PUBLIC, 1700000000000)
-INCOMPLETE = Applied(None, READ_PUBLIC, 1700000000000)
 
 
 def turn_of(cause: Cause, *, attempts: int = 0, owed: timedelta | None = None) -> Turn:
@@ -78,15 +77,11 @@ def test_what_a_token_reads(scopes: set[str], access: str) -> None:
     [
         (Cause.NOTIFICATION, APPLIED, None, 15 * MINUTE),
         (Cause.NOTIFICATION, APPLIED, 2 * MINUTE, 15 * MINUTE),  # begins anew: ORCID's caches do as well
-        (Cause.NOTIFICATION, INCOMPLETE, None, 15 * MINUTE),
         (Cause.CHECK, APPLIED, None, None),
         (Cause.CHECK, APPLIED, 2 * MINUTE, 2 * MINUTE),  # a check must not swallow what a notification owes
-        (Cause.CHECK, INCOMPLETE, None, 15 * MINUTE),
         (Cause.OPERATOR, APPLIED, None, None),
         (Cause.FIRST_LOAD, APPLIED, None, None),
-        (Cause.FIRST_LOAD, INCOMPLETE, None, 15 * MINUTE),
         (Cause.SECOND_LOOK, APPLIED, None, None),
-        (Cause.SECOND_LOOK, INCOMPLETE, None, None),  # else an item that is never answered would be asked for for ever
     ],
 )
 def test_the_second_look(
@@ -99,14 +94,29 @@ def test_the_second_look(
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "due_in"),
+    ("sooner", "due_in"),
     [(None, WEEK), (DAY, DAY), (400 * DAY, WEEK), (MINUTE, MINUTE)],
 )
-def test_a_token_that_expires_earlier_brings_the_next_read_nearer(
-    expires_in: timedelta | None, due_in: timedelta
-) -> None:
-    settlement = schedule.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, WEEK, expires_in)
+def test_what_comes_earlier_brings_the_next_read_nearer(sooner: timedelta | None, due_in: timedelta) -> None:
+    """A token that expires, something in doubt: whatever is first."""
+    settlement = schedule.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, WEEK, sooner=(None, sooner, 30 * DAY))
     assert settlement.due_in == due_in
+
+
+def test_what_is_unconfirmed_keeps_the_work_open() -> None:
+    settlement = schedule.settle_read(turn_of(Cause.CHECK), POLICY, APPLIED, WEEK, unconfirmed="held: one item")
+    assert (settlement.done, settlement.verified, settlement.error) == (False, False, "held: one item")
+    assert (settlement.applied, settlement.attempts) == (APPLIED, 0)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "believed"), [(-400 * DAY, True), (0 * DAY, True), (300 * DAY, True), (400 * DAY, False)]
+)
+def test_a_date_far_ahead_is_not_believed(ahead: timedelta, believed: bool) -> None:
+    """Or every later answer would count as older than it."""
+    date = round((NOW + ahead).timestamp() * 1000)
+    assert schedule.believable(date, NOW) == (date if believed else None)
+    assert schedule.believable(None, NOW) is None
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values())
@@ -190,7 +200,8 @@ def test_every_kind_of_failure_waits_a_sensible_time(kind: str) -> None:
 
 
 def test_every_back_off_belongs_to_a_failure() -> None:
-    assert set(BACKOFFS) <= every_kind() | {"scope_not_granted", "webhook_refused"}
+    parts = {"full_form", "full_form_of_another_edit", "full_form_refused", "full_form_not_asked", "section_unspoken"}
+    assert set(BACKOFFS) <= every_kind() | {"scope_not_granted", "webhook_refused"} | parts
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DEACTIVATED, Outcome.DEPRECATED, Outcome.NOT_FOUND])
