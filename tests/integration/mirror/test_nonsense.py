@@ -8,6 +8,7 @@ from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import SECTIONS, ItemKey, Section
 from orcid_sync.model.wire import orcid_json
 from orcid_sync.model.wire.cleaning import clean
+from orcid_sync.service.record.record_reader import parse_in_steps
 from orcid_sync.store.database.pools import Database
 from rig.records.mirror import apply_record, fetch, skeleton
 from rig.records.nonsense import NONSENSE, container_of, damaged, leaves, nodes, sample, written
@@ -95,6 +96,24 @@ async def test_nothing_is_removed_because_something_is_set_aside(database: Datab
     assert {change.op for change in changes} <= {"removed", "withdrawn", "added"}
     query = "select key from orcid.items where section = $1"
     assert await fetch(database.reader, query, section.name) == [(str(third),)]
+
+
+@pytest.mark.fault("F28", "F49")
+async def test_a_record_read_in_steps_is_the_same_as_one_read_at_once() -> None:
+    record = skeleton(ORCID)
+    for section in LISTED:
+        key = (section.key_column or "").replace("_", "-")
+        items = [damaged(sample(section.shape), [(key,)], name) for name in NONSENSE]
+        record[section.block][section.container] = container_of(section, items)
+    body = written(record)
+    parsed = parse_record(body)
+
+    reading = await parse_in_steps(body)
+
+    assert reading.items == list(parsed.items())
+    assert reading.set_aside == parsed.set_aside()
+    assert {one.section for one in reading.set_aside} == {section.name for section in LISTED}
+    assert reading.answered == [found.section.name for found in parsed.answered()] == list(SECTIONS)
 
 
 @pytest.mark.fault("F46", "F47", "F48", "F49")

@@ -125,3 +125,13 @@ def test_what_is_no_object_is_not_news(section: str, document: bytes) -> None:
 
 def test_nesting_without_end_is_not_news() -> None:
     assert unknown_members.in_summary("work", b'{"title":' + b'{"title":' * 5_000 + b"1" + b"}" * 5_001) == []
+
+
+@pytest.mark.fault("F48")
+def test_unknown_members_nested_deep_are_no_end_of_the_record() -> None:
+    document = rich_record()
+    document["person"]["keywords"]["new"] = 1
+    document["person"]["keywords"]["keyword"][0]["odd"] = "@"
+    for depth in (500, 900, 990, 5_000):
+        record = parse_record(encode(document).replace(b'"@"', b"[" * depth + b"]" * depth))
+        assert "13" in [item.key for item in record.items() if item.section == "keyword"]
