@@ -68,6 +68,7 @@ async def test_a_registration_that_was_cut_off_is_repaired(bench: Bench, fault: 
     assert await bench.webhook_rows() == ["registering"]
     assert registered(bench) == ([callback(bench)] if fault == "lost-answer" else [])
     assert await bench.side_steps() == {"webhook": (1, "unavailable")}
+    assert await bench.due_in() < timedelta(minutes=1)  # not with the next routine read
     bench.registry.edit.add_item(O, "keyword", {"content": "announced to nobody"})
 
     assert await bench.when_due() == "changed"  # the read comes after the webhook, always

@@ -167,4 +167,34 @@ BUGS = [
             "    return [one for one in named if one.line.event == ERASED and await _is_back(connection, one)]",
         ),
     ),
+    mutant(
+        "foreign-token-revoked",
+        "a token that belongs to another iD counts as revoked after a day, and is taken from whom it belongs to",
+        "tests/integration/reconcile/test_foreign_tokens.py -k followed",
+        (
+            "orcid_sync/service/record/permission.py",
+            "    if heard is Heard.FOREIGN:\n        return await _doubted(pool, chance, job, heard, FOREIGN)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "doubt-deletes",
+        "while a token is in doubt, what only that token shows is taken for removed",
+        "tests/integration/reconcile/test_foreign_tokens.py -k hidden",
+        (
+            "orcid_sync/service/record/permission.py",
+            "    if not job.in_doubt:\n        return held\n",
+            "    return held\n",
+        ),
+    ),
+    mutant(
+        "tokens-wait-for-webhook",
+        "whoever leaves keeps their token while ORCID does not remove the webhook",
+        "tests/integration/consent/test_disconnection.py -k not_public_goes",
+        (
+            "orcid_sync/service/consent/disconnect.py",
+            "    if again_in := await revoke_retired(pool, registry, vault, lease.orcid, effort):\n",
+            "    if not left and (again_in := await revoke_retired(pool, registry, vault, lease.orcid, effort)):\n",
+        ),
+    ),
 ]

@@ -30,7 +30,7 @@ _FENCE_IN_SETTLE = " where q.orcid = :orcid and q.lease_no = :lease_no\nreturnin
 _COMPARE_WHAT_BULK_ANSWERED = """
         wanting = [item.id for item in reading.items if diff.wants_detail(held.items.get(item.id), item)]
         kept = [i for i in reading.items if i.section != "work" or i.id in details or i.id not in wanting]
-        comparison = diff.compare(held.items, reading.answered, kept, details)
+        comparison = diff.compare(known, reading.answered, kept, details)
 """
 _SUBSCRIBE_AND_READ = """
         if not merged:
@@ -158,7 +158,7 @@ BUGS = [
         f"{RECONCILE}/test_reconcile.py -k bulk",
         (
             RECONCILER,
-            "        comparison = diff.compare(held.items, answered, reading.items, details)\n",
+            "        comparison = diff.compare(known, reading.answered, reading.items, details)\n",
             _COMPARE_WHAT_BULK_ANSWERED,
         ),
     ),

@@ -61,4 +61,44 @@ BUGS = [
             "    return stands",
         ),
     ),
+    mutant(
+        "webhook-stops-read",
+        "a webhook that ORCID does not take keeps its record from being read",
+        "tests/integration/reconcile/test_side_steps.py -k registration-500",
+        (
+            "orcid_sync/service/record/side_steps.py",
+            "        if isinstance(error, Paused) and not isinstance(error, UsedUp):\n            raise\n",
+            "        if isinstance(error, RegistryError):\n            raise\n",
+        ),
+    ),
+    mutant(
+        "side-step-forgotten",
+        "a webhook that failed is tried again only with the next routine read, in a week",
+        "tests/integration/webhooks/test_registration.py -k cut_off",
+        (
+            "orcid_sync/service/sync/reconcile.py",
+            "settlement=no_later(finding.settlement, job.again_in))",
+            "settlement=finding.settlement)",
+        ),
+    ),
+    mutant(
+        "back-off-not-kept",
+        "each notification tries a webhook again that ORCID has just refused",
+        "tests/integration/reconcile/test_side_steps.py -k shorten",
+        (
+            "orcid_sync/service/webhooks/registration.py",
+            "        if is_waiting(step.again_in) and not effort.at_once:\n            return step.again_in\n",
+            "",
+        ),
+    ),
+    mutant(
+        "evidence-undoes-commit",
+        "what cannot be noted about a webhook undoes the reconciliation that it is about",
+        "tests/integration/reconcile/test_side_steps.py -k evidence",
+        (
+            "orcid_sync/service/webhooks/evidence.py",
+            "        async with connection.transaction():\n",
+            "        if True:\n",
+        ),
+    ),
 ]

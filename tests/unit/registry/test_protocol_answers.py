@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.answers import Grant
-from orcid_sync.registry.errors import Malformed, RegistryError, Unavailable, WrongRecord
+from orcid_sync.registry.errors import BadRequest, Malformed, NotFound, RegistryError, Unavailable, WrongRecord
 from orcid_sync.registry.protocol import decipher
-from orcid_sync.registry.requests import item_request, record_request, token_request, works_request
+from orcid_sync.registry.requests import (
+    item_request,
+    record_request,
+    register_request,
+    revoke_request,
+    token_request,
+    unregister_request,
+    works_request,
+)
 
 API = "https://api.example.org"
 ORCID = Orcid("0000-0002-1825-0097")
@@ -22,6 +30,9 @@ RECORD = record_request(API, ORCID)
 ITEM = item_request(API, ORCID, "funding", 7)
 WORKS = works_request(API, ORCID, [1, 2, 3])
 TOKEN = token_request("https://example.org", client_id="APP-TEST", client_secret="secret", scope="/webhook")
+REVOKE = revoke_request("https://example.org", client_id="APP-TEST", client_secret="secret", token="t0k3n")
+REGISTER = register_request(API, ORCID, "https://hub.example/hooks/a")
+REMOVE = unregister_request(API, ORCID, "https://hub.example/hooks/a")
 
 
 def record(**changes: Any) -> bytes:
@@ -264,3 +275,46 @@ def test_a_token_is_granted() -> None:
 def test_a_token_answer_of_another_shape_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
         read(TOKEN, body)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": ""}], ids=["none", "empty"])
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (404, {"response-code": 404, "error-code": 9001}, BadRequest),
+        (415, {"error-code": 9001}, BadRequest),
+        (404, {"error-code": 9016}, NotFound),
+        (404, {"message": "not found"}, Unavailable),  # anybody's JSON
+        (404, {"error-code": "9016"}, Unavailable),
+        (404, ["error-code", 9016], Unavailable),
+    ],
+)
+def test_an_error_code_is_orcids_word_also_without_a_content_type(
+    headers: dict[str, str], status: int, body: Any, error: type[RegistryError]
+) -> None:
+    """Contract sections 4.2 and 12a: 9001 comes so."""
+    with pytest.raises(RegistryError) as caught:
+        decipher(RECORD, status, headers, json.dumps(body).encode())
+    assert type(caught.value) is error
+
+
+def test_an_error_code_in_a_page_is_nobodys_word() -> None:
+    with pytest.raises(Unavailable):
+        decipher(RECORD, 404, {"Content-Type": "text/html"}, b'{"error-code": 9016}')
+
+
+@pytest.mark.parametrize("request_", [RECORD, ITEM, WORKS, TOKEN, REGISTER, REMOVE, REVOKE])
+def test_a_rejection_in_the_form_of_a_success_is_none(request_: Any) -> None:
+    """Contract section 12a: HTTP 200 without Content-Type, for webhooks, too."""
+    body = {"headers": {}, "body": {"responseCode": 400}, "statusCode": "BAD_REQUEST", "statusCodeValue": 400}
+    with pytest.raises((Malformed, Unavailable)):
+        decipher(request_, 200, {}, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("request_", [TOKEN, REVOKE])
+@pytest.mark.parametrize(("status", "code"), [(404, 9016), (409, 9044), (409, 9018), (409, 9036), (409, 9007)])
+def test_what_speaks_of_a_record_says_nothing_where_tokens_are_given_out(request_: Any, status: int, code: int) -> None:
+    """Only /record decides its state (contract section 3.5), and no token is taken back by it (section 2.6)."""
+    with pytest.raises(RegistryError) as caught:
+        decipher(request_, status, JSON, json.dumps({"response-code": status, "error-code": code}).encode())
+    assert type(caught.value) is BadRequest
