@@ -9,13 +9,13 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orcid_sync.bulk import documents
-from orcid_sync.bulk.documents import Unreadable
-from orcid_sync.bulk.full_forms import FULL
 from orcid_sync.bulk.parse import PROBLEMS, Closed, Unit
 from orcid_sync.bulk.precedence import Verdict, judge_details
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_leases
+from orcid_sync.bulk.xml import documents
+from orcid_sync.bulk.xml.documents import Unreadable
+from orcid_sync.bulk.xml.full_forms import FULL
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Update, Writing
 from orcid_sync.model.record.extract import moment

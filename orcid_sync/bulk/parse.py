@@ -7,10 +7,10 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw, Struct
 
-from orcid_sync.bulk import documents
-from orcid_sync.bulk.documents import Element, Unreadable, local_names, parse_document
 from orcid_sync.bulk.file_names import Name
-from orcid_sync.bulk.summaries import HEAD, LAYOUTS, Layout
+from orcid_sync.bulk.xml import documents
+from orcid_sync.bulk.xml.documents import Element, Unreadable, local_names, parse_document
+from orcid_sync.bulk.xml.summaries import HEAD, LAYOUTS, Layout
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, RecordContent
 from orcid_sync.model.record.extract import Entry, moment

@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 
-from orcid_sync.bulk.documents import LARGEST
+from orcid_sync.bulk.xml.documents import LARGEST
 
 Wanted = Callable[[str], bool]
 """Whether a file of this name is to be read."""

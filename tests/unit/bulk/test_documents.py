@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orcid_sync.bulk import documents
-from orcid_sync.bulk.documents import Unreadable, parse_document
 from orcid_sync.bulk.file_names import Name
-from orcid_sync.bulk.full_forms import FULL
 from orcid_sync.bulk.parse import Closed, Parsed, Unit, make_new, parse_unit, peek_modified_at
-from orcid_sync.bulk.summaries import HEAD, LAYOUTS
-from orcid_sync.bulk.xml_shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
+from orcid_sync.bulk.xml import documents
+from orcid_sync.bulk.xml.documents import Unreadable, parse_document
+from orcid_sync.bulk.xml.full_forms import FULL
+from orcid_sync.bulk.xml.shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
+from orcid_sync.bulk.xml.summaries import HEAD, LAYOUTS
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.sections import SECTIONS
 from orcid_sync.model.wire.malformed import MalformedRecord

@@ -1,4 +1,4 @@
-"""XML documents: parsing them safely, and making of them the JSON that ORCID's API gives, by the table of `xml_shapes`.
+"""XML documents: parsing them safely, and making of them the JSON that ORCID's API gives, by the table of `shapes`.
 
 A file may come from anywhere, so the parser (libxml2) is kept short: no document type and hence no entities but the
 five of XML, nothing fetched, bounds to size, number of elements, depth and length of a text.
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 from lxml import etree
 
-from orcid_sync.bulk.xml_shapes import Content, Leaf, Many, Object, Shape
+from orcid_sync.bulk.xml.shapes import Content, Leaf, Many, Object, Shape
 
 Element: TypeAlias = Any
 """lxml's; it comes without types."""

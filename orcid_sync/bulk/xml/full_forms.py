@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from orcid_sync.bulk.xml_shapes import (
+from orcid_sync.bulk.xml.shapes import (
     ASSERTED,
     EXTERNAL_ID,
     EXTERNAL_IDS,

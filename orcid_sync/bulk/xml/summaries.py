@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orcid_sync.bulk.xml_shapes import (
+from orcid_sync.bulk.xml.shapes import (
     ASSERTED,
     CONSTANT,
     EXTERNAL_IDS,
