@@ -9,18 +9,20 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orcid_sync.bulk.parse import PROBLEMS, Closed, Unit
+from orcid_sync.bulk import versions
+from orcid_sync.bulk.parse import Closed, Unit, read_each
 from orcid_sync.bulk.precedence import Verdict, judge_details
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_leases
-from orcid_sync.bulk.xml import documents
-from orcid_sync.bulk.xml.documents import Unreadable
+from orcid_sync.bulk.xml import documents, strays
+from orcid_sync.bulk.xml.documents import Strays, Unreadable
 from orcid_sync.bulk.xml.full_forms import FULL
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Update, Writing
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.found import item_of
 from orcid_sync.model.record.sections import SECTIONS, Item, ItemKey
+from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.store.database.pools import AnyConnection, guarded
@@ -35,6 +37,8 @@ class Person(Struct, frozen=True):
     """The first of them, for people."""
     items: dict[ItemKey, Item]
     """Each in place of its summary."""
+    unknown: list[Unknown]
+    """What no column is made of."""
 
 
 async def load_details(connection: AnyConnection, plan: Plan, units: Sequence[Unit]) -> Tally:
@@ -48,6 +52,7 @@ async def load_details(connection: AnyConnection, plan: Plan, units: Sequence[Un
         verdict = judge_details(standings[orcid], everything=plan.everything)
         if verdict is Verdict.UPDATE:
             chosen.append(person)
+            tally.unknown.update(person.unknown)
         else:
             tally.count(verdict, len(person.items))
     followed = {orcid for orcid, standing in standings.items() if standing.connection is not None}
@@ -60,32 +65,31 @@ async def load_details(connection: AnyConnection, plan: Plan, units: Sequence[Un
 
 def _people(units: Sequence[Unit], tally: Tally) -> dict[str, Person]:
     people: dict[str, Person] = {}
-    for unit in units:
-        try:
-            item = _full_item(unit)
-        except Closed:
-            tally.count("closed")
-        except PROBLEMS as problem:
-            tally.complain(unit.file, problem)
-        else:
-            orcid = unit.name.orcid if unit.name else ""
-            people.setdefault(orcid, Person(orcid, unit.file, {})).items[item.id] = item
+    for unit, (item, unknown) in read_each(units, _full_item, tally):
+        if item.visibility != "public":
+            tally.count("not_public")  # no file should have it
+            continue
+        orcid = unit.name.orcid if unit.name else ""
+        person = people.setdefault(orcid, Person(orcid, unit.file, {}, []))
+        person.items[item.id] = item
+        person.unknown.extend(unknown)
     return people
 
 
-def _full_item(unit: Unit) -> Item:
-    """The full form as an item. Raises Closed, Unreadable, MalformedRecord."""
+def _full_item(unit: Unit) -> tuple[Item, list[Unknown]]:
+    """The full form as an item, and what is unknown in it. Raises Closed, OtherVersion, Unreadable, MalformedRecord."""
     wanted = unit.name.activity if unit.name else None
     name, root = documents.parse_document(unit.content)
     if name == "error":
         raise Closed
+    versions.refuse_document(name, root)
     if wanted is None or name != wanted[0]:
         raise Unreadable(f"it is {f'a {name}' if name else 'not of ORCID'}, not what its name says")
-    doc = documents.encode(root, FULL[name])
-    item = item_of(SECTIONS[name], doc)
+    found: Strays = []
+    item = item_of(SECTIONS[name], documents.encode(root, FULL[name], found))
     if item.id != wanted:
         raise Unreadable("it is another item than its name says")
-    return item
+    return item, strays.named(name, root, FULL[name], found)
 
 
 async def _write(connection: AnyConnection, plan: Plan, batch: Sequence[Person], followed: AbstractSet[str]) -> Tally:

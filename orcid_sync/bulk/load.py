@@ -20,7 +20,7 @@ from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.workers import Loads
 from orcid_sync.bulk.write import Plan
 from orcid_sync.store.database.pools import AnyConnection, DatabaseRefused, DatabaseUnavailable, guarded
-from orcid_sync.store.mirror import bulk_load
+from orcid_sync.store.mirror import bulk_load, unknown_members
 from orcid_sync.store.sync import job_runs
 
 JOB = "bootstrap"
@@ -121,11 +121,16 @@ class _Course:
     async def take(self, batch: Batch, loaded: asyncio.Future[Tally]) -> None:
         """Wait for a batch and count it. Raises DatabaseUnavailable, WorkerLost."""
         try:
-            self.tally.add(await loaded)
+            tally = await loaded
         except BrokenProcessPool:
             raise WorkerLost(
                 "A loading process has ended unexpectedly: check whether the memory was too small."
             ) from None
+        self.tally.add(tally)
+        if tally.unknown and self._run is not None:
+            # Here and not with the rows: batches that are under way together would wait for each other.
+            async with guarded(self._connection):
+                await unknown_members.note(self._connection, tally.unknown)
         for problem in batch.problems:
             self.tally.complain(problem.file, problem.what)
         await self.note(Progress(batch.files, batch.position, self.tally))

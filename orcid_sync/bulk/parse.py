@@ -1,17 +1,21 @@
 """Parses a file's bytes into what would be written of it: pure, and the slow part of a load."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
+from orcid_sync.bulk import versions
 from orcid_sync.bulk.file_names import Name
-from orcid_sync.bulk.xml import documents
-from orcid_sync.bulk.xml.documents import Element, Unreadable, local_names, parse_document
-from orcid_sync.bulk.xml.summaries import HEAD, LAYOUTS, Layout
-from orcid_sync.model.record import diff
+from orcid_sync.bulk.tally import Tally
+from orcid_sync.bulk.versions import OtherVersion
+from orcid_sync.bulk.xml import values
+from orcid_sync.bulk.xml.documents import Unreadable, parse_document
+from orcid_sync.bulk.xml.record import UNKNOWN_LAYOUT, RecordXml
+from orcid_sync.model.record import diff, unknown_members
 from orcid_sync.model.record.diff import Change, RecordContent
 from orcid_sync.model.record.extract import Entry, moment
 from orcid_sync.model.record.found import Found
@@ -19,19 +23,16 @@ from orcid_sync.model.record.parse_record import Record, parse_record
 from orcid_sync.model.record.rows import Record as RecordRow
 from orcid_sync.model.record.sections import SECTIONS, Item, Section
 from orcid_sync.model.record.set_aside import SetAside
+from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.sync.schedule import READ_PUBLIC
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
 
-PROBLEMS = (Unreadable, MalformedRecord)
-"""What can be wrong with a file; the message says it without quoting."""
-
-
-BLOCKS = frozenset(section.block for section in SECTIONS.values())
-"""The halves of a record."""
+T = TypeVar("T")
 
 _STAMP = re.compile(
-    rb"<history:history>(?:(?!</history:history>).)*?<common:last-modified-date>([0-9TZ:.+-]{10,35})<", re.DOTALL
+    rb"<history:history>(?:(?!</history:history>).)*?<common:last-modified-date>\s*+([0-9TZ:.+-]{10,35}+)\s*+<",
+    re.DOTALL,
 )
 _BEGINNING = 8 << 10  # bytes: what a record says of itself comes first
 
@@ -61,13 +62,22 @@ class Parsed(Struct, frozen=True):
     answered: list[str]
     """The sections that it speaks of."""
     items: list[Item]
+    """What in them is public."""
     set_aside: list[SetAside]
-    """What could not be understood."""
+    """What could not be understood: it may be anything, so nothing is missing where it is."""
+    not_public: int
+    """Items that were left out."""
+    unknown: list[Unknown]
+    """What no column is made of."""
 
     @property
     def modified_at(self) -> datetime | None:
         """history.last-modified-date as a moment."""
         return moment(Timestamp(self.modified_ms))
+
+    def tell(self, tally: Tally) -> None:
+        """Count what of the file is not loaded with it."""
+        tally.tell(self.file, self.set_aside, self.not_public, self.unknown)
 
 
 class New(Struct, frozen=True):
@@ -79,34 +89,49 @@ class New(Struct, frozen=True):
     changes: list[Change]
 
 
+def read_each(units: Iterable[Unit], read: Callable[[Unit], T], tally: Tally) -> Iterator[tuple[Unit, T]]:
+    """What is read of each file. One that cannot be read is counted and named, and never ends a load."""
+    for unit in units:
+        try:
+            yield unit, read(unit)
+        except Closed:
+            tally.count("closed")
+        except OtherVersion as refusal:
+            tally.refuse(unit.file, refusal)
+        except (Unreadable, MalformedRecord) as problem:
+            tally.complain(unit.file, problem)
+        except Exception as error:  # noqa: BLE001 - of twenty million files one may be as nobody has thought of
+            tally.complain(unit.file, f"it cannot be understood ({type(error).__name__})")
+
+
 def parse_unit(unit: Unit) -> Parsed:
-    """A file as a record. Raises Closed, Unreadable, MalformedRecord."""
-    if unit.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        record = parse_record(unit.content)
-        answered = record.answered()
-    else:
-        root = _record_of(unit.content)
-        record, answered = _head(root), _answered(root)
+    """A file as a record. Raises Closed, OtherVersion, Unreadable, MalformedRecord."""
+    body = unit.content.lstrip(b"\xef\xbb\xbf \t\r\n")
+    taken = _of_json(body) if body.startswith(b"{") else _of_xml(unit.content)
+    record, sections = taken.record, taken.sections
     if unit.name is not None and unit.name.orcid != record.orcid:
         raise Unreadable("it is the record of another iD")
-    sections = [found.all() for found in answered]
+    items = [item for found in sections for item in found.items]
+    # Files of what is public hold nothing else; one that does was not made for this.
+    public = [item for item in items if item.visibility == "public"]
     return Parsed(
         unit.file,
         record.orcid,
         RecordContent("active", READ_PUBLIC, None, record.doc),
         record.modified_ms,
         [found.section.name for found in sections],
-        # Files of what is public hold nothing else; one that does was not made for this.
-        [item for found in sections for item in found.items if item.visibility == "public"],
-        [one for found in sections for one in found.set_aside],
+        public,
+        [*(one for found in sections for one in found.set_aside), *taken.strange],
+        len(items) - len(public),
+        [*taken.unknown, *unknown_members.in_record(record.doc)],
     )
 
 
 def peek_modified_at(unit: Unit) -> datetime | None:
-    """history.last-modified-date, without parsing all of it; None if it is not where ORCID writes it."""
-    found = _STAMP.search(unit.content, 0, _BEGINNING)
+    """history.last-modified-date, without parsing all of it; None if it is not where ORCID's data file has it."""
+    found = _STAMP.search(unit.content, 0, _BEGINNING) if versions.looks_understood(unit.content) else None
     try:
-        return None if found is None else documents.moment(found[1].decode())
+        return None if found is None else values.moment(found[1].decode())
     except ValueError:
         return None
 
@@ -125,47 +150,60 @@ def make_new(parsed: Parsed) -> New:
     return New(parsed, record, entries, changes)
 
 
-def _record_of(xml: bytes) -> Element:
+class _Taken(Struct, frozen=True):
+    """A record taken apart."""
+
+    record: Record
+    """Its own part."""
+    sections: list[Found]
+    strange: list[SetAside]
+    """What stands around the items."""
+    unknown: list[Unknown]
+    """Beside what is in the own part."""
+
+
+def _of_json(body: bytes) -> _Taken:
+    members = _members(body)
+    if "error-code" in members and "orcid-identifier" not in members:
+        raise Closed
+    versions.refuse_json(members, body)
+    record = parse_record(body)
+    sections = [found.all() for found in record.answered()]
+    inside = [one for found in sections for item in found.items for one in _unknown_in(item)]
+    # A member that is unknown may hold items, too.
+    around = [one for one in record.unknown if one.section in SECTIONS and one.kind != "null"]
+    strange = [SetAside(one.section, msgspec.json.encode(one.path), UNKNOWN_LAYOUT) for one in around]
+    return _Taken(record, sections, strange, [*inside, *record.unknown])
+
+
+def _of_xml(xml: bytes) -> _Taken:
     name, root = parse_document(xml)
     if name == "error":
         raise Closed
+    certain = versions.refuse_document(name, root)
     if name != "record":
         raise Unreadable(f"it is not a record but {f'a {name}' if name else 'something that is not of ORCID'}")
-    return root
-
-
-def _head(root: Element) -> Record:
-    """What the record says of itself, by way of its JSON without the items. Raises MalformedRecord."""
-    head = documents.encode(root, HEAD)
-    blocks = {name: Raw(b"{}") for block in root if (name := local_names[block.tag]) in BLOCKS}
-    return parse_record(msgspec.json.encode(msgspec.json.decode(head, type=dict[str, Raw]) | blocks))
-
-
-def _answered(root: Element) -> Iterator[Found]:
-    """As `Record.answered`; what is absent is null in the JSON."""
-    blocks = {local_names[block.tag]: {local_names[one.tag]: one for one in block} for block in root}
+    whole = RecordXml(root)
+    if not certain:
+        versions.refuse_layout(whole)
+    head, unknown = whole.head()
+    blocks = {block: Raw(b"{}") for block in whole.blocks}
+    record = parse_record(msgspec.json.encode(msgspec.json.decode(head, type=dict[str, Raw]) | blocks))
+    sections = []
     for section in SECTIONS.values():
-        container, layout = blocks.get(section.block, {}).get(section.container), LAYOUTS[section.name]
-        if container is not None and len(container) == 0 and layout.path:
-            yield Found(section, ())  # as most sections of most records are
-        elif container is not None:
-            yield Found(section, _groups(container, layout))
-        elif section.key_column is None and section.block in blocks:
-            yield Found(section, ())  # a name or biography that is not there is not visible
+        if (part := whole.part(section)) is not None:
+            sections.append(Found(section, part.groups, part.strange).all())
+            unknown += part.unknown
+    return _Taken(record, sections, [], unknown)
 
 
-def _groups(container: Element, layout: Layout) -> Iterator[list[bytes]]:
-    """The groups of a section's items, as JSON."""
-    if not layout.path:
-        yield [documents.encode(container, layout.item)]
-        return
-    *outer, item = layout.path
-    parents = [container]
-    for name in outer:
-        parents = [child for parent in parents for child in parent if local_names[child.tag] == name]
-    for parent in parents:
-        group = [documents.encode(child, layout.item) for child in parent if local_names[child.tag] == item]
-        if outer:
-            yield group
-        else:
-            yield from ([doc] for doc in group)
+def _unknown_in(item: Item) -> list[Unknown]:
+    return unknown_members.in_summary(item.section, item.content.doc)
+
+
+def _members(body: bytes) -> dict[str, Raw]:
+    """The members of an object; none if it cannot be read before it is cleaned."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Raw])
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        return {}

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orcid_sync.bulk.parse import PROBLEMS, Closed, New, Parsed, Unit, make_new, parse_unit, peek_modified_at
+from orcid_sync.bulk.parse import New, Parsed, Unit, make_new, parse_unit, peek_modified_at, read_each
 from orcid_sync.bulk.precedence import Verdict, judge
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.write import Plan, Written, write_or_split, write_under_leases
@@ -19,6 +19,8 @@ from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.store.database.pools import AnyConnection, guarded
 from orcid_sync.store.mirror import bulk_load, items
 from orcid_sync.store.mirror.bulk_load import Standing
+
+WRITTEN = frozenset({Verdict.LOAD, Verdict.UPDATE})
 
 
 class Difference(Struct, frozen=True):
@@ -48,15 +50,17 @@ async def load_records(connection: AnyConnection, plan: Plan, units: Sequence[Un
     tally = Tally()
     async with guarded(connection):
         standings = await bulk_load.standings(connection, {unit.name.orcid for unit in units if unit.name})
-        batch = _newest(_parsed(_fresh(units, standings, plan, tally), tally), tally)
+        batch = _newest(read_each(_fresh(units, standings, plan, tally), parse_unit, tally), tally)
         if unnamed := [one.orcid for one in batch if one.orcid not in standings]:
             standings |= await bulk_load.standings(connection, unnamed)
     chosen = []
     for one in batch:
         standing = standings[one.orcid]
         verdict = judge(standing, one.modified_at, everything=plan.everything)
-        if plan.dry or verdict not in {Verdict.LOAD, Verdict.UPDATE}:
+        if plan.dry or verdict not in WRITTEN:
             tally.count(verdict)
+            if verdict in WRITTEN:
+                one.tell(tally)
             continue
         try:
             new = make_new(one) if verdict is Verdict.LOAD else None
@@ -86,23 +90,10 @@ def _fresh(units: Sequence[Unit], standings: Mapping[str, Standing], plan: Plan,
             yield unit
 
 
-def _parsed(units: Iterable[Unit], tally: Tally) -> Iterator[Parsed]:
-    for unit in units:
-        try:
-            parsed = parse_unit(unit)
-        except Closed:
-            tally.count("closed")
-        except PROBLEMS as problem:
-            tally.complain(unit.file, problem)
-        else:
-            tally.count("set_aside", len(parsed.set_aside))
-            yield parsed
-
-
-def _newest(batch: Iterator[Parsed], tally: Tally) -> list[Parsed]:
+def _newest(batch: Iterable[tuple[Unit, Parsed]], tally: Tally) -> list[Parsed]:
     """Of several records of the same iD the newest."""
     found: dict[str, Parsed] = {}
-    for one in batch:
+    for _, one in batch:
         other = found.get(one.orcid)
         if other is not None:
             tally.count(Verdict.CURRENT)
@@ -157,6 +148,7 @@ class _Writer:
             self.tally.count(Verdict.LOAD, len(new))
             self.tally.items += len(entries)
         for one in new:
+            one.parsed.tell(self.tally)
             self._written.note(one.parsed.orcid, one.parsed.modified_ms, one.changes)
 
     async def _update(self, parsed: Parsed) -> None:
@@ -174,6 +166,7 @@ class _Writer:
             return
         self._written.note(parsed.orcid, parsed.modified_ms, difference.changes)
         self.tally.count(Verdict.UPDATE)
+        parsed.tell(self.tally)
         self.tally.items += len(difference.writing.added) + len(difference.writing.updated)
 
 

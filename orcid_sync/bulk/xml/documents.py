@@ -8,7 +8,6 @@ with handlers of expat. Of that, 150 are the parsing itself (expat without any h
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -16,9 +15,13 @@ import msgspec
 from lxml import etree
 
 from orcid_sync.bulk.xml.shapes import Content, Leaf, Many, Object, Shape
+from orcid_sync.bulk.xml.values import FORMS, Form
 
 Element: TypeAlias = Any
 """lxml's; it comes without types."""
+
+Strays: TypeAlias = list[Element | tuple[Element, str]]
+"""Elements without an entry in the table, and attributes as their element and name; `strays` says what they are."""
 
 NAMESPACE = "{http://www.orcid.org/ns/"
 """What the names of all of ORCID's elements begin with; the rest of their namespaces says nothing."""
@@ -59,12 +62,9 @@ def parse_document(xml: bytes) -> tuple[str, Element]:
     return local_names[root.tag], root
 
 
-def encode(element: Element, shape: Object) -> bytes:
-    """The JSON of an element. Raises Unreadable."""
-    try:
-        return msgspec.json.encode(_maker(shape)(element))
-    except (ValueError, KeyError, OverflowError):
-        raise Unreadable("a date, number or flag in it makes no sense") from None
+def encode(element: Element, shape: Object, strays: Strays) -> bytes:
+    """The JSON of an element. What the table does not know is added to the strays."""
+    return msgspec.json.encode(_maker(shape)(element, strays))
 
 
 class _LocalNames(dict[str, str]):
@@ -80,30 +80,9 @@ class _LocalNames(dict[str, str]):
 local_names = _LocalNames()
 """Local names by tag; as fast as a dictionary."""
 
-_Form: TypeAlias = Callable[[str], Any]
-_Make: TypeAlias = Callable[[Element], Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_Make: TypeAlias = Callable[[Element, Strays], Any]
 
-
-def moment(text: str) -> datetime:
-    """A moment as XML writes it; ORCID's are in UTC even if they do not say so. Raises ValueError."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-_FORMS: Mapping[str, _Form] = {
-    "wrapped": lambda text: {"value": text},
-    "moment": lambda text: {"value": (moment(text) - _EPOCH) // _MILLISECOND},
-    "number": int,
-    "flag": _FLAGS.__getitem__,
-    # "Member-referred" in XML, MEMBER_REFERRED in JSON (contract section 3.6).
-    "constant": lambda text: text.upper().replace("-", "_"),
-}
-
-
-_Place: TypeAlias = tuple[str, _Form | None, _Make | None, bool]
+_Place: TypeAlias = tuple[str, Form | None, _Make | None, bool]
 """Where an element goes: the member; of a leaf its form, unless it is a plain text; of an element with members what
 makes the value, and whether it is one of many. A tuple, because each element of each record looks at one."""
 
@@ -130,36 +109,45 @@ class _Maker:
         self._lists = [member for member, kind in shape.members.items() if isinstance(kind, Many)]
         self._content = next((member for member, kind in shape.members.items() if isinstance(kind, Content)), None)
         self._attributes = {
-            member: _FORMS.get(kind.form)
+            member: FORMS.get(kind.form)
             for member, kind in shape.members.items()
             if isinstance(kind, Leaf) and kind.attribute
         }
         self._places = _Places(dict(_places(shape.members)))
 
-    def __call__(self, element: Element) -> dict[str, Any]:
+    def __call__(self, element: Element, strays: Strays) -> dict[str, Any]:
         made = self._blank.copy()
         for member in self._lists:
             made[member] = []
         if self._attributes:
-            for name, text in element.items():
-                if name in self._attributes:
-                    form = self._attributes[name]
-                    made[name] = form(text) if form else text
+            self._take_attributes(element, made, strays)
         if self._content:
             made[self._content] = element.text or ""
         places = self._places
         for child in element:
             place = places[child.tag]
             if place is None:
-                continue  # what the API of this version does not have either, or what is not kept
+                strays.append(child)
+                continue
             member, form, make, many = place
             if make is None:
-                made[member] = form(child.text or "") if form else child.text or ""
+                text = child.text or ""
+                made[member] = form(text) if form else text
+                if len(child):
+                    strays += child
             elif many:
-                made[member].append(make(child))
+                made[member].append(make(child, strays))
             else:
-                made[member] = make(child)
+                made[member] = make(child, strays)
         return made
+
+    def _take_attributes(self, element: Element, made: dict[str, Any], strays: Strays) -> None:
+        for name, text in element.items():
+            if name in self._attributes:
+                form = self._attributes[name]
+                made[name] = form(text) if form else text
+            elif not name.startswith("{"):  # xsi:schemaLocation and its like are of XML, not of ORCID
+                strays.append((element, name))
 
 
 def _places(members: Mapping[str, Shape]) -> Iterator[tuple[str, _Place]]:
@@ -167,7 +155,7 @@ def _places(members: Mapping[str, Shape]) -> Iterator[tuple[str, _Place]]:
     for member, kind in members.items():
         match kind:
             case Leaf(form, attribute=False):
-                yield member, (member, _FORMS.get(form), None, False)
+                yield member, (member, FORMS.get(form), None, False)
             case Object():
                 yield member, (member, None, _maker(kind), False)
             case Many(item, inside=outer) if outer:
@@ -177,7 +165,7 @@ def _places(members: Mapping[str, Shape]) -> Iterator[tuple[str, _Place]]:
 
 
 def _all(make: _Make) -> _Make:
-    return lambda element: [make(child) for child in element]
+    return lambda element, strays: [make(child, strays) for child in element]
 
 
 @cache

@@ -17,7 +17,8 @@ class Leaf:
     """A text, as the JSON has it."""
 
     form: str
-    """text, wrapped ({"value": text}), moment ({"value": milliseconds}), number, flag, constant (in upper case)."""
+    """text, wrapped ({"value": text}), token (a text without white space around it), wrapped token, moment ({"value":
+    milliseconds}), number, flag, constant (a token in upper case)."""
     attribute: bool = False
     """It is an attribute of the element, not an element in it."""
 
@@ -47,16 +48,19 @@ Shape: TypeAlias = Leaf | Content | Object | Many
 
 TEXT = Leaf("text")
 WRAPPED = Leaf("wrapped")
+TOKEN = Leaf("token")
+WRAPPED_TOKEN = Leaf("wrapped token")
 MOMENT = Leaf("moment")
 NUMBER = Leaf("number")
 FLAG = Leaf("flag")
 CONSTANT = Leaf("constant")
 PUT_CODE = Leaf("number", attribute=True)
 TEXT_ATTRIBUTE = Leaf("text", attribute=True)
+TOKEN_ATTRIBUTE = Leaf("token", attribute=True)
 FLAG_ATTRIBUTE = Leaf("flag", attribute=True)
-VISIBILITY = PATH = TEXT_ATTRIBUTE
+VISIBILITY = PATH = TOKEN_ATTRIBUTE
 
-IDENTITY = Object({"uri": TEXT, "path": TEXT, "host": TEXT})
+IDENTITY = Object({"uri": TOKEN, "path": TOKEN, "host": TOKEN})
 SOURCE = Object(
     {
         "source-orcid": IDENTITY,
@@ -68,7 +72,7 @@ SOURCE = Object(
     }
 )
 ASSERTED: Mapping[str, Shape] = {"created-date": MOMENT, "last-modified-date": MOMENT, "source": SOURCE}
-FUZZY_DATE = Object({"year": WRAPPED, "month": WRAPPED, "day": WRAPPED})
+FUZZY_DATE = Object({"year": WRAPPED_TOKEN, "month": WRAPPED_TOKEN, "day": WRAPPED_TOKEN})
 EXTERNAL_ID = Object(
     {
         "external-id-type": TEXT,
@@ -78,28 +82,31 @@ EXTERNAL_ID = Object(
             {"error-code": TEXT, "error-message": TEXT, "transient": FLAG_ATTRIBUTE}
         ),
         "external-id-url": WRAPPED,
-        "external-id-relationship": TEXT,
+        "external-id-relationship": TOKEN,
     }
 )
 EXTERNAL_IDS = Object({"external-id": Many(EXTERNAL_ID)})
 ORGANIZATION = Object(
     {
         "name": TEXT,
-        "address": Object({"city": TEXT, "region": TEXT, "country": TEXT}),
+        "address": Object({"city": TEXT, "region": TEXT, "country": TOKEN}),
         "disambiguated-organization": Object(
             {"disambiguated-organization-identifier": TEXT, "disambiguation-source": TEXT}
         ),
     }
 )
 HOSTS = Object({"organization": Many(ORGANIZATION)})
-TRANSLATED_TITLE = Object({"value": Content(), "language-code": TEXT_ATTRIBUTE})
+TRANSLATED_TITLE = Object({"value": Content(), "language-code": TOKEN_ATTRIBUTE})
 TITLE = Object({"title": WRAPPED, "translated-title": TRANSLATED_TITLE})
 WORK_TITLE = Object({"title": WRAPPED, "subtitle": WRAPPED, "translated-title": TRANSLATED_TITLE})
 
 
+_ATTRIBUTES: Mapping[str, Shape] = {"contributor-sequence": TOKEN, "contributor-role": TEXT}
+
+
 def contributors(*attributes: str) -> Object:
     """A list of contributors; works say more about them than fundings."""
-    attributed = Object(dict.fromkeys(attributes, TEXT))
+    attributed = Object({name: _ATTRIBUTES[name] for name in attributes})
     contributor: Mapping[str, Shape] = {
         "contributor-orcid": IDENTITY,
         "credit-name": WRAPPED,

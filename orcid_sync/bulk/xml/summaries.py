@@ -18,11 +18,13 @@ from orcid_sync.bulk.xml.shapes import (
     PUT_CODE,
     SOURCE,
     TEXT,
-    TEXT_ATTRIBUTE,
     TITLE,
+    TOKEN,
+    TOKEN_ATTRIBUTE,
     VISIBILITY,
     WORK_TITLE,
     WRAPPED,
+    WRAPPED_TOKEN,
     Object,
     Shape,
 )
@@ -63,20 +65,20 @@ EMAIL = Object(
     }
 )
 RESEARCHER_URL = Object({**ASSERTED, "url-name": TEXT, "url": WRAPPED, **_PLACE})
-ADDRESS = Object({**ASSERTED, "country": WRAPPED, **_PLACE})
+ADDRESS = Object({**ASSERTED, "country": WRAPPED_TOKEN, **_PLACE})
 PERSON_IDENTIFIER = Object(
     {
         **ASSERTED,
         "external-id-type": TEXT,
         "external-id-value": TEXT,
         "external-id-url": WRAPPED,
-        "external-id-relationship": TEXT,
+        "external-id-relationship": TOKEN,
         **_PLACE,
     }
 )
 
 # The activities: display-index is a text.
-DISPLAY_INDEX = TEXT_ATTRIBUTE
+DISPLAY_INDEX = TOKEN_ATTRIBUTE
 AFFILIATION = Object(
     {
         **ASSERTED,
@@ -100,7 +102,7 @@ WORK_SUMMARY = Object(
         "title": WORK_TITLE,
         "external-ids": EXTERNAL_IDS,
         "url": WRAPPED,
-        "type": TEXT,
+        "type": TOKEN,
         "publication-date": FUZZY_DATE,
         "journal-title": WRAPPED,
         "visibility": VISIBILITY,
@@ -120,7 +122,7 @@ FUNDING_SUMMARY = Object(
         "title": TITLE,
         "external-ids": EXTERNAL_IDS,
         "url": WRAPPED,
-        "type": TEXT,
+        "type": TOKEN,
         "start-date": FUZZY_DATE,
         "end-date": FUZZY_DATE,
         "organization": ORGANIZATION,
@@ -130,10 +132,10 @@ FUNDING_SUMMARY = Object(
 PEER_REVIEW_SUMMARY = Object(
     {
         **ASSERTED,
-        "reviewer-role": TEXT,
+        "reviewer-role": TOKEN,
         "external-ids": EXTERNAL_IDS,
         "review-url": WRAPPED,
-        "review-type": TEXT,
+        "review-type": TOKEN,
         "completion-date": FUZZY_DATE,
         "review-group-id": TEXT,
         "convening-organization": ORGANIZATION,
@@ -183,7 +185,7 @@ computed by ORCID from the items; the mirror does not keep it."""
 HEAD = Object(
     {
         "orcid-identifier": IDENTITY,
-        "preferences": Object({"locale": TEXT}),
+        "preferences": Object({"locale": TOKEN}),
         "history": Object(
             {
                 "creation-method": CONSTANT,

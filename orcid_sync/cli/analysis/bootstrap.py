@@ -30,13 +30,15 @@ COUNTS = {
     "left": "skipped: read with the holder's permission, not in the mirror, closed, or disconnected",
     "busy": "skipped: being read by the service",
     "closed": "without a record: locked or merged",
-    "set_aside": "items left out: they could not be understood",
+    "refused": "refused: of another of ORCID's versions",
     "bad": "bad",
+    "not_understood": "parts not understood: nothing was removed where they are",
+    "not_public": "items left out: not public",
 }
 """What a load counts, in words."""
 
 SHOWN = 20
-"""Problems that people get to see; --json shows more."""
+"""Files that people get to see named; --json shows more."""
 
 Files = Annotated[
     list[Path],
@@ -78,24 +80,21 @@ def bootstrap(
 
     You can interrupt and repeat it.
     """
+    from orcid_sync.bulk.tally import total  # noqa: PLC0415 - heavy
     from orcid_sync.bulk.write import Plan  # noqa: PLC0415 - heavy
 
     spread = timedelta(hours=session.settings.check_interval_hours)
     plan = Plan(everything=everything, dry=dry_run, spread=spread)
     with session.database(create=not dry_run) as dsn:
         tallies = asyncio.run(_load_all(session, dsn, files, plan, processes or _processors()))
-    problems = [problem for tally in tallies for problem in tally.problems]
+    whole = total(tallies)
     if json:
         sources = [{"source": file, **_counts(tally)} for file, tally in zip(files, tallies, strict=True)]
-        print_json({"dry_run": dry_run, "sources": sources, "problems": problems})
+        print_json({"dry_run": dry_run, "sources": sources, "problems": whole.problems, "remarks": whole.remarks})
     else:
-        _show(tallies, dry_run=dry_run)
-        for problem in problems[:SHOWN]:
-            tell(f"{problem.file}: {problem.what}")
-    bad = sum(tally.counts["bad"] for tally in tallies)
-    if bad > SHOWN and not json:
-        tell(f"… and {bad - SHOWN:,} more; --json shows {len(problems):,} of them")
-    if bad:
+        _show(whole, dry_run=dry_run)
+        _name_files(whole, dry_run=dry_run)
+    if whole.counts["bad"] or whole.counts["refused"]:
         raise typer.Exit(1)
 
 
@@ -174,17 +173,43 @@ class Lines:
             tell(f"{self._title}: {10 * tenths} %, {stand.files:,} files, {_written(stand.tally):,} written")
 
 
-def _show(tallies: Sequence["Tally"], *, dry_run: bool) -> None:
+def _show(whole: "Tally", *, dry_run: bool) -> None:
     """The counts of all sources together; what there was nothing of is left out."""
-    rows = [(sum(tally.counts[count] for tally in tallies), words) for count, words in COUNTS.items()]
-    items = sum(tally.items for tally in tallies)
-    shown = [(f"{number:,}", words) for number, words in [*rows, (items, "items written")] if number]
+    rows = [row for count, words in COUNTS.items() for row in _rows(whole, count, words)]
+    shown = [(f"{number:,}", words) for number, words in [*rows, (whole.items, "items written")] if number]
     title = "Would be" if dry_run else None
     console().print(table("", "", rows=shown or [("0", "files that are wanted")], title=title))
 
 
-def _counts(tally: "Tally") -> dict[str, int]:
-    return {**{count: tally.counts[count] for count in COUNTS}, "items": tally.items}
+def _rows(whole: "Tally", count: str, words: str) -> list[tuple[int, str]]:
+    """The row of a count; of what was refused one for each version."""
+    if count == "refused":
+        return [(number, f"refused: of ORCID's version {one}") for one, number in sorted(whole.versions.items())]
+    return [(whole.counts[count], words)]
+
+
+def _name_files(whole: "Tally", *, dry_run: bool) -> None:
+    """Say of which files nothing was loaded or not all, and what is unknown in the others."""
+    named = [*whole.problems, *whole.remarks]
+    for one in named[:SHOWN]:
+        tell(f"{one.file}: {one.what}")
+    further = whole.counts["bad"] + whole.counts["refused"] + len(whole.remarks) - SHOWN
+    if further > 0:
+        tell(f"… and {further:,} more; --json shows {len(named):,} of them")
+    if whole.unknown and not dry_run:
+        tell(f"New to this version: {len(whole.unknown):,} members of ORCID's records; orcid-sync drift lists them")
+
+
+def _counts(tally: "Tally") -> dict[str, Any]:
+    """The counts of one source, as --json has them."""
+    return {
+        **{count: tally.counts[count] for count in COUNTS},
+        "items": tally.items,
+        "versions": dict(sorted(tally.versions.items())),
+        "unknown_members": [
+            {"section": one.section, "path": one.path, "times": times} for one, times in sorted(tally.unknown.items())
+        ],
+    }
 
 
 def _written(tally: "Tally") -> int:

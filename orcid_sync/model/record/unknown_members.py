@@ -102,6 +102,11 @@ def outside(block: str, name: str, value: bytes) -> Unknown:
     return Unknown(RECORD, _joined(block, name), kinds.get(first, "number"))
 
 
+def member(section: str, path: str, name: str, kind: str) -> Unknown:
+    """A member below a path, found by somebody else than this module."""
+    return Unknown(section, _joined(path, name), kind)
+
+
 def derive(kind: Any) -> Tree:
     """What a type of `orcid_json` and its neighbours knows."""
     if isinstance(kind, type) and issubclass(kind, Struct):

@@ -352,11 +352,15 @@ async def test_errors_and_broken_files_are_counted_and_the_rest_is_loaded(
 
     tally = await files.tally(path)
 
-    assert (dict(tally.counts), tally.items) == ({"loaded": 2, "closed": 1, "bad": 3, "set_aside": 1}, 2)
+    assert dict(tally.counts) == {"loaded": 2, "closed": 1, "bad": 3, "not_understood": 1}
+    assert tally.items == 2, "their names; nothing else is in them that can be understood"
     said = {Path(problem.file).stem: problem.what for problem in tally.problems}
     assert said[ids[2]].startswith("it is not well-formed XML")
     assert said[ids[3]] == "it is the record of another iD"
     assert said[ids[4]] == "it is not a record but something that is not of ORCID"
+    (remark,) = tally.remarks
+    assert ids[5] in remark.file
+    assert remark.what == "work: 1 not understood: its put-code is not a whole number below 2^63"
     assert (await files.queue())[ids[1]]["lane"] == Lane.FIRST_LOAD, "what ORCID says of it is to be asked"
 
 

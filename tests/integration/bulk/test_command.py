@@ -10,7 +10,7 @@ import pytest
 from integration.bulk.archives import LOCKED, Files, archive, person, work, work_file, xml_of
 from orcid_sync.bulk.load import Progress
 from orcid_sync.bulk.tally import Tally
-from orcid_sync.cli.analysis.bootstrap import Lines
+from orcid_sync.cli.analysis.bootstrap import COUNTS, Lines
 from orcid_sync.model.ids import Orcid
 from rig.service.command_line import Cli
 
@@ -61,8 +61,9 @@ async def test_json_tells_everything(cli: Cli, files: Files, ids: list[Orcid], t
     (problem,) = said.pop("problems")
     assert problem["file"].endswith(f"{ids[1]}.xml")
     assert problem["what"].startswith("it is not well-formed XML")
-    counts = {"loaded": 2, "updated": 0, "detailed": 0, "current": 0, "left": 0, "busy": 0, "closed": 0, "bad": 1}
-    assert said == {"dry_run": False, "sources": [{"source": "s.tar.gz", **counts, "items": 2}]}
+    none = dict.fromkeys(COUNTS, 0)
+    counts = {**none, "loaded": 2, "bad": 1, "items": 2, "versions": {}, "unknown_members": []}
+    assert said == {"dry_run": False, "sources": [{"source": "s.tar.gz", **counts}], "remarks": []}
 
 
 async def test_bad_records_are_named(cli: Cli, files: Files, ids: list[Orcid], tmp_path: Path) -> None:
