@@ -123,7 +123,7 @@ def parse_unit(unit: Unit) -> Parsed:
         public,
         [*(one for found in sections for one in found.set_aside), *taken.strange],
         len(items) - len(public),
-        [*taken.unknown, *unknown_members.in_record(record.doc)],
+        [*taken.unknown, *dict.fromkeys([*taken.around, *unknown_members.in_record(record.doc)])],
     )
 
 
@@ -159,7 +159,9 @@ class _Taken(Struct, frozen=True):
     strange: list[SetAside]
     """What stands around the items."""
     unknown: list[Unknown]
-    """Beside what is in the own part."""
+    """What is unknown in the items."""
+    around: list[Unknown]
+    """What is unknown around them."""
 
 
 def _of_json(body: bytes) -> _Taken:
@@ -173,7 +175,7 @@ def _of_json(body: bytes) -> _Taken:
     # A member that is unknown may hold items, too.
     around = [one for one in record.unknown if one.section in SECTIONS and one.kind != "null"]
     strange = [SetAside(one.section, msgspec.json.encode(one.path), UNKNOWN_LAYOUT) for one in around]
-    return _Taken(record, sections, strange, [*inside, *record.unknown])
+    return _Taken(record, sections, strange, inside, record.unknown)
 
 
 def _of_xml(xml: bytes) -> _Taken:
@@ -186,15 +188,16 @@ def _of_xml(xml: bytes) -> _Taken:
     whole = RecordXml(root)
     if not certain:
         versions.refuse_layout(whole)
-    head, unknown = whole.head()
+    head, around = whole.head()
     blocks = {block: Raw(b"{}") for block in whole.blocks}
     record = parse_record(msgspec.json.encode(msgspec.json.decode(head, type=dict[str, Raw]) | blocks))
-    sections = []
+    sections: list[Found] = []
+    unknown: list[Unknown] = []
     for section in SECTIONS.values():
         if (part := whole.part(section)) is not None:
             sections.append(Found(section, part.groups, part.strange).all())
             unknown += part.unknown
-    return _Taken(record, sections, [], unknown)
+    return _Taken(record, sections, [], unknown, around)
 
 
 def _unknown_in(item: Item) -> list[Unknown]:

@@ -14,6 +14,7 @@ import typer
 from orcid_sync.cli.base.options import Json, command
 from orcid_sync.cli.base.output import console, print_json, table
 from orcid_sync.cli.base.session import Failure, Session, tell
+from orcid_sync.model.text import phrases
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -197,7 +198,8 @@ def _name_files(whole: "Tally", *, dry_run: bool) -> None:
     if further > 0:
         tell(f"… and {further:,} more; --json shows {len(named):,} of them")
     if whole.unknown and not dry_run:
-        tell(f"New to this version: {len(whole.unknown):,} members of ORCID's records; orcid-sync drift lists them")
+        said = phrases.number(len(whole.unknown), "unknown member")
+        tell(f"{said} of ORCID's records: orcid-sync drift list tells which")
 
 
 def _counts(tally: "Tally") -> dict[str, Any]:

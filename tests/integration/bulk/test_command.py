@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -12,6 +13,7 @@ from orcid_sync.bulk.load import Progress
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.cli.analysis.bootstrap import COUNTS, Lines
 from orcid_sync.model.ids import Orcid
+from rig.records.other_versions import FORMS
 from rig.service.command_line import Cli
 
 
@@ -78,6 +80,35 @@ async def test_bad_records_are_named(cli: Cli, files: Files, ids: list[Orcid], t
     ]
     assert len(named) == 20
     assert result.stderr.endswith("… and 10 more; --json shows 30 of them\n")
+
+
+async def test_what_is_not_understood_is_told(cli: Cli, files: Files, ids: list[Orcid], tmp_path: Path) -> None:
+    odd = person(ids[1], {**work(1), "put-code": None}, work(2, visibility="limited"), {**work(3), "new-field": "x"})
+    records: dict[str, Any] = {ids[0]: person(ids[0], work(1)), ids[1]: odd}
+    for orcid, version in ((ids[2], "v2.1"), (ids[3], "v2.1"), (ids[4], "v1.2")):
+        records[orcid] = FORMS["XML"](version, person(orcid))
+    archive(tmp_path / "s.tar.gz", records)
+
+    result = await cli.apart("bootstrap", "s.tar.gz", "--processes", "1")
+
+    assert result.exit_code == 1, "nothing was loaded of some of the files"
+    assert [line.strip().split(None, 1) for line in result.stdout.splitlines() if line.strip()] == [
+        ["2", "loaded: not in the mirror before"],
+        ["1", "refused: of ORCID's version v1.2"],
+        ["2", "refused: of ORCID's version v2.1"],
+        ["1", "parts not understood: nothing was removed where they are"],
+        ["1", "items left out: not public"],
+        ["4", "items written"],
+    ]
+    said = result.stderr.splitlines()
+    assert sum("it is of ORCID's version v2.1; only v3.0 is understood" in line for line in said) == 2
+    assert sum(f"{ids[1]}.xml: work: 1 not understood: its put-code is not" in line for line in said) == 1
+    assert said[-1] == "1 unknown member of ORCID's records: orcid-sync drift list tells which"
+    assert "new-field" in (await cli.apart("drift", "list")).stdout
+
+    again = await cli.apart("bootstrap", "--json", "--dry-run", "s.tar.gz", "--processes", "1")
+    (source,) = msgspec.json.decode(again.stdout)["sources"]
+    assert (source["current"], source["refused"], source["versions"]) == (2, 3, {"v1.2": 1, "v2.1": 2})
 
 
 async def test_a_dry_run_says_what_would_be(cli: Cli, files: Files, ids: list[Orcid], tmp_path: Path) -> None:

@@ -46,6 +46,30 @@ BUGS = [
         ("orcid_sync/bulk/load.py", 'wanted = "".join(sorted(ours)).encode()', 'wanted = b"ours"'),
     ),
     mutant(
+        "file-unknown-layout-is-empty",
+        "what stands around the items of a section in no known layout counts for nothing: they are removed",
+        "tests/unit/bulk/test_unknown.py -k layout",
+        ("orcid_sync/bulk/xml/record.py", "self._put_down(found)", "pass"),
+    ),
+    mutant(
+        "file-of-v2-is-a-record",
+        "a record of v2 is taken for one of v3.0 with fewer items",
+        f"{BULK}/test_not_understood.py -k no_other_version",
+        ("orcid_sync/bulk/versions.py", "if traits.flat or of_v2 or traits.in_capitals:", "if traits.in_capitals:"),
+    ),
+    mutant(
+        "file-half-understood-removes",
+        "items that are missing beside one that is not understood are removed by a file",
+        f"{BULK}/test_not_understood.py -k without_a_number",
+        ("orcid_sync/bulk/records.py", "may_lose(parsed.answered, parsed.set_aside)", "frozenset(parsed.answered)"),
+    ),
+    mutant(
+        "file-space-in-a-date",
+        "a date with the end of a line beside it has no sense",
+        "tests/unit/bulk/test_values.py",
+        ("orcid_sync/bulk/xml/values.py", "datetime.fromisoformat(text.strip(_SPACE))", "datetime.fromisoformat(text)"),
+    ),
+    mutant(
         "file-table-entry",
         "one entry of the table of XML is wrong",
         "tests/unit/bulk/test_documents.py",
