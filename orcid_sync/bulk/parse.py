@@ -28,7 +28,8 @@ from orcid_sync.model.sync.schedule import READ_PUBLIC
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
 
-T = TypeVar("T")
+T = TypeVar("T", "Unit", "Parsed")
+R = TypeVar("R")
 
 _STAMP = re.compile(
     rb"<history:history>(?:(?!</history:history>).)*?<common:last-modified-date>\s*+([0-9TZ:.+-]{10,35}+)\s*+<",
@@ -89,19 +90,19 @@ class New(Struct, frozen=True):
     changes: list[Change]
 
 
-def read_each(units: Iterable[Unit], read: Callable[[Unit], T], tally: Tally) -> Iterator[tuple[Unit, T]]:
-    """What is read of each file. One that cannot be read is counted and named, and never ends a load."""
-    for unit in units:
+def read_each(things: Iterable[T], read: Callable[[T], R], tally: Tally) -> Iterator[tuple[T, R]]:
+    """What is made of each file. One of which nothing can be made is counted and named, and never ends a load."""
+    for thing in things:
         try:
-            yield unit, read(unit)
+            yield thing, read(thing)
         except Closed:
             tally.count("closed")
         except OtherVersion as refusal:
-            tally.refuse(unit.file, refusal)
+            tally.refuse(thing.file, refusal)
         except (Unreadable, MalformedRecord) as problem:
-            tally.complain(unit.file, problem)
+            tally.complain(thing.file, problem)
         except Exception as error:  # noqa: BLE001 - of twenty million files one may be as nobody has thought of
-            tally.complain(unit.file, f"it cannot be understood ({type(error).__name__})")
+            tally.complain(thing.file, f"it cannot be understood ({type(error).__name__})")
 
 
 def parse_unit(unit: Unit) -> Parsed:

@@ -53,26 +53,28 @@ async def load_records(connection: AnyConnection, plan: Plan, units: Sequence[Un
         batch = _newest(read_each(_fresh(units, standings, plan, tally), parse_unit, tally), tally)
         if unnamed := [one.orcid for one in batch if one.orcid not in standings]:
             standings |= await bulk_load.standings(connection, unnamed)
-    chosen = []
+    chosen, to_load = [], []
     for one in batch:
-        standing = standings[one.orcid]
-        verdict = judge(standing, one.modified_at, everything=plan.everything)
+        verdict = judge(standings[one.orcid], one.modified_at, everything=plan.everything)
         if plan.dry or verdict not in WRITTEN:
             tally.count(verdict)
             if verdict in WRITTEN:
                 one.tell(tally)
-            continue
-        try:
-            new = make_new(one) if verdict is Verdict.LOAD else None
-        except MalformedRecord as problem:
-            tally.complain(one.file, problem)
+        elif verdict is Verdict.LOAD:
+            to_load.append(one)
         else:
-            chosen.append(Chosen(one, new, followed=standing.connection is not None))
+            chosen.append(Chosen(one, None, followed=_followed(one, standings)))
+    for one, new in read_each(to_load, make_new, tally):
+        chosen.append(Chosen(one, new, followed=_followed(one, standings)))
     written, refused = await write_or_split(connection, chosen, lambda some: _write(connection, plan, some))
     tally.add(written)
     for victim, refusal in refused:
         tally.complain(victim.parsed.file, refusal)
     return tally
+
+
+def _followed(parsed: Parsed, standings: Mapping[str, Standing]) -> bool:
+    return standings[parsed.orcid].connection is not None
 
 
 def _fresh(units: Sequence[Unit], standings: Mapping[str, Standing], plan: Plan, tally: Tally) -> Iterator[Unit]:

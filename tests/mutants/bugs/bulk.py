@@ -25,7 +25,7 @@ BUGS = [
         "file-with-limited-items",
         "what is not public comes in by a file",
         "tests/unit/bulk/test_documents.py -k only_what_is_public",
-        ("orcid_sync/bulk/parse.py", 'if item.visibility == "public"],', "],"),
+        ("orcid_sync/bulk/parse.py", ' if item.visibility == "public"]', "]"),
     ),
     mutant(
         "file-removes-own-items",
