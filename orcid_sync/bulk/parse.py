@@ -13,7 +13,7 @@ from orcid_sync.bulk.file_names import Name
 from orcid_sync.bulk.tally import Tally
 from orcid_sync.bulk.versions import OtherVersion
 from orcid_sync.bulk.xml import values
-from orcid_sync.bulk.xml.documents import Unreadable, parse_document
+from orcid_sync.bulk.xml.documents import BLANK, Unreadable, parse_document
 from orcid_sync.bulk.xml.record import UNKNOWN_LAYOUT, RecordXml
 from orcid_sync.model.record import diff, unknown_members
 from orcid_sync.model.record.diff import Change, RecordContent
@@ -107,8 +107,8 @@ def read_each(things: Iterable[T], read: Callable[[T], R], tally: Tally) -> Iter
 
 def parse_unit(unit: Unit) -> Parsed:
     """A file as a record. Raises Closed, OtherVersion, Unreadable, MalformedRecord."""
-    body = unit.content.lstrip(b"\xef\xbb\xbf \t\r\n")
-    taken = _of_json(body) if body.startswith(b"{") else _of_xml(unit.content)
+    body = unit.content.lstrip(BLANK)
+    taken = _of_json(body) if body.startswith(b"{") else _of_xml(body)
     record, sections = taken.record, taken.sections
     if unit.name is not None and unit.name.orcid != record.orcid:
         raise Unreadable("it is the record of another iD")

@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 
-from orcid_sync.bulk.xml.documents import LARGEST
+from orcid_sync.bulk.xml.documents import BLANK, LARGEST
 
 Wanted = Callable[[str], bool]
 """Whether a file of this name is to be read."""
@@ -73,7 +73,7 @@ def open_source(path: Path) -> Iterator[Source]:
         file.seek(0)
         if start.startswith(_GZIP) or start[_TAR_AT:].startswith(_TAR):
             yield _Archive(path, file, packed=start.startswith(_GZIP))
-        elif start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"<", b"{"}:
+        elif start.lstrip(BLANK)[:1] in {b"<", b"{"}:
             yield _Single(path)
         else:
             raise SourceBroken(f"{path} is neither an archive (.tar.gz), nor a folder, nor a record in XML or JSON.")

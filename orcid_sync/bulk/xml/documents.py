@@ -26,6 +26,9 @@ Strays: TypeAlias = list[Element | tuple[Element, str]]
 NAMESPACE = "{http://www.orcid.org/ns/"
 """What the names of all of ORCID's elements begin with; the rest of their namespaces says nothing."""
 
+BLANK = b"\xef\xbb\xbf \t\r\n"
+"""What may stand before a document: the mark of UTF-8, and white space."""
+
 LARGEST = 64 << 20
 """Bytes of a document: 10,000 works, more than a record can have, are some 40 MB (contract section 3.9)."""
 
@@ -56,7 +59,7 @@ def parse_document(xml: bytes) -> tuple[str, Element]:
         collect_ids=False,
     )
     try:
-        root = etree.fromstring(xml, parser)
+        root = etree.fromstring(xml.lstrip(BLANK), parser)
     except etree.XMLSyntaxError as error:
         raise Unreadable(f"it is not well-formed XML (line {error.position[0]})") from None
     return local_names[root.tag], root

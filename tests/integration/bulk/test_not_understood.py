@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from integration.bulk.archives import MODIFIED, Files, archive, body, counts_of, person, work, xml_of
+from integration.bulk.archives import MODIFIED, Files, archive, body, counts_of, person, work, work_file, xml_of
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.sections import SECTIONS
 from orcid_sync.simulator.answers.xml import to_xml
@@ -170,6 +170,29 @@ async def test_unknown_members_are_noted_where_those_of_answers_are(
         ("work.new-field", "object", 4),
     ]
     assert dry.unknown == tally.unknown
+
+
+async def test_full_forms_are_refused_and_told_in_the_same_way(files: Files, ids: list[Orcid], tmp_path: Path) -> None:
+    await files.connect(ids[0])
+    await files.load(archive(tmp_path / "a", {ids[0]: person(ids[0], *(work(number) for number in range(1, 5)))}))
+    full = [{**work(number), "short-description": "Says it all."} for number in range(1, 5)]
+    given = dict(work_file(ids[0], one) for one in full)
+    first, second, third, fourth = given
+    for one in full:
+        del one["display-index"]  # which full forms do not have
+    named = with_schema("v2.1", xml_of(given[second]), "work:work")
+    whole = {
+        first: {**given[first], "new-field": "x"},
+        second: named,
+        third: b'<orcid-message xmlns="http://www.orcid.org/ns/orcid"><message-version>1.2</message-version></orcid-message>',
+        fourth: {**given[fourth], "visibility": "limited"},
+    }
+
+    tally = await files.tally(archive(tmp_path / "b", whole))
+
+    assert dict(tally.counts) == {"detailed": 1, "refused": 2, "not_public": 1}
+    assert tally.versions == {"v2.1": 1, "v1.2": 1}
+    assert [one.name for one in await unknown_members.list_members(files.connection)] == ["work.new-field"]
 
 
 async def test_an_odd_record_never_ends_a_load(files: Files, ids: list[Orcid], tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ import msgspec
 from integration.bulk.archives import Files
 from orcid_sync.bulk.parse import Parsed, Unit, make_new, parse_unit, read_each
 from orcid_sync.bulk.tally import Tally
+from orcid_sync.bulk.xml import strays
+from orcid_sync.bulk.xml.documents import Strays, encode, parse_document
+from orcid_sync.bulk.xml.full_forms import FULL
 
 
 def read(units: list[Unit]) -> tuple[dict[str, Parsed], Tally]:
@@ -47,6 +50,18 @@ def test_orcids_own_samples_are_understood(corpus: Path) -> None:
         assert parsed.modified_at is not None, name
         assert len(parsed.answered) == 19, name
         assert len(make_new(parsed).entries) == len(parsed.items) > 0
+
+
+def test_full_forms_in_orcids_samples_hold_nothing_unknown(corpus: Path) -> None:
+    seen = Counter[str]()
+    for path in sorted((corpus / "official_samples").glob("*.xml")):
+        name, root = parse_document(path.read_bytes())
+        if name in FULL:
+            found: Strays = []
+            doc = encode(root, FULL[name], found)
+            assert (path.name, strays.named(name, root, FULL[name], found)) == (path.name, [])
+            seen[name] += msgspec.json.decode(doc)["put-code"] is not None
+    assert set(seen) == set(FULL)
 
 
 def test_records_that_others_keep_are_understood(corpus: Path) -> None:

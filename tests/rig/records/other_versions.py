@@ -10,7 +10,7 @@ from orcid_sync.simulator.answers.xml import to_xml
 Json = dict[str, Any]
 
 _V2 = ("last-modified-date", "educations", "employments", "fundings", "peer-reviews", "works", "path")
-_SCHEMA = '<record:record xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="{}"'
+_SCHEMA = '<{} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="{}"'
 VERSIONS = ("v1.2", "v2.0", "v2.1", "v3.0_rc1", "v3.0_rc2")
 
 
@@ -29,10 +29,11 @@ def in_version(version: str, record: Json, *, capitals: bool = True) -> Json:
     return _in_capitals(changed) if capitals else changed  # type: ignore[no-any-return]
 
 
-def with_schema(version: str, xml: bytes) -> bytes:
+def with_schema(version: str, xml: bytes, root: str = "record:record") -> bytes:
     """An XML that names its schema, as ORCID's samples do."""
-    place = f"http://www.orcid.org/ns/record ../record-{version.removeprefix('v')}.xsd "
-    return xml.replace(b"<record:record", _SCHEMA.format(place).encode(), 1)
+    name = root.partition(":")[0]
+    place = f"http://www.orcid.org/ns/{name} ../{name}-{version.removeprefix('v')}.xsd "
+    return xml.replace(f"<{root}".encode(), _SCHEMA.format(root, place).encode(), 1)
 
 
 def _xml(version: str, record: Json, *, indented: bool) -> bytes:

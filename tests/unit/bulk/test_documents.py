@@ -159,6 +159,12 @@ def test_dates(written: str, milliseconds: int) -> None:
     }
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\n", b"\xef\xbb\xbf\r\n  "])
+def test_what_stands_before_a_document_is_none_of_its(before: bytes) -> None:
+    for body in (record_xml(), encode(public(rich_record()))):
+        assert parsed(before + body) == parsed(body)
+
+
 def test_an_error_in_place_of_a_record_is_recognised() -> None:
     error = {"response-code": 409, "developer-message": "locked", "error-code": 9018}
     with pytest.raises(Closed):
