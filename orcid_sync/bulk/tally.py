@@ -25,7 +25,8 @@ class Tally(Struct):
 
     counts: Counter[str] = field(default_factory=Counter)
     """The verdicts; closed: an error stands in place of the record; detailed: full forms that were stored; refused: of
-    another version; bad; and of what was loaded: not_understood (parts), not_public (items that were left out)."""
+    another version; bad; and in what was loaded: set_aside (parts that were not understood), not_public (items that
+    were left out)."""
     items: int = 0
     """Items that were written."""
     problems: list[Problem] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Tally(Struct):
 
     def tell(self, file: str, set_aside: Sequence[SetAside], not_public: int, unknown: Iterable[Unknown]) -> None:
         """What of a file that is loaded is not."""
-        self.count("not_understood", len(set_aside))
+        self.count("set_aside", len(set_aside))
         self.count("not_public", not_public)
         self.unknown.update(unknown)
         for (section, reason), number in Counter((one.section, one.reason) for one in set_aside).items():

@@ -33,7 +33,7 @@ COUNTS = {
     "closed": "without a record: locked or merged",
     "refused": "refused: of another of ORCID's versions",
     "bad": "bad",
-    "not_understood": "parts not understood: nothing was removed where they are",
+    "set_aside": "parts set aside: not understood, so nothing was removed where they are",
     "not_public": "items left out: not public",
 }
 """What a load counts, in words."""

@@ -352,7 +352,7 @@ async def test_errors_and_broken_files_are_counted_and_the_rest_is_loaded(
 
     tally = await files.tally(path)
 
-    assert dict(tally.counts) == {"loaded": 2, "closed": 1, "bad": 3, "not_understood": 1}
+    assert dict(tally.counts) == {"loaded": 2, "closed": 1, "bad": 3, "set_aside": 1}
     assert tally.items == 2, "their names; nothing else is in them that can be understood"
     said = {Path(problem.file).stem: problem.what for problem in tally.problems}
     assert said[ids[2]].startswith("it is not well-formed XML")

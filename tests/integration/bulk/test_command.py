@@ -96,7 +96,7 @@ async def test_what_is_not_understood_is_told(cli: Cli, files: Files, ids: list[
         ["2", "loaded: not in the mirror before"],
         ["1", "refused: of ORCID's version v1.2"],
         ["2", "refused: of ORCID's version v2.1"],
-        ["1", "parts not understood: nothing was removed where they are"],
+        ["1", "parts set aside: not understood, so nothing was removed where they are"],
         ["1", "items left out: not public"],
         ["4", "items written"],
     ]

@@ -107,7 +107,7 @@ async def test_a_section_of_an_unknown_layout_loses_nothing(files: Files, tmp_pa
     tally = await files.tally(path)
 
     assert tally.counts["updated"] == 1
-    assert tally.counts["not_understood"] >= len(LISTS)
+    assert tally.counts["set_aside"] >= len(LISTS)
     assert {one.what.split(":")[0] for one in tally.remarks} == set(LISTS)
     assert {one.section for one in tally.unknown} == set(LISTS)
     after = await what_is_mirrored(files)
@@ -128,7 +128,7 @@ async def test_an_item_without_a_number_keeps_the_others_where_they_are(
     new = person(ids[0], work(1, "New", modified=LATER), {**work(2), "put-code": "two"}, modified=LATER)
     new["person"]["keywords"]["keyword"] = [keyword(7), keyword(8), keyword(9)]
 
-    assert await files.load(archive(tmp_path / "b", {ids[0]: new})) == {"updated": 1, "not_understood": 1}
+    assert await files.load(archive(tmp_path / "b", {ids[0]: new})) == {"updated": 1, "set_aside": 1}
 
     assert await files.titles() == {1: "New", 2: "A work"}
     kept = await files.connection.fetch("select put_code from orcid.keywords order by put_code")
