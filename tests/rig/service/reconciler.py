@@ -29,7 +29,6 @@ from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.settings.settings import Settings
 from orcid_sync.simulator.api.read_record import Target
 from orcid_sync.simulator.base.journal import Request
-from orcid_sync.simulator.oauth import access as admission
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from orcid_sync.simulator.samples.record_builder import RecordBuilder
@@ -246,12 +245,10 @@ class Bench:
         """The record as the Registry shows it to this token, or to our own."""
         return msgspec.json.encode(self.registry.view(orcid, token or self.own_token))
 
-    def full(self, orcid: Orcid, section: str, put_code: int, token: str | None = None) -> Any:
+    def full(self, orcid: Orcid, section: str, put_code: int) -> Any:
         """The full form of an item as the Registry shows it."""
-        world = self.registry.world
-        viewer = admission.reader(world.token_service, token or self.own_token, on_public_host=False).viewer
-        state = world.profiles.state(orcid)
-        shown = world.renderer.item(state, viewer, state.of(section)[put_code])
+        state = self.registry.profiles.state(orcid)
+        shown = self.registry.world.renderer.item(state, state.of(section)[put_code])
         return msgspec.json.decode(msgspec.json.encode(shown))
 
     async def assert_mirrored(self, orcid: Orcid = O, token: str | None = None) -> None:
@@ -266,7 +263,7 @@ class Bench:
         assert places == {key: (i.content.group_put_code, i.content.group_position) for key, i in shown.items()}
         for row in rows:
             if row["section"] in ("work", "funding", "peer-review", "research-resource"):
-                full = self.full(orcid, row["section"], int(row["key"]), token)
+                full = self.full(orcid, row["section"], int(row["key"]))
                 assert row["detail"] is not None, row["key"]
                 assert _nameless(msgspec.json.decode(row["detail"])) == _nameless(full)
         record = await self.record(orcid)
