@@ -32,6 +32,20 @@ async def test_a_first_load_mirrors_every_section_with_its_full_forms(bench: Ben
     assert row["second_look_at"] is None  # nothing was notified
 
 
+async def test_the_subtitle_of_a_work_comes_with_its_full_form_and_stays(bench: Bench) -> None:
+    code = bench.registry.edit.add_item(O, "work", {"title": {"title": "A title", "subtitle": "and more of it"}})
+
+    async def subtitle() -> Any:
+        return await bench.connection.fetchval("select subtitle from orcid.works where put_code = $1", code)
+
+    await bench.connect()
+    await bench.turn()
+    assert await subtitle() == "and more of it"
+    bench.registry.edit.recurate_item(O, "work", code, {"journal-title": "A journal"})  # no date moves
+    assert await bench.check() == "changed"
+    assert await subtitle() == "and more of it"
+
+
 @pytest.mark.invariant("S7")
 async def test_reading_the_same_again_writes_only_the_queue_row(bench: Bench) -> None:
     await bench.connect()

@@ -1,10 +1,12 @@
 """What the simulated Registry cannot render, and nonsense that it serves (contract section 12a)."""
 
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from orcid_sync.simulator.answers.bulk_documents import BulkDocuments
 from orcid_sync.simulator.base.errors import Refusal
 from orcid_sync.simulator.world import CLIENT_ID
 from rig.simulator import OTHER, Asking, O
@@ -87,6 +89,18 @@ async def test_a_record_that_cannot_be_rendered_fails_at_one_endpoint_alone(
     assert (await ask("GET", f"/v3.0/{OTHER}/record")).status == 200
     ask.sim.edit.mend_record(O)
     assert (await ask.get(paths[endpoint])).status == 200
+
+
+async def test_bulk_files_lack_what_cannot_be_rendered_and_hold_no_nonsense(ask: Asking, tmp_path: Path) -> None:
+    good, bad = add_works(ask, "good", "bad")
+    ask.sim.edit.break_item(O, "work", bad)
+    ask.sim.edit.put_raw(O, ["person"], None)
+    documents = BulkDocuments(ask.sim.world.renderer)
+    assert (documents.summary(ask.sim.profiles.state(O)) or b"").count(b"<work:work-summary ") == 2
+    assert [path.rpartition("_")[2] for path, _ in documents.activities(ask.sim.profiles.state(O))] == [f"{good}.xml"]
+    ask.sim.edit.break_item(O, "work", bad, form="both")
+    assert documents.summary(ask.sim.profiles.state(O)) is None
+    ask.sim.write_data_file(tmp_path, activities=True)
 
 
 async def test_damage_can_come_without_a_word(ask: Asking) -> None:

@@ -19,6 +19,16 @@ BUGS = [
         ),
     ),
     mutant(
+        "subtitle-from-the-summary",
+        "the subtitle of a work is looked for where ORCID never shows it",
+        f"{RECONCILE}/test_reconcile.py -k subtitle",
+        (
+            "orcid_sync/model/record/activities.py",
+            "extract.subtitle(full.title or item.title)",
+            "extract.subtitle(item.title)",
+        ),
+    ),
+    mutant(
         "wrong-record-filed",
         "another person's record is stored under the iD that was asked for",
         f"{RECONCILE}/test_faults.py -k filed",

@@ -263,6 +263,17 @@ def test_without_its_full_form_an_item_says_what_its_summary_says(key: ItemKey) 
     assert (alone.contributors, alone.items, alone.row.detail_modified_at) == ([], [], None)  # type: ignore[attr-defined]
 
 
+def test_a_works_subtitle_is_that_of_its_full_form_and_its_title_that_of_its_summary() -> None:
+    """Only the full form has a subtitle (contract section 3.6); the summary was heard last."""
+    (item,) = [item for item in parse_record(encode(rich_record())).items() if item.id == ("work", "201")]
+    form = {"title": {"title": {"value": "Full"}, "subtitle": {"value": "of words"}, "translated-title": None}}
+    for summary, title in (({"title": {"value": "Summary"}, "subtitle": None}, "Summary"), (None, "Full")):
+        doc = msgspec.json.decode(item.content.doc)
+        content = msgspec.structs.replace(item.content, doc=encode({**doc, "title": summary}), detail=encode(form))
+        row = SECTIONS["work"].entry(ORCID, content).row
+        assert (row.title, row.subtitle) == (title, "of words")  # type: ignore[attr-defined]
+
+
 def test_unknown_members_and_values_survive() -> None:
     record = with_keywords(rich_record(), keyword(1, visibility="ask-me-later", **{"future-member": {"a": [1]}}))
     row = entry(("keyword", "1"), record).row
