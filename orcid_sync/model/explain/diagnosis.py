@@ -35,6 +35,8 @@ class DiagnosisKind(enum.StrEnum):
     PERMISSION_SUSPECT = "permission-suspect"
     ORCID_DIFFERS = "orcid-differs"
     """Asked at this moment, ORCID shows something else than the mirror."""
+    NOT_COMPARED = "not-compared"
+    """Asked at this moment, ORCID did not give the record, or it could not be compared."""
     WEBHOOK_DEAD = "webhook-dead"
     WEBHOOK_MISSING = "webhook-missing"
     DEAF = "deaf"
