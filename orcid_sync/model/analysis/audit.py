@@ -32,7 +32,7 @@ class Verdict(enum.StrEnum):
 
 
 COUNTED = frozenset(Verdict) - {Verdict.UNREADABLE}
-"""What the share is taken of. A record that we fail to compare is not known to be identical, so it counts against it."""
+"""What the share is taken of. A record that we fail to compare is not known to be identical: it counts against it."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):

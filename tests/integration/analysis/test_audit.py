@@ -14,7 +14,8 @@ from rig.service.command_line import Cli
 from rig.service.every_record import environment_of, make_every_record
 from rig.service.reconciler import LIMITED, OTHER, Bench, O
 
-LOST_KEY = r"update orcid_sync.tokens set access_token = regexp_replace(access_token, '^v1\.[^.]*', 'v1.lost')" + (
+LOST_KEY = (
+    r"update orcid_sync.tokens set access_token = regexp_replace(access_token, '^v1\.[^.]*', 'v1.lost')"
     " where orcid = $1"
 )
 """The key with which a token was sealed is not among the keys any more."""
