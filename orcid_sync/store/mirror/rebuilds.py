@@ -84,7 +84,7 @@ async def derive(connection: AnyConnection, section: str, orcids: Sequence[str])
         key = _key(section, row)
         try:
             old, new = _both(section, row, lists)
-        except Exception:  # noqa: BLE001 - MalformedRecord, or a defect that this document shows: the others go on
+        except Exception:  # MalformedRecord, or a defect that this document shows: the others go on
             log.debug("document not read", orcid=row["orcid"], section=section, key=key, exc_info=True)
             derivation.unreadable.append((row["orcid"], key))
             continue
