@@ -30,6 +30,7 @@ CAUSES = {
     "drifted": "the record's date has not changed: the cause is names of sources or organisations, a cache, or a "
     "defect",
     "unreadable": "ORCID did not return the record; this says nothing about the mirror",
+    "failed": "could not be compared: the database, the encryption key, or a defect; counts as not identical",
 }
 
 
@@ -46,7 +47,10 @@ def audit(
 ) -> None:
     """Read a random sample of records from ORCID and compare each item with the mirror.
 
-    Prints the share of records that are identical, and why others differ. Sends one request per record.
+    Prints the share of records that are identical, and why others differ. Sends one request per record. A record that
+    cannot be read or compared does not end the audit: it is counted, and listed with the reason.
+
+    Exit codes: 0 if at least the share --at-least is identical; 1 if it is less, or if no record could be read.
     """
     session.settings.require("client_id", "client_secret", "encryption_key")
     with session.database() as dsn:

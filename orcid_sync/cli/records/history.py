@@ -80,7 +80,7 @@ async def moments(connection: "Connection", orcid: "Orcid", given: Mapping[str, 
 
     now, known_since = await overview.clock(connection), await history.known_since(connection, orcid)
     if known_since is None:
-        raise Failure(f"The mirror has never held {orcid}. To follow it: orcid-sync connect {orcid}")
+        raise Failure(f"The mirror has never held {orcid}. To see why: orcid-sync explain {orcid}")
     found = []
     for option, typed in given.items():
         try:

@@ -1,7 +1,7 @@
 """rebuild: making the columns of a section again from the stored documents, after showing what would differ."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -50,7 +50,9 @@ def rebuild(
 ) -> None:
     """Rebuild the columns of a section from the stored documents, without a request to ORCID.
 
-    You can interrupt and repeat it.
+    You can interrupt and repeat it. A record that cannot be rebuilt is named, and the others go on.
+
+    Exit codes: 0 if all are done; 1 if a document cannot be read or stored, or records were being read just then.
     """
     known = [RECORD, *SECTIONS]
     if unknown := [name for name in section if name not in known]:
@@ -64,9 +66,21 @@ def rebuild(
     else:
         for name, outcome in outcomes.items():
             _show(name, outcome, applied=apply)
-    busy = sum(len(outcome.busy) for outcome in outcomes.values())
+    if failures := list(_failures([*outcomes.values()])):
+        raise Failure("\n".join(failures))
+
+
+def _failures(outcomes: "Sequence[Outcome]") -> Iterator[str]:
+    """What is not done, in words."""
+    busy, unreadable, refused = (
+        sum(len(getattr(outcome, name)) for outcome in outcomes) for name in ("busy", "unreadable", "refused")
+    )
+    if unreadable:
+        yield f"{unreadable} documents cannot be read by this version; their columns are left as they are."
+    if refused:
+        yield f"{refused} records cannot be stored; their columns are left as they are."
     if busy:
-        raise Failure(f"{busy} records were being read and are not done. Run the command again.")
+        yield f"{busy} records were being read and are not done. Run the command again."
 
 
 async def _rebuild(session: Session, dsn: str, section: str, *, apply: bool) -> "Outcome":
@@ -93,6 +107,8 @@ def _show(section: str, outcome: "Outcome", *, applied: bool) -> None:
     if outcome.unreadable:
         named = ", ".join(" ".join(one).strip() for one in outcome.unreadable[:5])
         page.print(text(f"{section}: {len(outcome.unreadable)} documents cannot be read: {named}", "warn"))
+    for orcid, why in outcome.refused:
+        page.print(text(f"{section}: {orcid} cannot be stored: {why}", "warn"))
     counted = f"{outcome.differing:,} of {outcome.items:,} items"
     if applied:
         page.print(text(f"{section}: {counted} were rewritten.", "ok"))
@@ -115,7 +131,9 @@ def _document(section: str, outcome: "Outcome") -> dict[str, Any]:
         name: {"items": difference.number, "examples": [_example(one, name) for one in difference.examples]}
         for name, difference in sorted(outcome.fields.items())
     }
-    counts = {name: getattr(outcome, name) for name in ("records", "items", "differing", "unreadable", "busy")}
+    counts = {
+        name: getattr(outcome, name) for name in ("records", "items", "differing", "unreadable", "refused", "busy")
+    }
     return {"section": section, **counts, "columns": fields}
 
 

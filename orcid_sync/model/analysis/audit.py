@@ -26,11 +26,13 @@ class Verdict(enum.StrEnum):
     """Different, though ORCID's date is the one that we know: names of sources, organisations, caches (contract
     section 3.9), or a defect."""
     UNREADABLE = "unreadable"
-    """ORCID did not give it this time; says nothing about the mirror."""
+    """ORCID did not give it this time, or gave no record; says nothing about the mirror."""
+    FAILED = "failed"
+    """It could not be compared for a reason that lies here: the database, a sealed token, a defect."""
 
 
-COUNTED = frozenset({Verdict.IDENTICAL, Verdict.PENDING, Verdict.NEWER, Verdict.DRIFTED})
-"""What the share is taken of."""
+COUNTED = frozenset(Verdict) - {Verdict.UNREADABLE}
+"""What the share is taken of. A record that we fail to compare is not known to be identical: it counts against it."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -45,7 +47,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     changed_at: datetime | None = None
     """ORCID's date of the record."""
     reason: str | None = None
-    """Why it could not be read."""
+    """Why it could not be read or compared, in words; never a content."""
 
 
 class Share(Struct, frozen=True):
@@ -67,7 +69,7 @@ def share_of(hits: int, number: int) -> Share | None:
 
 
 def identical_share(counts: Mapping[Verdict, int]) -> Share | None:
-    """Share of the identical ones among those that could be read."""
+    """Share of the identical ones among those that ORCID gave."""
     return share_of(counts.get(Verdict.IDENTICAL, 0), sum(counts.get(verdict, 0) for verdict in COUNTED))
 
 

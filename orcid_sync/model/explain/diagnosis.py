@@ -49,6 +49,8 @@ class DiagnosisKind(enum.StrEnum):
     WEBHOOK_FAILING = "webhook-failing"
     """It could not be registered, revived or removed."""
     REVOCATION_FAILING = "revocation-failing"
+    NOT_COMPARED = "not-compared"
+    """Asked at this moment, ORCID did not give the record, or it could not be compared."""
     WEBHOOK_DEAD = "webhook-dead"
     WEBHOOK_MISSING = "webhook-missing"
     DEAF = "deaf"

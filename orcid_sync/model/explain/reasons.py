@@ -47,6 +47,7 @@ REASONS: Sequence[Reason] = (
     reasons_record.token_suspect,
     # We may not hear of changes.
     reasons_reading.differs,
+    reasons_reading.not_compared,
     reasons_side_steps.webhook_failing,
     reasons_reading.webhook_dead,
     reasons_reading.webhook_missing,

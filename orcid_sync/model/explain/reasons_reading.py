@@ -181,6 +181,14 @@ def differs(facts: Facts) -> Diagnosis | None:
     )
 
 
+def not_compared(facts: Facts) -> Diagnosis | None:
+    """ORCID was asked at this moment, and nothing came of it: then nobody knows that all is well."""
+    if facts.now is None or not facts.now.reason:
+        return None
+    said = facts.now.reason.rstrip(".")
+    return Diagnosis(DiagnosisKind.NOT_COMPARED, f"It could not be compared with what ORCID shows now: {said}.")
+
+
 def webhook_dead(facts: Facts) -> Diagnosis | None:
     """It does not call any more, as far as can be told (contract section 1.6)."""
     hook, hearing = facts.registered, facts.hearing

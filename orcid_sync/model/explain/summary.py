@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from orcid_sync.model.analysis.audit import Finding
 from orcid_sync.model.explain.doubts_in_words import NAMES, together, tried
 from orcid_sync.model.explain.facts import Connection, Facts, Queue, Webhook
 from orcid_sync.model.record.doubts import UNCONFIRMED, Doubt, Kind
@@ -140,6 +141,11 @@ def _registry(facts: Facts) -> Iterator[Fact]:
     if limits.failing_since:
         yield Fact("ORCID", f"no usable answer since {moment(limits.failing_since)}", doubtful=True)
     if facts.now:
-        said = facts.now.reason or series(f"{n} {name}" for name, n in facts.now.differences.items())
         same = facts.now.verdict == "identical"
-        yield Fact("ORCID now", "the same as the mirror" if same else said, not same)
+        yield Fact("ORCID now", "the same as the mirror" if same else _difference(facts.now), not same)
+
+
+def _difference(now: Finding) -> str:
+    if now.reason:
+        return f"not compared: {now.reason}"
+    return series(f"{number} {name}" for name, number in now.differences.items())

@@ -2,10 +2,14 @@
 
 Nothing is trusted that the mirror says of itself: neither the hash of the last answer nor the digests of the items, for
 a defect could lie in them. Nothing is written to the mirror either.
+
+One record's failure is its own verdict, whatever it was: an audit of many goes on to the end.
 """
 
 from collections import Counter
 from dataclasses import dataclass
+
+import structlog
 
 from orcid_sync.model.analysis.audit import Finding, Verdict, judge
 from orcid_sync.model.ids import Orcid
@@ -15,6 +19,7 @@ from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.sections import Content, ItemKey
 from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.sync.record_states import TRANSITIONS, State
+from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import RegistryError
@@ -23,11 +28,22 @@ from orcid_sync.service.record.record_reader import Reading, parse_in_steps
 from orcid_sync.service.record.record_states import OUTCOMES
 from orcid_sync.store.console import audits
 from orcid_sync.store.console.audits import Standing
-from orcid_sync.store.database.encryption import Vault
-from orcid_sync.store.database.pools import Database, statements
+from orcid_sync.store.database.encryption import Vault, VaultError
+from orcid_sync.store.database.pools import Database, DatabaseRefused, DatabaseUnavailable, statements
 from orcid_sync.store.mirror import items
 from orcid_sync.store.sync import access
 from orcid_sync.store.sync.access import Known
+
+TELLING: dict[type[Exception], str] = {
+    RegistryError: "",
+    MalformedRecord: "ORCID's answer is no record: ",
+    VaultError: "the holder's token cannot be opened: ",
+    DatabaseUnavailable: "the database: ",
+    DatabaseRefused: "the database: ",
+}
+"""Errors whose message says in words what is wrong, and quotes nothing; with words before it."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +55,25 @@ class Auditor:
     vault: Vault
 
     async def audit(self, orcid: Orcid) -> Finding:
-        """Compare the mirror of one record with what ORCID says now. Raises DatabaseUnavailable, VaultError."""
+        """Compare the mirror of one record with what ORCID says now; what goes wrong with it is the verdict."""
+        try:
+            return await self._audit(orcid)
+        except Exception as error:
+            log.debug("record not compared", orcid=orcid, exc_info=True)
+            return Finding(orcid=orcid, verdict=Verdict.FAILED, reason=_in_words(error))
+
+    async def _audit(self, orcid: Orcid) -> Finding:
         async with statements(self.database.worker) as connection:
             known = await access.load(connection, orcid)
             before = await audits.standing(connection, orcid)
         if known is None or before is None or known.state != "connected":
-            return Finding(orcid=orcid, verdict=Verdict.UNREADABLE, reason="disconnected")
+            return Finding(orcid=orcid, verdict=Verdict.UNREADABLE, reason="the iD is not connected")
         try:
             reading = await self._read(orcid, known)
         except RegistryError as error:
             return _of_state(orcid, known, before, error)
+        except MalformedRecord as error:
+            return _unreadable(orcid, before, error)
         async with statements(self.database.worker) as connection:
             held = await items.load(connection, orcid)
             contents = await items.load_contents(connection, orcid, list(held.items))
@@ -78,12 +103,25 @@ def _of_state(orcid: Orcid, known: Known, standing: Standing, error: RegistryErr
     """What an answer says that is no record: the mirror may know the state, and then it is right."""
     outcome = OUTCOMES.get(type(error))
     if outcome is None:
-        return Finding(orcid=orcid, verdict=Verdict.UNREADABLE, reason=error.kind, verified_at=standing.verified_at)
+        return _unreadable(orcid, standing, error)
     state = TRANSITIONS[known.record_state or State.ACTIVE, outcome].state
     differs = state is not known.record_state
     verdict = judge(differs=differs, due=standing.due, known_ms=None, answered_ms=0)
     differences = {f"record {state}": 1} if differs else {}
     return Finding(orcid=orcid, verdict=verdict, differences=differences, verified_at=standing.verified_at)
+
+
+def _unreadable(orcid: Orcid, standing: Standing, error: Exception) -> Finding:
+    reason, at = _in_words(error), standing.verified_at
+    return Finding(orcid=orcid, verdict=Verdict.UNREADABLE, reason=reason, verified_at=at)
+
+
+def _in_words(error: Exception) -> str:
+    """Of an error that is not expected only the class is told: its message may quote the record."""
+    known = next((before for kind, before in TELLING.items() if isinstance(error, kind)), None)
+    if known is None:
+        return f"a defect of this program ({type(error).__name__}); --log-level debug shows where"
+    return f"{known}{error}"
 
 
 def compare(reading: Reading, held: Held, contents: dict[ItemKey, Content]) -> dict[str, int]:

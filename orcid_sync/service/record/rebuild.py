@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct, field
 
-from orcid_sync.store.database.pools import statements, transaction
+from orcid_sync.store.database.pools import DatabaseRefused, statements, transaction
 from orcid_sync.store.mirror import bulk_load, rebuilds
 from orcid_sync.store.mirror.rebuilds import Derivation, Derived
 
@@ -46,6 +46,8 @@ class Outcome(Struct):
     fields: dict[str, Difference] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     """iD and key of items whose document this version cannot read."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """iDs whose new columns the database refuses to store, and why; they are left as they are."""
     busy: list[str] = field(default_factory=list)
     """iDs that the service was just reading; not done."""
 
@@ -85,13 +87,13 @@ async def rebuild(pool: asyncpg.Pool, section: str, version: str, report: Report
     async with statements(pool) as connection:
         reached = await rebuilds.begin(connection, section, version)
     async for orcids in _batches(pool, section, after=reached):
-        left += await _write(pool, section, orcids, outcome)
+        left += await _write_what_fits(pool, section, orcids, outcome)
         if not left:
             async with statements(pool) as connection:
                 await rebuilds.reach(connection, section, orcids[-1])
         report(outcome)
     for start in range(0, len(left), BATCH):
-        outcome.busy += await _write(pool, section, left[start : start + BATCH], outcome)
+        outcome.busy += await _write_what_fits(pool, section, left[start : start + BATCH], outcome)
         report(outcome)
     if not outcome.busy:
         async with statements(pool) as connection:
@@ -107,6 +109,17 @@ async def _batches(pool: asyncpg.Pool, section: str, *, after: str) -> AsyncIter
             return
         yield orcids
         after = orcids[-1]
+
+
+async def _write_what_fits(pool: asyncpg.Pool, section: str, orcids: Sequence[str], outcome: Outcome) -> list[str]:
+    """The same as _write, but one record that the database refuses is named, and does not keep the others back."""
+    try:
+        return await _write(pool, section, orcids, outcome)
+    except DatabaseRefused as error:
+        if len(orcids) == 1:
+            outcome.refused.append((orcids[0], str(error)))
+            return []
+    return [busy for orcid in orcids for busy in await _write_what_fits(pool, section, [orcid], outcome)]
 
 
 async def _write(pool: asyncpg.Pool, section: str, orcids: Sequence[str], outcome: Outcome) -> list[str]:

@@ -30,7 +30,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     sampled: int
     verdicts: dict[str, int]
     share: float | None
-    """Share of the identical records among those that could be read."""
+    """Share of the identical records among those that ORCID gave."""
     low: float | None
     high: float | None
     """Its 95 % confidence interval."""

@@ -10,18 +10,20 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import structlog
 from msgspec import Struct
 
 from orcid_sync.model.record import rows
 from orcid_sync.model.record.diff import RECORD, RecordContent, Update, fields_of
 from orcid_sync.model.record.extract import Entry
 from orcid_sync.model.record.sections import SECTIONS, Content, Section
-from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 from orcid_sync.store.mirror import items
 
 _queries = load_queries(__file__)
+
+log = structlog.get_logger(__name__)
 
 
 class Derived(Struct, frozen=True):
@@ -82,7 +84,8 @@ async def derive(connection: AnyConnection, section: str, orcids: Sequence[str])
         key = _key(section, row)
         try:
             old, new = _both(section, row, lists)
-        except MalformedRecord:
+        except Exception:  # MalformedRecord, or a defect that this document shows: the others go on
+            log.debug("document not read", orcid=row["orcid"], section=section, key=key, exc_info=True)
             derivation.unreadable.append((row["orcid"], key))
             continue
         if fields := fields_of(old, new):

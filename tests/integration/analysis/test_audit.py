@@ -1,5 +1,7 @@
 """An audit tells what of the mirror is right and why the rest is not; it trusts nothing that the mirror says itself."""
 
+import re
+
 import asyncpg
 import msgspec
 import pytest
@@ -9,8 +11,16 @@ from orcid_sync.service.analysis.audit import Auditor
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from rig.service.command_line import Cli
+from rig.service.every_record import environment_of, make_every_record
 from rig.service.reconciler import LIMITED, OTHER, Bench, O
-from rig.service.settings import settings_for
+
+LOST_KEY = (
+    r"update orcid_sync.tokens set access_token = regexp_replace(access_token, '^v1\.[^.]*', 'v1.lost')"
+    " where orcid = $1"
+)
+"""The key with which a token was sealed is not among the keys any more."""
+
+SEALED = "the holder's token cannot be opened: encrypted with the key 'lost', which is not set"
 
 
 @pytest.fixture
@@ -101,7 +111,8 @@ async def test_a_registry_that_is_away_says_nothing_about_the_mirror(mirrored: B
 
     found = await audited(mirrored, OTHER)
 
-    assert (found.verdict, found.reason) == (Verdict.UNREADABLE, "unavailable")
+    assert found.verdict is Verdict.UNREADABLE
+    assert found.reason == "The Registry gave no answer that can be trusted. (HTTP 500, error-code 9008)"
 
 
 async def test_the_command_keeps_a_series_and_ends_with_1_below_the_mark(
@@ -110,15 +121,7 @@ async def test_the_command_keeps_a_series_and_ends_with_1_below_the_mark(
     cli: Cli,
     connection: asyncpg.Connection,
 ) -> None:
-    known = settings_for(registry)
-    env = {
-        "ORCID_SYNC_ENVIRONMENT": "custom",
-        "ORCID_SYNC_API_URL": registry.api_url,
-        "ORCID_SYNC_WEB_URL": registry.web_url,
-        "ORCID_SYNC_CLIENT_ID": known.client_id,
-        "ORCID_SYNC_CLIENT_SECRET": known.client_secret and known.client_secret.get_secret_value(),
-        "ORCID_SYNC_ENCRYPTION_KEY": known.encryption_key and known.encryption_key.get_secret_value(),
-    }
+    env = environment_of(mirrored)
     good = await cli.apart("audit", env=env)
     registry.edit.add_item(OTHER, "keyword", {"content": "a word that is nobody's business"})
     bad = await cli.apart("audit", "--sample", "10", env=env)
@@ -136,6 +139,58 @@ async def test_the_command_keeps_a_series_and_ends_with_1_below_the_mark(
     kept = await connection.fetch("select findings::text from orcid_sync.audits")
     assert len(kept) == 3
     assert not any("business" in row["findings"] for row in kept), "counts are kept, never a content"
+
+
+async def test_a_record_that_fails_is_a_verdict_and_the_audit_goes_on(
+    mirrored: Bench, cli: Cli, connection: asyncpg.Connection
+) -> None:
+    """A token that no key opens, and an answer that is no record."""
+    await connection.execute(LOST_KEY, O)
+    third = numbered_orcid(307)
+    mirrored.registry.add_record(third, works=1)
+    await mirrored.connect(third)
+    await mirrored.turn(third)
+    mirrored.registry.faults.add("wrong-shape", "record", orcid=third, body={"orcid-identifier": {"path": third}})
+
+    people = await cli.apart("audit", env=environment_of(mirrored))
+    machine = await cli.apart("audit", "--json", "--at-least", "0.5", env=environment_of(mirrored))
+
+    assert (people.exit_code, machine.exit_code) == (1, 0), people.output + machine.output
+    assert "identical: 50.0%" in people.stdout, "what we fail to compare is not known to be identical"
+    document = msgspec.json.decode(machine.stdout)
+    assert document["audit"]["verdicts"] == {"failed": 1, "identical": 1, "unreadable": 1}
+    said = {one["orcid"]: (one["verdict"], one["reason"]) for one in document["findings"]}
+    assert said == {
+        O: ("failed", SEALED),
+        third: ("unreadable", "The Registry's answer does not have the form that it should have. (HTTP 200)"),
+    }
+    for verdict, reason in said.values():
+        assert re.search(rf"{verdict}.*{re.escape(reason)}", people.stdout)
+
+
+async def test_explaining_a_record_that_fails_says_why(
+    mirrored: Bench, cli: Cli, connection: asyncpg.Connection
+) -> None:
+    await connection.execute(LOST_KEY, O)
+
+    result = await cli.apart("explain", O, "--ask", env=environment_of(mirrored))
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"It could not be compared with what ORCID shows now: {SEALED}.\n")
+    assert re.search(rf"ORCID now +not compared: {SEALED}", result.stdout)
+
+
+async def test_every_record_has_a_verdict(bench: Bench, cli: Cli) -> None:
+    orcids = await make_every_record(bench)
+
+    result = await cli.apart("audit", "--json", env=environment_of(bench))
+
+    document = msgspec.json.decode(result.stdout)
+    found = {one["orcid"]: one["verdict"] for one in document["findings"]}
+    assert "failed" not in document["audit"]["verdicts"]
+    assert orcids["no_longer_readable"] in found
+    alike = ("empty", "emptied", "released", "locked", "locked_from_the_first", "deactivated", "deprecated", "unknown")
+    assert {kind: found[orcids[kind]] for kind in alike if orcids[kind] in found} == {}
 
 
 def test_nothing_to_audit_is_said(cli: Cli) -> None:

@@ -88,6 +88,8 @@ class Pages:
     url: str
     database: Database
     draining: Draining
+    addresses: list[str]
+    """Patterns of what can be read here."""
 
     @asynccontextmanager
     async def reader(self, token: str | None = None) -> AsyncIterator[Reader]:
@@ -119,7 +121,8 @@ async def status_pages(database: Database, *, internal_token: str | None = None)
     )
     add_pages(app, site)
     async with internal_listener(app, host="127.0.0.1", port=0) as port:
-        yield Pages(f"http://127.0.0.1:{port}", database, draining)
+        read = [route.resource.canonical for route in app.router.routes() if route.method == "GET" and route.resource]
+        yield Pages(f"http://127.0.0.1:{port}", database, draining, read)
 
 
 async def token_of(connection: asyncpg.Connection, scope: str, name: str | None = None) -> str:

@@ -2,27 +2,11 @@
 
 import msgspec
 
-from orcid_sync.simulator.world import CLIENT_ID, CLIENT_SECRET
 from rig.service.command_line import Cli
+from rig.service.every_record import environment_of
 from rig.service.reconciler import LIMITED, OTHER, Bench, O
 
 SECRET = "Confidential"
-
-
-def settings_of(bench: Bench) -> dict[str, str | None]:
-    """The bench's settings, for the command line."""
-    key = bench.settings.encryption_key
-    assert key is not None
-    return {
-        "ORCID_SYNC_ENVIRONMENT": "custom",
-        "ORCID_SYNC_API_URL": bench.settings.api_url,
-        "ORCID_SYNC_WEB_URL": bench.settings.web_url,
-        "ORCID_SYNC_CLIENT_ID": CLIENT_ID,
-        "ORCID_SYNC_CLIENT_SECRET": CLIENT_SECRET,
-        "ORCID_SYNC_ENCRYPTION_KEY": key.get_secret_value(),
-        "ORCID_SYNC_WEBHOOK_SECRET": "a webhook secret of the tests, long enough",
-        "ORCID_SYNC_PUBLIC_URL": bench.settings.public_url,
-    }
 
 
 async def test_the_sentence_comes_first_then_what_it_is_made_of(bench: Bench, cli: Cli) -> None:
@@ -59,13 +43,13 @@ async def test_machines_get_all_of_it(bench: Bench, cli: Cli) -> None:
 async def test_orcid_is_asked_once_and_nothing_is_written(bench: Bench, cli: Cli) -> None:
     await bench.connect(OTHER)
     await bench.turn(OTHER)
-    same = await cli.apart("explain", OTHER, "--ask", env=settings_of(bench))
+    same = await cli.apart("explain", OTHER, "--ask", env=environment_of(bench))
     bench.registry.clock.advance(60)
     bench.registry.edit.add_item(OTHER, "keyword", {"content": "unheard of"})
     before, requests = await bench.mirror(OTHER), len(bench.requests("record"))
     queue = await bench.row(OTHER)
 
-    changed = await cli.apart("explain", OTHER, "--ask", env=settings_of(bench))
+    changed = await cli.apart("explain", OTHER, "--ask", env=environment_of(bench))
 
     assert "equals what ORCID shows now" in same.stdout
     assert changed.stdout.startswith("ORCID shows something else now (1 keyword missing): changed there on ")

@@ -145,7 +145,7 @@ REFUSED = [
         1,
         "and has nothing of 1999-01-01 00:00:00Z. For its first state: --as-of",
     ),
-    (("show", B, "--as-of", "1d"), 1, f"has never held {B}. To follow it: orcid-sync connect {B}"),
+    (("show", B, "--as-of", "1d"), 1, f"has never held {B}. To see why: orcid-sync explain {B}"),
     (("show", A, "--as-of", "1d", "--section", "wrok"), 2, "there is no section wrok; there are: record, name"),
     (("diff", A, "--from", "30d"), 1, "--from: the mirror has held"),
     (("diff", A, "--from", "2d", "--to", "5d"), 2, "is before --from"),

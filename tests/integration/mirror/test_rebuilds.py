@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from orcid_sync.model.ids import Orcid
@@ -179,6 +180,55 @@ async def test_a_document_that_cannot_be_read_is_named_and_left(mirrored: Bench)
 
     assert {orcid for orcid, _ in outcome.unreadable} == {ORCID}
     assert await contents(mirrored.connection) == before
+
+
+REFUSED = {
+    "a visibility that there is not": '{"put-code": 1, "content": "x", "visibility": "nonsense"}',
+    "no visibility": '{"put-code": 1, "content": "x"}',
+    "a number beyond all columns": '{"put-code": 1, "content": "x", "visibility": "public", "display-index": "9e99"}',
+    "another put-code": '{"put-code": 99999999, "content": "x", "visibility": "public"}',
+    "no put-code": '{"content": "x", "visibility": "public"}',
+    "a list": "[]",
+    "nothing": "null",
+}
+"""Documents of an earlier time, or of another hand, that do not fit the columns of today."""
+
+
+@pytest.mark.parametrize("doc", REFUSED.values(), ids=REFUSED)
+async def test_one_odd_record_does_not_end_a_rebuild(mirrored: Bench, cli: Cli, doc: str) -> None:
+    await mirrored.connection.execute("update orcid.keywords set source_name = 'wrong'")
+    await mirrored.connection.execute("update orcid.keywords set doc = $2::text::json where orcid = $1", ORCID, doc)
+    arguments = ("rebuild", "--section", "keyword", "--section", "work")
+
+    shown = await cli.apart(*arguments)
+    done = await cli.apart(*arguments, "--apply", "--json")
+
+    assert "Unexpected" not in shown.stderr + done.stderr
+    assert shown.exit_code in (0, 1)
+    document = msgspec.json.decode(done.stdout)
+    left = {orcid for orcid, *_ in document["sections"]["keyword"]["unreadable"]}
+    assert left <= {ORCID}
+    assert done.exit_code == int(bool(left))
+    query = "select count(*) from orcid.keywords where source_name = 'wrong' and orcid <> $1"
+    assert await mirrored.connection.fetchval(query, ORCID) == 0, "the others are rebuilt"
+    assert document["sections"]["work"]["unreadable"] == []
+
+
+async def test_one_record_that_the_database_refuses_does_not_end_a_rebuild(mirrored: Bench, cli: Cli) -> None:
+    await mirrored.connection.execute("update orcid.keywords set source_name = 'wrong'")
+    await mirrored.connection.execute(f"alter table orcid.keywords add constraint odd check (orcid <> '{O}') not valid")
+    wrong = "select distinct orcid from orcid.keywords where source_name = 'wrong'"
+
+    done = await cli.apart("rebuild", "--section", "keyword", "--apply")
+    machine = await cli.apart("rebuild", "--section", "keyword", "--apply", "--json")
+
+    assert (done.exit_code, machine.exit_code) == (1, 1)
+    assert f"keyword: {O} cannot be stored: PostgreSQL refused (CheckViolationError" in done.stdout
+    assert "1 records cannot be stored; their columns are left as they are." in done.stderr
+    [[orcid, why]] = msgspec.json.decode(machine.stdout)["sections"]["keyword"]["refused"]
+    assert (orcid, "odd" in why) == (O, True)
+    assert [row["orcid"] for row in await mirrored.connection.fetch(wrong)] == [O]
+    assert await mirrored.check(O) == "unchanged", "nobody stays leased"
 
 
 async def test_the_command_shows_the_difference_first(mirrored: Bench, cli: Cli) -> None:

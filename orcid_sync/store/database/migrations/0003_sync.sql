@@ -270,11 +270,11 @@ comment on column orcid_sync.audits.id is 'Number of the audit.';
 comment on column orcid_sync.audits.started_at is 'When it began.';
 comment on column orcid_sync.audits.finished_at is 'When it ended.';
 comment on column orcid_sync.audits.sampled is 'Records that were asked for.';
-comment on column orcid_sync.audits.verdicts is 'Numbers by verdict: identical, pending, newer, drifted, unreadable.';
-comment on column orcid_sync.audits.share is 'Share of the identical ones among those that could be read; null if none could.';
+comment on column orcid_sync.audits.verdicts is 'Numbers by verdict: identical, pending, newer, drifted, unreadable, failed.';
+comment on column orcid_sync.audits.share is 'Share of the identical ones among those that ORCID gave (all but unreadable); null if it gave none.';
 comment on column orcid_sync.audits.low is 'Lower end of its 95 % confidence interval (Wilson).';
 comment on column orcid_sync.audits.high is 'Upper end of that interval.';
-comment on column orcid_sync.audits.findings is 'Of each record that was not identical: the iD, the verdict, numbers of differences by section and kind, dates. Never a content.';
+comment on column orcid_sync.audits.findings is 'Of each record that was not identical: the iD, the verdict, numbers of differences by section and kind, dates, and in words why it could not be read or compared. Never a content.';
 
 -- Where ORCID's model grows beyond ours: members of its JSON that no column is made of.
 create table orcid_sync.unknown_members (
