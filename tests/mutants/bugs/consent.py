@@ -167,4 +167,14 @@ BUGS = [
             "    return [one for one in named if one.line.event == ERASED and await _is_back(connection, one)]",
         ),
     ),
+    mutant(
+        "erased-but-held",
+        "how much of a record waited to be removed is still known after the erasure",
+        "tests/integration/consent/test_erasure.py -k second_answer",
+        (
+            "orcid_sync/store/consent/erasure.sql",
+            " held_digest = null, held_at = null, held_removals = null,\n       held_released = false,",
+            "",
+        ),
+    ),
 ]

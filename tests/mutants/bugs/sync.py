@@ -4,6 +4,7 @@ from mutant import mutant
 
 from bugs.places import INTERLEAVINGS, RECONCILE
 
+REMAINS = "tests/integration/reconcile/test_what_remains_to_be_done.py"
 PROCESSES = "tests/acceptance/test_processes.py"
 QUEUE = "orcid_sync/store/sync/queue.sql"
 RECONCILER = "orcid_sync/service/sync/reconcile.py"
@@ -245,5 +246,39 @@ BUGS = [
         "a search that was cut short goes on behind iDs that it has not asked about again",
         "tests/integration/sync/test_safety_nets.py -k share_a_question",
         ("orcid_sync/service/sync/safety_nets.py", "reached=done if waiting else looked)", "reached=looked)"),
+    ),
+    mutant(
+        "order-in-seconds",
+        "an answer that is older by less than a second is written over the newer one",
+        f"{REMAINS} -k millisecond",
+        (RECONCILER, "answered < known", "answered // 1000 < known // 1000"),
+    ),
+    mutant(
+        "file-net-without-margin",
+        "what changed while ORCID wrote its list, and is missing in it, is not looked for in the next one",
+        "tests/integration/sync/test_safety_nets.py -k an_hour_behind",
+        ("orcid_sync/service/sync/safety_nets.py", "sweep.since - MARGIN", "sweep.since"),
+    ),
+    mutant(
+        "half-an-answer-known",
+        "an answer without a section is what the next one is compared with, and nothing more is asked for",
+        f"{REMAINS} -k not_heard",
+        (RECONCILER, "complete and len(reading.answered) == len(SECTIONS)", "complete"),
+    ),
+    mutant(
+        "second-look-at-operators-reads",
+        "each read by hand costs a second one, as if a notification had announced something",
+        f"{REMAINS} -k owed",
+        (
+            SCHEDULE,
+            "if turn.cause is Cause.NOTIFICATION or (",
+            "if turn.cause in (Cause.NOTIFICATION, Cause.OPERATOR) or (",
+        ),
+    ),
+    mutant(
+        "limited-hidden-for-ever",
+        "an equal body is skipped although what is limited is still withheld",
+        f"{REMAINS} -k withheld",
+        (RECONCILER, "if same and job.known.withheld is None:", 'if same and job.known.withheld != "limited":'),
     ),
 ]
