@@ -20,6 +20,7 @@ def test_a_policy_is_by_default_what_the_settings_are() -> None:
     )
     assert POLICY.second_look == timedelta(seconds=SET["second_look_seconds"])
     assert POLICY.delivery_grace == timedelta(hours=SET["delivery_grace_hours"]) == Rules().grace
+    assert Rules().canary_within == timedelta(hours=SET["canary_hours"])
     assert POLICY.hide_locked == (SET["locked_records"] == "hide")
 
 
