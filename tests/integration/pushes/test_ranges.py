@@ -110,6 +110,78 @@ async def test_parts_are_sent_one_after_the_other_and_another_subscription_has_n
         assert other.received == []
 
 
+@pytest.mark.parametrize("how", ["a part", "what is dead"])
+async def test_what_is_sent_again_is_sent_at_once_and_hurries_nobody_else(
+    bench: PushBench, receiver: Receiver, how: str
+) -> None:
+    """Both receivers failed, and are waited for; of one it is known that it works again."""
+    async with receiving() as other:
+        for name, url in (("cris", receiver.url), ("other", other.url)):
+            await bench.subscribe(name, url, when_dead="continue")
+        await bench.append([ORCID], 1)
+        for one in (receiver, other):
+            one.answers = [400] * TRIES if how == "what is dead" else []
+        await bench.fail_until_dead(TRIES)
+        await bench.append([ORCID], 1)
+        for one in (receiver, other):
+            one.answers = [500]
+        await bench.turn()
+        for one in (receiver, other):
+            one.received.clear()
+
+        if how == "what is dead":
+            assert await redelivery.replay_dead(bench.connection, "cris") == [1]
+        else:
+            assert await redelivery.replay_range(bench.connection, "cris", 1, 1) == (1, 1)
+        await bench.drain()
+
+        assert (receiver.seqs, other.seqs) == ([1, 2], [])
+
+
+@pytest.mark.invariant("S6")
+async def test_what_is_sent_for_the_second_time_is_not_taken_for_the_first_time(
+    bench: PushBench, receiver: Receiver
+) -> None:
+    """A receiver may ignore an id that it has seen: who asks for a part twice wants it twice."""
+    await delivered(bench, receiver, 3)
+    for _ in range(2):
+        await redelivery.replay_range(bench.connection, "cris", 1, 3)
+        await bench.drain()
+
+    assert receiver.seqs == [1, 2, 3] * 2
+    assert len(set(receiver.ids)) == 2
+
+
+@pytest.mark.invariant("S6")
+async def test_what_dies_for_the_second_time_is_not_taken_for_what_died_first(
+    bench: PushBench, receiver: Receiver
+) -> None:
+    await bench.subscribe("cris", receiver.url, when_dead="continue")
+    for number in (1, 2):
+        await bench.append([ORCID], 1)
+        receiver.answers = [400] * TRIES
+        await bench.fail_until_dead(TRIES)
+        assert await redelivery.replay_dead(bench.connection, "cris") == [number]
+        await bench.drain()
+
+    assert await redelivery.ranges(bench.connection) == []
+
+
+async def test_parts_are_numbered_by_subscription(bench: PushBench, receiver: Receiver) -> None:
+    await delivered(bench, receiver, 3)
+    await bench.subscribe("other", receiver.url)
+    await bench.drain()
+
+    for name in ("cris", "cris", "other"):
+        await redelivery.replay_range(bench.connection, name, 1, 1)
+
+    assert [(one.name, one.number) for one in await redelivery.ranges(bench.connection)] == [
+        ("cris", 1),
+        ("cris", 2),
+        ("other", 1),
+    ]
+
+
 async def test_a_part_that_was_sent_again_moves_nothing_else(bench: PushBench, receiver: Receiver) -> None:
     await delivered(bench, receiver, 10)
     await redelivery.replay_range(bench.connection, "cris", 2, 3)

@@ -127,8 +127,8 @@ BUGS = [
         f"{PUSHES}/test_ranges.py -k as_large",
         (
             "orcid_sync/store/pushes/redelivery.sql",
-            "'replaying', :from_seq::bigint, least(:to_seq::bigint, p.reached)",
-            "'replaying', :from_seq::bigint, least(:to_seq::bigint, p.reached) - 1",
+            "'replaying', :from_seq::bigint, least(:to_seq::bigint, numbered.reached)",
+            "'replaying', :from_seq::bigint, least(:to_seq::bigint, numbered.reached) - 1",
         ),
     ),
     mutant(
@@ -150,5 +150,11 @@ BUGS = [
             f"else paused end, {_GIVEN_BACK} and lease_no = :lease_no",
             f"else paused end, {_GIVEN_BACK}",
         ),
+    ),
+    mutant(
+        "push-number-again",
+        "what is sent once more for the second time has the id of the first time: a receiver may ignore it",
+        f"{PUSHES}/test_ranges.py -k second_time",
+        ("orcid_sync/store/pushes/redelivery.sql", "set last_range = p.last_range + 1", "set last_range = 1"),
     ),
 ]
