@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 
+import msgspec
 import pytest
 
 from orcid_sync.model.webhooks.silence import Hour, silence
@@ -121,6 +122,29 @@ def test_two_hours_are_orcids_to_have(quiet: timedelta, *, asked: bool) -> None:
     now = heard[-1] + quiet
 
     assert (silence(hours(heard, now), heard_at=heard[-1], now=now) is not None) == asked
+
+
+@pytest.mark.parametrize(("days", "usual"), [(0.9, False), (1.2, True)])
+def test_a_day_is_enough_to_know_what_is_usual(days: float, *, usual: bool) -> None:
+    heard = moments(steady(1_000), days, seed=1)
+    now = heard[-1] + timedelta(days=3)
+
+    assert (silence(hours(heard, now), heard_at=heard[-1], now=now) is not None) == usual
+
+
+def test_an_hour_in_which_nobody_ever_listened_is_not_expected_to_be_busy() -> None:
+    """Of the hours at which the listeners were always away nothing is known."""
+    heard = [MONDAY + number * HOUR for number in range(24 * 10) if number % 24 != 5]
+    now = heard[-1] + 30 * HOUR
+    known = [
+        msgspec.structs.replace(hour, alive=timedelta()) if hour.began.hour == 5 and hour.began < heard[-1] else hour
+        for hour in hours(heard, now)
+    ]
+
+    found = silence(known, heard_at=heard[-1], now=now)
+
+    assert found is not None
+    assert found.expected == pytest.approx(29, abs=0.1), "of the thirty hours one was at five o'clock"
 
 
 def test_who_does_not_listen_cannot_be_surprised() -> None:
