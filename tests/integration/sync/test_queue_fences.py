@@ -1,4 +1,4 @@
-"""The number of a lease is its iD's own: who lost it writes nothing, and another iD's lease of that number is no proof."""
+"""The number of a lease is its iD's own: who lost it writes nothing, and the same number of another iD is no proof."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -21,13 +21,13 @@ DONE = Settlement(done=True, due_in=timedelta(days=7), applied=APPLIED)
 
 TOLD: dict[str, Verb] = {
     "extend": lambda connection, lease: queue.extend(connection, lease, 60 * MINUTE),
-    "hold": lambda connection, lease: queue.hold(connection, lease),
+    "hold": queue.hold,
     "hold alone": lambda connection, lease: queue.hold(connection, lease, alone=True),
     "settle": lambda connection, lease: queue.settle(connection, lease, DONE, grace=NOW),
 }
 """Verbs that tell somebody who lost the lease."""
 IGNORED: dict[str, Verb] = {
-    "release": lambda connection, lease: queue.release(connection, lease),
+    "release": queue.release,
     "disregard": lambda connection, lease: queue.disregard(connection, lease, "read-limited"),
 }
 """Verbs that are left undone then."""
