@@ -170,10 +170,14 @@ update orcid_sync.push_progress
 returning true;
 
 -- name: mark_dead!
+with numbered as (
+  update orcid_sync.push_progress set last_range = last_range + 1
+   where subscription_id = :id
+  returning subscription_id, last_range
+)
 insert into orcid_sync.push_ranges (subscription_id, number, state, from_seq, to_seq, reached, error)
-select :id::integer,
-       coalesce((select max(r.number) from orcid_sync.push_ranges as r where r.subscription_id = :id::integer), 0) + 1,
-       'dead', :from_seq::bigint, :to_seq::bigint, :from_seq::bigint - 1, :error;
+select subscription_id, last_range, 'dead', :from_seq::bigint, :to_seq::bigint, :from_seq::bigint - 1, :error
+  from numbered;
 
 -- name: mark_range_dead!
 update orcid_sync.push_ranges

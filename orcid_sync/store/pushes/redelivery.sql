@@ -25,12 +25,16 @@ returning r.number;
 
 -- name: replay_range^
 -- A part of the feed once more, as far as the subscription has come.
+with numbered as (
+  update orcid_sync.push_progress as p set last_range = p.last_range + 1
+    from orcid_sync.subscriptions as s
+   where s.id = p.subscription_id and s.name = :name and :from_seq::bigint <= least(:to_seq::bigint, p.reached)
+  returning p.subscription_id, p.last_range, p.reached
+)
 insert into orcid_sync.push_ranges (subscription_id, number, state, from_seq, to_seq, reached)
-select s.id, coalesce((select max(r.number) from orcid_sync.push_ranges as r where r.subscription_id = s.id), 0) + 1,
-       'replaying', :from_seq::bigint, least(:to_seq::bigint, p.reached), :from_seq::bigint - 1
-  from orcid_sync.subscriptions as s
-  join orcid_sync.push_progress as p on p.subscription_id = s.id
- where s.name = :name and :from_seq::bigint <= least(:to_seq::bigint, p.reached)
+select subscription_id, last_range, 'replaying', :from_seq::bigint, least(:to_seq::bigint, numbered.reached),
+       :from_seq::bigint - 1
+  from numbered
 returning from_seq, to_seq;
 
 -- name: hurry!

@@ -12,6 +12,7 @@ import pytest
 from orcid_sync.model.consent.hash_chain import ChainBroken, Head
 from orcid_sync.model.ids import Orcid
 from orcid_sync.service.sync import reconcile
+from orcid_sync.simulator.records.profiles import Effect
 from orcid_sync.store.consent import connections, consent_ledger, erasure, erasure_certificates
 from orcid_sync.store.consent.connections import Entry, connect_orcids, disconnect_orcids
 from orcid_sync.store.consent.erasure import NotKnown, erase
@@ -369,6 +370,41 @@ async def test_a_reconciliation_that_is_writing_is_waited_for_and_erased(
     await erasing
 
     assert await places(person) == []
+
+
+KEPT = {"connections", "consents", "erasures", "queue", "retired_tokens", "webhooks"}
+"""What may still name who was erased: that they were here, what they said to it, and what ORCID still has of ours."""
+
+
+async def tables_naming(connection: asyncpg.Connection, orcid: str) -> set[str]:
+    """The tables of the service that have a row of this iD."""
+    tables = await connection.fetch(
+        "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'orcid'"
+        " where c.relnamespace = 'orcid_sync'::regnamespace and c.relkind = 'r'"
+    )
+    asked = [(name, f"select exists (select from orcid_sync.{name} where orcid = $1)") for (name,) in tables]
+    return {name for name, question in asked if await connection.fetchval(question, orcid)}
+
+
+WHEN = {"lane", "gen", "leased_gen", "done_gen", "lease_no", "applied_lease_no", "attempts", "due_at", "lease_until"}
+"""What the queue must know of everybody: when it is whose turn, and nothing of what was read."""
+
+
+@pytest.mark.fault("F64")
+@pytest.mark.invariant("S11")
+async def test_nothing_is_left_of_what_waits_for_a_second_answer(bench: Bench) -> None:
+    """How much somebody had deleted is a word about them, though nothing of it was applied."""
+    await bench.connect(scopes=LIMITED)
+    await bench.turn()
+    state = bench.registry.profiles.state(O)
+    bench.registry.profiles.change(state.with_section("work", {}), Effect.INDEXED, at_ms=bench.registry.clock.stamp())
+    assert await bench.notified() == "held"
+
+    await erase(bench.connection, O, by="holder", learnt="disconnect-page")
+
+    assert await tables_naming(bench.connection, O) <= KEPT
+    said = {name: value for name, value in (await bench.row()).items() if name not in WHEN and value}
+    assert said == {"orcid": O}
 
 
 async def test_connecting_again_after_an_erasure_is_a_first_load(bench: Bench) -> None:

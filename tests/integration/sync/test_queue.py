@@ -250,6 +250,24 @@ class TestLeasing:
         await connection.execute("truncate orcid_sync.queue cascade")
         assert await queue.seconds_to_next(connection) is None
 
+    async def test_seconds_to_next_of_some_lanes(self, connection: asyncpg.Connection, orcids: list[Orcid]) -> None:
+        """Who may only do what is urgent does not wake for a check."""
+        await queue.mark_due(connection, orcids[:1], lane=Lane.NOTIFICATION, delay=MINUTE)
+        await queue.mark_due(connection, orcids[1:2], lane=Lane.SWEEP)
+        assert await queue.seconds_to_next(connection) == 0
+        assert await queue.seconds_to_next(connection, lanes=[Lane.NOTIFICATION]) == pytest.approx(60, abs=5)
+        assert await queue.seconds_to_next(connection, lanes=[Lane.OPERATOR]) is None
+        await queue.lease_due(connection, limit=1, lease=MINUTE)
+        assert await queue.seconds_to_next(connection, lanes=[Lane.SWEEP]) is None, "somebody is at it"
+
+    async def test_depth_counts_who_fails_among_the_due(
+        self, connection: asyncpg.Connection, orcids: list[Orcid]
+    ) -> None:
+        await queue.mark_due(connection, orcids[:3], lane=Lane.OPERATOR)
+        await connection.execute("update orcid_sync.queue set attempts = 1 where orcid = any($1)", orcids[2:5])
+        depth = {each.lane: each for each in await queue.depth(connection)}
+        assert [(depth[lane].due, depth[lane].failing) for lane in Lane] == [(0, 0), (3, 1), (0, 0), (0, 0), (0, 0)]
+
     async def test_depth(self, connection: asyncpg.Connection, orcids: list[Orcid]) -> None:
         await queue.mark_due(connection, orcids[:5], lane=Lane.OPERATOR)
         await queue.lease_due(connection, limit=2, lease=MINUTE)

@@ -1,6 +1,7 @@
 """The nets mark what changed behind our back, and only that: ORCID's search and the daily list of changed records."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.registry.errors import Unavailable
 from orcid_sync.registry.modified_file import ModifiedFileUnusable
-from orcid_sync.service.sync.safety_nets import sweep_file, sweep_search
+from orcid_sync.service.sync.safety_nets import MARGIN, sweep_file, sweep_search
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 from orcid_sync.store.sync import safety_nets
@@ -201,6 +202,63 @@ async def test_the_list_is_read_from_an_address_and_only_as_far_as_needed(watche
     counts = await sweep_file(watched.database, address)
 
     assert counts["lines"] == 1, "whatever is older than the last run is not even read"
+    assert await due(watched) == [OTHER]
+
+
+def listing(*lines: tuple[str, datetime]) -> str:
+    """A list as ORCID's: the latest change first."""
+    head = "orcid, path, date_created, last_modified"
+    return "\n".join([head, *(f"{orcid}, , , {changed_at:%Y-%m-%d %H:%M:%S}" for orcid, changed_at in lines)])
+
+
+@pytest.mark.invariant("L3")
+async def test_the_list_is_read_an_hour_behind_where_the_last_one_began(watched: Bench, tmp_path: Path) -> None:
+    """It is not written in an instant: what changed meanwhile may be missing in it, and stands in the next one."""
+    stranger, newest, path = numbered_orcid(7_000_000), datetime(2099, 1, 2, tzinfo=UTC), tmp_path / "list.csv"
+    path.write_text(listing((stranger, newest)))
+    await sweep_file(watched.database, str(path))
+    path.write_text(
+        listing((stranger, newest), (OTHER, newest - MARGIN), (THIRD, newest - MARGIN - timedelta(seconds=1)))
+    )
+
+    counts = await sweep_file(watched.database, str(path))
+
+    assert counts == {"lines": 2, "due": 1}
+    assert await due(watched) == [OTHER]
+
+
+@pytest.mark.invariant("L3")
+@pytest.mark.parametrize(
+    ("later_by", "behind"),
+    [(timedelta(seconds=-1), False), (timedelta(), False), (timedelta(seconds=1), True)],
+    ids=["read later", "read as it is", "read before"],
+)
+async def test_who_was_read_since_is_not_read_again(
+    watched: Bench, tmp_path: Path, later_by: timedelta, *, behind: bool
+) -> None:
+    changed_at = datetime(2099, 1, 2, tzinfo=UTC)
+    await watched.connection.execute(
+        "update orcid_sync.queue set registry_modified_ms = $2 where orcid = $1",
+        *(OTHER, round((changed_at - later_by).timestamp() * 1000)),
+    )
+    path = tmp_path / "list.csv"
+    path.write_text(listing((OTHER, changed_at)))
+
+    assert (await sweep_file(watched.database, str(path)))["due"] == behind
+    assert await due(watched) == [OTHER] * behind
+
+
+async def test_who_was_never_read_is_behind_and_who_is_not_connected_is_not(watched: Bench, tmp_path: Path) -> None:
+    await watched.connection.execute(
+        "update orcid_sync.queue set registry_modified_ms = null where orcid = any($1)", [OTHER, THIRD]
+    )
+    await watched.disconnect(THIRD)
+    await settled(watched)
+    path = tmp_path / "list.csv"
+    path.write_text(listing(*((orcid, datetime(2099, 1, 1, tzinfo=UTC)) for orcid in (OTHER, THIRD))))
+
+    await sweep_file(watched.database, str(path))
+
     assert await due(watched) == [OTHER]
 
 

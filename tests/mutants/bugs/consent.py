@@ -197,4 +197,14 @@ BUGS = [
             "    if not left and (again_in := await revoke_retired(pool, registry, vault, lease.orcid, effort)):\n",
         ),
     ),
+    mutant(
+        "erased-but-held",
+        "how much of a record waited to be removed is still known after the erasure",
+        "tests/integration/consent/test_erasure.py -k second_answer",
+        (
+            "orcid_sync/store/consent/erasure.py",
+            '    deleted["orcid_sync.doubts"] = await doubts.forget(connection, orcid)\n',
+            "",
+        ),
+    ),
 ]

@@ -4,6 +4,7 @@ from mutant import mutant
 
 PUSHES = "tests/integration/pushes"
 PUSH_SQL = "orcid_sync/store/pushes/outbox.sql"
+_GIVEN_BACK = "lease_until = '-infinity'\n where subscription_id = :id"
 
 BUGS = [
     mutant(
@@ -107,5 +108,53 @@ BUGS = [
         "whoever filters by content never hears that an item is gone",
         "tests/unit/pushes/test_filters.py",
         ("orcid_sync/model/pushes/filters.py", "        if not seen or (", "        if seen and ("),
+    ),
+    mutant(
+        "push-part-without-its-last",
+        "a part of the feed that is sent once more ends one change too early if a message ends there",
+        f"{PUSHES}/test_ranges.py -k behind_a_message",
+        (PUSH_SQL, "and number = :number and to_seq <= :reached", "and number = :number and to_seq - 1 <= :reached"),
+    ),
+    mutant(
+        "push-part-passed-over",
+        "the same, if what comes before its last change was not wanted",
+        f"{PUSHES}/test_ranges.py -k not_wanted",
+        (PUSH_SQL, "and passed.reached >= r.to_seq", "and passed.reached >= r.to_seq - 1"),
+    ),
+    mutant(
+        "push-part-one-short",
+        "a part that was asked for is taken up to the change before its last one",
+        f"{PUSHES}/test_ranges.py -k as_large",
+        (
+            "orcid_sync/store/pushes/redelivery.sql",
+            "'replaying', :from_seq::bigint, least(:to_seq::bigint, numbered.reached)",
+            "'replaying', :from_seq::bigint, least(:to_seq::bigint, numbered.reached) - 1",
+        ),
+    ),
+    mutant(
+        "push-failure-unfenced",
+        "whoever lost the lease writes that the message failed, which somebody else has delivered",
+        f"{PUSHES}/test_lost_leases.py",
+        (
+            PUSH_SQL,
+            f"coalesce(paused, :paused), {_GIVEN_BACK} and lease_no = :lease_no",
+            f"coalesce(paused, :paused), {_GIVEN_BACK}",
+        ),
+    ),
+    mutant(
+        "push-death-unfenced",
+        "whoever lost the lease gives up a message that somebody else has delivered",
+        f"{PUSHES}/test_lost_leases.py",
+        (
+            PUSH_SQL,
+            f"else paused end, {_GIVEN_BACK} and lease_no = :lease_no",
+            f"else paused end, {_GIVEN_BACK}",
+        ),
+    ),
+    mutant(
+        "push-number-again",
+        "what is sent once more for the second time has the id of the first time: a receiver may ignore it",
+        f"{PUSHES}/test_ranges.py -k second_time",
+        ("orcid_sync/store/pushes/redelivery.sql", "set last_range = p.last_range + 1", "set last_range = 1"),
     ),
 ]

@@ -4,6 +4,8 @@ from mutant import mutant
 
 from bugs.places import INTERLEAVINGS, RECONCILE
 
+REMAINS = "tests/integration/reconcile/test_what_remains_to_be_done.py"
+FENCES = "tests/integration/sync/test_queue_fences.py"
 PROCESSES = "tests/acceptance/test_processes.py"
 QUEUE = "orcid_sync/store/sync/queue.sql"
 RECONCILER = "orcid_sync/service/sync/reconcile.py"
@@ -26,6 +28,8 @@ _APPEND = "            await changes.append(connection, lease.orcid, finding.cha
 _COMMIT = _HOLD + _APPLY + _SETTLE + _WHY + _APPEND
 _NEXT = "        async with transaction(self.database.worker) as connection:\n"
 _FENCE_IN_HOLD = "where orcid = :orcid and lease_no = :lease_no and applied_lease_no < :lease_no\n   for key share"
+_FENCE_ALONE = "-- name: hold_alone$\nselect true\n  from orcid_sync.queue\n where orcid = :orcid"
+_DISREGARD = "set body_digest = null, body_access = :body_access\n where orcid = :orcid"
 _FENCE_IN_SETTLE = " where q.orcid = :orcid and q.lease_no = :lease_no\nreturning true;"
 _COMPARE_WHAT_BULK_ANSWERED = """
         wanting = [item.id for item in reading.items if diff.wants_detail(held.items.get(item.id), item)]
@@ -300,5 +304,57 @@ BUGS = [
         "a search that was cut short goes on behind iDs that it has not asked about again",
         "tests/integration/sync/test_safety_nets.py -k share_a_question",
         ("orcid_sync/service/sync/safety_nets.py", "reached=done if waiting else looked)", "reached=looked)"),
+    ),
+    mutant(
+        "order-in-seconds",
+        "an answer that is older by less than a second is written over the newer one",
+        f"{REMAINS} -k millisecond",
+        (RECONCILER, "answered < known", "answered // 1000 < known // 1000"),
+    ),
+    mutant(
+        "file-net-without-margin",
+        "what changed while ORCID wrote its list, and is missing in it, is not looked for in the next one",
+        "tests/integration/sync/test_safety_nets.py -k an_hour_behind",
+        ("orcid_sync/service/sync/safety_nets.py", "sweep.since - MARGIN", "sweep.since"),
+    ),
+    mutant(
+        "half-an-answer-known",
+        "an answer without a section is what the next one is compared with, and nothing more is asked for",
+        f"{REMAINS} -k not_heard",
+        (RECONCILER, "complete and len(reading.answered) == len(SECTIONS)", "complete"),
+    ),
+    mutant(
+        "second-look-at-operators-reads",
+        "each read by hand costs a second one, as if a notification had announced something",
+        f"{REMAINS} -k owed",
+        (
+            SCHEDULE,
+            "if turn.cause is Cause.NOTIFICATION or (",
+            "if turn.cause in (Cause.NOTIFICATION, Cause.OPERATOR) or (",
+        ),
+    ),
+    mutant(
+        "limited-hidden-for-ever",
+        "an equal body is skipped although what is limited is still withheld",
+        f"{REMAINS} -k withheld",
+        (RECONCILER, "if same and job.known.withheld is None:", 'if same and job.known.withheld != "limited":'),
+    ),
+    mutant(
+        "effects-unfenced",
+        "who lost the lease still writes what follows from a read: the consent's end, a token's",
+        f"{FENCES} -k alone",
+        (QUEUE, f"{_FENCE_ALONE} and lease_no = :lease_no", _FENCE_ALONE),
+    ),
+    mutant(
+        "fence-of-anybody",
+        "a lease of another iD that has the same number counts as one's own",
+        FENCES,
+        (QUEUE, _FENCE_IN_HOLD, _FENCE_IN_HOLD.replace("orcid = :orcid and ", "")),
+    ),
+    mutant(
+        "disregard-unfenced",
+        "who lost the lease has the next answer compared in any case, and says how the last one was read",
+        FENCES,
+        (QUEUE, f"{_DISREGARD} and lease_no = :lease_no", _DISREGARD),
     ),
 ]

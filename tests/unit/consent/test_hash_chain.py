@@ -36,6 +36,25 @@ values = st.recursive(
 contents = st.dictionaries(names, values, max_size=4)
 
 
+def test_an_entry_that_is_missing_is_named() -> None:
+    first = extend(Head(), {"said": 1})
+    third = extend(extend_head(extend(extend_head(first), {"said": 2})), {"said": 3})
+
+    with pytest.raises(ChainBroken, match="entry 2: is missing, the next one there is 3") as broken:
+        follow([first, third])
+
+    assert broken.value.number == 2
+
+
+def extend_head(link: Link) -> Head:
+    return Head(link.number, link.hash)
+
+
+def test_a_hash_before_the_first_is_as_long_as_any_other() -> None:
+    """So that nothing can move across the border between it and the text."""
+    assert len(GENESIS) == len(extend(Head(), {}).hash) == 32
+
+
 few = settings(max_examples=30, deadline=None)
 
 

@@ -15,6 +15,7 @@ from orcid_sync.service.explain.status_doubts import doubtful
 from orcid_sync.service.explain.status_findings import findings
 from orcid_sync.store.console.in_doubt import DoubtCount
 from orcid_sync.store.console.overview import FailureCount, FeedHead, Overview, SideStepCount, SuspectCount
+from orcid_sync.store.feed.consumers import Consumer
 from orcid_sync.store.mirror.unknown_members import Member
 from orcid_sync.store.sync.job_runs import Run
 from orcid_sync.store.sync.pace_and_circuit import Pace
@@ -184,6 +185,43 @@ def test_names_what_needs_somebody(differs: dict[str, Any], severity: str, said:
 )
 def test_is_silent_when_all_is_well(differs: dict[str, Any]) -> None:
     assert findings(msgspec.structs.replace(CALM, **differs)) == []
+
+
+DAY = 86_400.0
+
+
+def consumer(**differs: Any) -> Consumer:
+    calm = Consumer(
+        name="cris",
+        owner="ours",
+        cursor="c",
+        view="public",
+        must_resync=False,
+        behind=0,
+        behind_seconds=0.0,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return msgspec.structs.replace(calm, **differs)
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (consumer(), None),
+        (consumer(behind=10**6, behind_seconds=60.0), None),  # many changes at once, which are young
+        (consumer(behind=1, behind_seconds=DAY), None),
+        (consumer(behind=1, behind_seconds=DAY + 1), "cris is 1 changes behind, the first of them 1 d 1 s old."),
+        (consumer(must_resync=True, behind=5, behind_seconds=9 * DAY), "cris reads a history of the feed that no"),
+    ],
+)
+def test_a_consumer_that_does_not_run_is_known_by_the_age_of_what_it_has_not_seen(
+    one: Consumer, said: str | None
+) -> None:
+    sentences = [finding.sentence for finding in findings(msgspec.structs.replace(CALM, consumers=[one]))]
+
+    assert len(sentences) == (said is not None)
+    assert said is None or said in sentences[0]
 
 
 def test_the_most_urgent_comes_first() -> None:

@@ -9,7 +9,7 @@ import pytest
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.webhooks.dead_webhooks import Outage
 from orcid_sync.model.webhooks.evidence import Verdict
-from orcid_sync.model.webhooks.health import WebhookHealth, Webhooks
+from orcid_sync.model.webhooks.health import AlarmKind, WebhookHealth, Webhooks
 from orcid_sync.model.webhooks.silence import Silence
 from orcid_sync.service.explain.status_health import facts, troubles
 from orcid_sync.service.http.metrics import Metrics
@@ -77,6 +77,10 @@ AWAY = Outage(NOW - 40 * HOUR, NOW)
             id="deaf",
         ),
         pytest.param(hearing(verdicts={ANNOUNCED: 0, WITHIN_GRACE: 0, MISSED: 2}), [], [], id="two are not many"),
+        pytest.param(
+            hearing(verdicts={ANNOUNCED: 0, WITHIN_GRACE: 0, MISSED: 3}), ["warn"], ["of the 3"], id="three are"
+        ),
+        pytest.param(hearing(verdicts={ANNOUNCED: 90, WITHIN_GRACE: 0, MISSED: 9}), [], [], id="here and there"),
         pytest.param(hearing(canary=CANARY), ["warn"], ["is not connected"], id="the canary is not there"),
         pytest.param(
             hearing(canary=CANARY, canary_heard_at=NOW - 50 * HOUR, canary_silent=True),
@@ -92,6 +96,25 @@ def test_what_needs_somebody(seen: WebhookHealth, severities: list[str], words: 
     assert [finding.severity for finding in found] == severities
     text = "\n".join(finding.sentence for finding in found)
     assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "alarms"),
+    [
+        (hearing(), {}),
+        (hearing(webhooks=in_doubt(lost=7)), {}),  # since when is not known: none may be lost
+        (hearing(alive_since=NOW - HOUR), {}),  # all were seen alive since
+        (hearing(webhooks=in_doubt(lost=7), alive_since=NOW - HOUR), {AlarmKind.OUTAGE: NOW - HOUR}),
+        (hearing(webhooks=in_doubt(lost=7), alive_since=NOW - HOUR, outage=AWAY), {AlarmKind.OUTAGE: AWAY.began}),
+        (hearing(silence=Silence(NOW - 9 * HOUR, 41.6)), {AlarmKind.SILENCE: NOW - 9 * HOUR}),
+        (hearing(canary_silent=True), {}),  # it is not connected
+        (hearing(canary_heard_at=NOW - HOUR), {}),
+        (hearing(canary_silent=True, canary_heard_at=NOW - 50 * HOUR), {AlarmKind.CANARY: NOW - 50 * HOUR}),
+        (hearing(switched_on=False, silence=Silence(NOW, 9)), {}),
+    ],
+)
+def test_what_is_alarming_and_since_when(seen: WebhookHealth, alarms: dict[AlarmKind, datetime]) -> None:
+    assert seen.alarms == alarms
 
 
 def test_the_facts() -> None:

@@ -1,10 +1,14 @@
 """The metrics of one process: their own registry, and labels that are few."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
 from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.store.feed.consumers import Consumer
+from orcid_sync.store.pushes.outbox import Group, Pushes
 from orcid_sync.store.sync.pace_and_circuit import Pace
 from orcid_sync.store.sync.queue import LaneDepth
 
@@ -69,6 +73,40 @@ def test_the_pace_is_shown_and_what_there_is_none_of_is_not() -> None:
     assert b'orcid_sync_pace_left{client="APP-1"} 30.0' in metrics.render()
     metrics.forget_database()
     assert b"orcid_sync_pace_rate{" not in metrics.render()
+
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+CONSUMER = Consumer(
+    name="cris",
+    owner="ours",
+    cursor="c",
+    view="public",
+    must_resync=True,
+    behind=3,
+    behind_seconds=90.5,
+    created_at=NOW,
+    updated_at=NOW,
+)
+
+
+def test_how_far_a_consumer_is_behind_is_shown_in_changes_and_in_seconds() -> None:
+    metrics = Metrics()
+    metrics.show_consumers([CONSUMER])
+    shown = metrics.render().decode()
+    for name, value in (("behind", 3), ("behind_seconds", 90.5), ("must_resync", 1)):
+        assert f'orcid_sync_consumer_{name}{{consumer="cris"}} {float(value)}\n' in shown
+    metrics.show_consumers([msgspec.structs.replace(CONSUMER, name="other")])
+    assert b'{consumer="cris"}' not in metrics.render(), "who is forgotten is shown no more"
+
+
+def test_how_far_subscriptions_are_behind_is_shown_in_changes_and_in_seconds() -> None:
+    metrics = Metrics()
+    group = Group(state="failing", number=2, behind=7, behind_seconds=61.5, example="cris")
+    metrics.show_pushes(Pushes(groups=[group], dead=4))
+    shown = metrics.render().decode()
+    for name, value in (("subscriptions", 2), ("behind", 7), ("behind_seconds", 61.5)):
+        assert f'orcid_sync_push_{name}{{state="failing"}} {float(value)}\n' in shown
+    assert "orcid_sync_push_dead 4.0\n" in shown
 
 
 def test_waits_are_counted_by_lane() -> None:

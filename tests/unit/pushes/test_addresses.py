@@ -18,6 +18,9 @@ NOTATIONS = {
     "2002:7f00:1::": "loopback",
     "2002:a00:1::1": "private",
     "fe80::1%eth0": "link-local",
+    "::": "this host",
+    "::1": "loopback",
+    "::2": "this host",  # 0.0.0.2
     "::ffff:169.254.169.254": "metadata of a cloud",
     "2002:a9fe:a9fe::1": "metadata of a cloud",
     "64:ff9b::a9fe:a9fe": "metadata of a cloud",
@@ -55,6 +58,11 @@ def test_an_address_of_the_internet_may_be_written_as_ipv6() -> None:
         ("fd12::1", "fd12::/16", True),
         ("127.0.0.1", "127.0.0.0/8", True),
         ("::1", "127.0.0.0/8", False),
+        ("::1", "::1/128", True),
+        ("::1", "0.0.0.0/8", False),
+        ("::ffff:10.0.0.1", "10.0.0.1/32", True),  # to the last bit
+        ("2002:a00:1::", "10.0.0.1/32", True),
+        ("::ffff:10.0.0.1", "10.0.0.0/32", False),
     ],
 )
 def test_a_network_of_ones_own_can_be_allowed(text: str, allowed: str, *, reached: bool) -> None:

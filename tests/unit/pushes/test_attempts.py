@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,11 @@ from orcid_sync.model.pushes.delivery import (
     wait_before,
 )
 
+CONSUMERS = (Path(__file__).parents[3] / "deploy" / "docs" / "consumers.md").read_text("utf-8")
+
 MEANINGS = {
     "delivered": [200, 201, 202, 204, 299],
-    "refused": [100, 301, 302, 307, 308, 400, 401, 403, 404, 405, 413, 422],
+    "refused": [100, 199, 300, 301, 302, 307, 308, 400, 401, 403, 404, 405, 409, 411, 413, 422, 428, 430, 499],
     "gone": [410],
     "failed": [429, 500, 502, 503, 504],
 }
@@ -43,6 +46,18 @@ def test_the_tries_are_spread_over_three_days() -> None:
     assert wait_before(TRIES, 0.5) is None
 
 
+def test_the_tries_come_when_receivers_were_told_that_they_come() -> None:
+    seconds, minutes, hours = (5, 30), (2, 10, 30), (2, 5, 10, 14, 20, 24)
+    assert [delay.total_seconds() for delay in DELAYS] == [
+        *seconds,
+        *(60 * number for number in minutes),
+        *(3_600 * number for number in hours),
+    ]
+    told = [f"{number} s" for number in seconds] + [f"{number} min" for number in minutes] + list(map(str, hours))
+    assert f"It is tried again after {', '.join(told[:-1])} and {told[-1]} h" in CONSUMERS
+    assert f"a host that fails {['', 'once', 'twice', 'three', 'four', 'five'][CIRCUIT]} times in a row" in CONSUMERS
+
+
 def test_no_two_receivers_are_asked_together() -> None:
     earliest, latest = wait_before(3, 0.0), wait_before(3, 1.0)
     assert earliest is not None
@@ -61,7 +76,17 @@ def test_a_receiver_may_ask_for_more_time_but_not_for_ever() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("120", 120), ("0", 0), (None, None), ("-1", None), ("Sat, 28 Nov 2026 00:00:00 GMT", None), ("9" * 30, None)],
+    [
+        ("120", 120),
+        ("0", 0),
+        (None, None),
+        ("-1", None),
+        ("Sat, 28 Nov 2026 00:00:00 GMT", None),
+        ("9" * 30, None),
+        ("9" * 9, 999_999_999),
+        ("9" * 10, None),
+        ("²", None),
+    ],
 )
 def test_what_retry_after_says(header: str | None, seconds: int | None) -> None:
     assert retry_after(header) == (None if seconds is None else timedelta(seconds=seconds))

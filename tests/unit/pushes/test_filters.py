@@ -50,6 +50,12 @@ def work(*identifiers: tuple[str, str]) -> bytes:
     return msgspec.json.encode({"doc": {"external-ids": {"external-id": external}}, "detail": None})
 
 
+def identified(value: str | None, normalized: dict[str, Any] | None) -> bytes:
+    """A work whose identifier ORCID shows in another form, or in none."""
+    one = {"external-id-type": "doi", "external-id-value": value, "external-id-normalized": normalized}
+    return msgspec.json.encode({"doc": {"external-ids": {"external-id": [one]}}})
+
+
 def job(identifier: str, source: str) -> bytes:
     """An employment at an organisation."""
     there = {"disambiguated-organization-identifier": identifier, "disambiguation-source": source}
@@ -80,6 +86,11 @@ BY_DOI = {"external_ids": ["doi:10.5281/"]}
         (BY_DOI, Line(op="removed"), None, None, True),
         (BY_DOI, Line(op="withdrawn"), None, None, True),
         (BY_DOI, Line("record"), None, OTHER, True),
+        (BY_DOI, Line("record"), OTHER, OTHER, True),  # a word about the whole record
+        (BY_DOI, Line(op="added"), None, identified("https://doi.org/10.5281/z", {"value": "10.5281/z"}), True),
+        (BY_DOI, Line(op="added"), None, identified("10.5281/z", None), True),  # one that ORCID cannot normalise
+        (BY_DOI, Line(op="added"), None, identified("https://doi.org/10.5281/z", None), False),
+        (BY_DOI, Line(op="added"), None, identified(None, {"value": None}), False),
         ({"external_ids": ["doi:"]}, Line(op="added"), None, OTHER, True),
         ({"external_ids": ["do:"]}, Line(op="added"), None, OTHER, False),
         ({"external_ids": ["isbn:", "doi:10.9"]}, Line(op="added"), None, OTHER, True),

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from orcid_sync.model.sync.lane_shares import SHARES, URGENT, Admission, Turns, choose, kept
+from orcid_sync.model.sync.lane_shares import SHARES, URGENT, Admission, Turns, allowance, choose, is_shed, kept
 from orcid_sync.model.sync.schedule import Lane
 
 
@@ -75,6 +75,47 @@ def test_what_is_leased_next(capacity: int, running: int, admission: Admission, 
     choice = choose(Turns(), admission, capacity=capacity, running=running)
 
     assert (set(choice.lanes), choice.limit) == (lanes, limit)
+
+
+def test_who_has_just_begun_owes_nobody_a_place() -> None:
+    """Also beside a lane that was served before: a clock that began later would have to wait for it."""
+    assert Turns().order() == tuple(Lane)
+    once = Turns().after([Lane.NOTIFICATION])
+    assert once.order() == (*list(Lane)[1:], Lane.NOTIFICATION)
+    assert once == Turns(0.0, (1 / SHARES[Lane.NOTIFICATION].weight, 0.0, 0.0, 0.0, 0.0))
+    assert Turns().after([]) == Turns()
+
+
+def test_nothing_is_leased_where_more_runs_than_there_are_places() -> None:
+    """The circuit lets one through while those that were running before it opened still run."""
+    assert choose(Turns(), Admission(alone=True), capacity=8, running=3).limit == 0
+
+
+def test_an_admission_that_says_nothing_holds_nobody_back() -> None:
+    assert Admission().seconds == 0
+
+
+@pytest.mark.fault("F25")
+@pytest.mark.parametrize(
+    ("lane", "allowed"),
+    [
+        (Lane.NOTIFICATION, 1_000),
+        (Lane.OPERATOR, 980),
+        (Lane.FIRST_LOAD, 950),
+        (Lane.CHECK, 920),
+        (Lane.SWEEP, 900),
+    ],
+)
+def test_the_worst_lanes_wait_for_the_next_day_first(lane: Lane, allowed: int) -> None:
+    assert allowance(1_000, lane) == allowed
+    assert [is_shed(1_000, lane, used) for used in (0, allowed - 1, allowed, allowed + 1)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_of_a_small_budget_no_lane_gets_more_than_there_is_and_without_one_any_number(lane: Lane) -> None:
+    assert allowance(1, lane) == (lane is Lane.NOTIFICATION), "a part of a request is none"
+    assert allowance(None, lane) is None
+    assert not is_shed(None, lane, 10**9)
 
 
 def test_few_places_are_kept_and_none_of_a_few() -> None:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orcid_sync.model.record.diff import Change
-from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, first_unannounced, judge
+from orcid_sync.model.webhooks.evidence import SKEW, Verdict, Witness, announced_dates, first_unannounced, judge
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GRACE = timedelta(hours=6)
+SECOND = timedelta(seconds=1)
 
 
 def ago(hours: float) -> datetime:
@@ -17,6 +18,10 @@ def ago(hours: float) -> datetime:
 
 def change(hours: float, **differs: object) -> Change:
     return Change(*("work", "1", "updated"), source_modified_at=ago(hours), **differs)  # type: ignore[arg-type]
+
+
+def test_how_far_clocks_may_be_apart() -> None:
+    assert timedelta(minutes=2) == SKEW
 
 
 @pytest.mark.fault("F99")
@@ -45,6 +50,8 @@ def test_what_is_announced(changes: list[Change], dates: list[datetime]) -> None
         pytest.param(ago(6), ago(5), id="before both"),
         pytest.param(ago(4), ago(3), id="between them"),
         pytest.param(ago(3.02), None, id="as far as clocks agree"),
+        pytest.param(ago(3) - SKEW, None, id="and no further"),
+        pytest.param(ago(3) - SKEW - SECOND, ago(3), id="than two minutes"),
         pytest.param(ago(1), None, id="after both"),
     ],
 )
@@ -57,6 +64,10 @@ def test_which_changes_no_notification_told_of(notified: datetime | None, first:
     [
         pytest.param(7, 99, None, Verdict.MISSED, id="older than the grace"),
         pytest.param(5, 99, None, Verdict.WITHIN_GRACE, id="it may still come"),
+        pytest.param(6, 99, None, Verdict.WITHIN_GRACE, id="until the grace is over"),
+        pytest.param(6.001, 99, None, Verdict.MISSED, id="and no longer"),
+        pytest.param(7, 7 + 1 / 30, None, Verdict.MISSED, id="as soon as the webhook surely stood"),
+        pytest.param(7, 7 + 1 / 31, None, None, id="while it may not have stood"),
         pytest.param(7, 6.9, None, None, id="before the webhook stood"),
         pytest.param(50, 99, 1, Verdict.WITHIN_GRACE, id="we are back only now: ORCID tries again"),
         pytest.param(50, 99, 7, Verdict.MISSED, id="we have been back for long"),

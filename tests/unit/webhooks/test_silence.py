@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 
+import msgspec
 import pytest
 
 from orcid_sync.model.webhooks.silence import Hour, silence
@@ -77,7 +78,7 @@ def noticed_after(heard: list[datetime], *, limit: timedelta = timedelta(days=40
 )
 def test_a_silence_is_noticed(usual: Usual, most: timedelta) -> None:
     for seed in range(3):
-        assert noticed_after(moments(usual, 16.3, seed)) <= most + HOUR / 4
+        assert 2 * HOUR <= noticed_after(moments(usual, 16.3, seed)) <= most + HOUR / 4
 
 
 @pytest.mark.parametrize("usual", [steady(100), steady(10), steady(1), office_hours, thrice_a_night])
@@ -100,6 +101,50 @@ def test_nothing_is_usual_within_a_day() -> None:
 
     assert silence(hours(heard, heard[-1]), heard_at=heard[-1], now=now) is None
     assert silence([], heard_at=None, now=now) is None
+
+
+@pytest.mark.parametrize("quiet", [24, 35.5])
+def test_how_many_would_have_been_usual(quiet: float) -> None:
+    """One an hour, for ten days; then none."""
+    heard = [MONDAY + number * HOUR for number in range(240)]
+    now = heard[-1] + quiet * HOUR
+
+    found = silence(hours(heard, now), heard_at=heard[-1], now=now)
+
+    assert found is not None
+    # The hour of the last one counts among those that were heard.
+    assert (found.since, found.expected) == (heard[-1], pytest.approx(quiet, abs=0.1))
+
+
+@pytest.mark.parametrize(("quiet", "asked"), [(timedelta(minutes=119), False), (timedelta(minutes=120), True)])
+def test_two_hours_are_orcids_to_have(quiet: timedelta, *, asked: bool) -> None:
+    heard = moments(steady(2_000), 10, seed=1)
+    now = heard[-1] + quiet
+
+    assert (silence(hours(heard, now), heard_at=heard[-1], now=now) is not None) == asked
+
+
+@pytest.mark.parametrize(("days", "usual"), [(0.9, False), (1.2, True)])
+def test_a_day_is_enough_to_know_what_is_usual(days: float, *, usual: bool) -> None:
+    heard = moments(steady(1_000), days, seed=1)
+    now = heard[-1] + timedelta(days=3)
+
+    assert (silence(hours(heard, now), heard_at=heard[-1], now=now) is not None) == usual
+
+
+def test_an_hour_in_which_nobody_ever_listened_is_not_expected_to_be_busy() -> None:
+    """Of the hours at which the listeners were always away nothing is known."""
+    heard = [MONDAY + number * HOUR for number in range(24 * 10) if number % 24 != 5]
+    now = heard[-1] + 30 * HOUR
+    known = [
+        msgspec.structs.replace(hour, alive=timedelta()) if hour.began.hour == 5 and hour.began < heard[-1] else hour
+        for hour in hours(heard, now)
+    ]
+
+    found = silence(known, heard_at=heard[-1], now=now)
+
+    assert found is not None
+    assert found.expected == pytest.approx(29, abs=0.1), "of the thirty hours one was at five o'clock"
 
 
 def test_who_does_not_listen_cannot_be_surprised() -> None:

@@ -55,6 +55,7 @@ create table orcid_sync.push_progress (
   epoch           uuid not null,
   reached         bigint not null,
   sending_to      bigint,
+  last_range      integer not null default 0,
   due_at          timestamptz not null default now(),
   lease_no        bigint not null default 0,
   lease_until     timestamptz not null default '-infinity',
@@ -69,6 +70,7 @@ comment on column orcid_sync.push_progress.paused is 'Why nothing is sent: by ha
 comment on column orcid_sync.push_progress.epoch is 'Epoch of the feed that reached belongs to; if the feed has another one, the receiver is told to start again.';
 comment on column orcid_sync.push_progress.reached is 'Position up to which everything was delivered, was not wanted, or waits in push_ranges.';
 comment on column orcid_sync.push_progress.sending_to is 'End of the message that was begun and is not delivered yet: each try says the same under the same id.';
+comment on column orcid_sync.push_progress.last_range is 'Number of its last range, also of one that is gone: the number stands in the id of each message, and who has seen an id may ignore it.';
 comment on column orcid_sync.push_progress.due_at is 'When the next try is due.';
 comment on column orcid_sync.push_progress.lease_no is 'Fence: counts leases; only the holder of the newest may write.';
 comment on column orcid_sync.push_progress.lease_until is 'Until when somebody is at it; past means free.';
@@ -91,7 +93,7 @@ create table orcid_sync.push_ranges (
 );
 comment on table orcid_sync.push_ranges is 'Parts of the feed to be sent apart from the rest: messages that failed for days (dead letters), and what somebody wants to be sent again. Gone when delivered.';
 comment on column orcid_sync.push_ranges.subscription_id is 'The subscription.';
-comment on column orcid_sync.push_ranges.number is 'Counts its ranges.';
+comment on column orcid_sync.push_ranges.number is 'Counts its ranges; never used again.';
 comment on column orcid_sync.push_ranges.state is 'dead: waits for somebody; replaying: sent before anything else of the subscription.';
 comment on column orcid_sync.push_ranges.from_seq is 'First position.';
 comment on column orcid_sync.push_ranges.to_seq is 'Last position.';

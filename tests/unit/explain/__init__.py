@@ -1,0 +1,1 @@
+"""The answer to why the mirror of an iD is as it is: facts in, words out."""
