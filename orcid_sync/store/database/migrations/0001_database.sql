@@ -92,6 +92,7 @@ begin
     execute format('grant select (epoch) on orcid_sync.feed_head to %I', reader);
     execute format('grant select (orcid, state) on orcid_sync.connections to %I', reader);
     execute format('grant select (orcid, verified_at, due_at, attempts, last_error) on orcid_sync.queue to %I', reader);
+    execute format('grant select (orcid, kind, section) on orcid_sync.doubts to %I', reader);
   end loop;
 end
 $body$;

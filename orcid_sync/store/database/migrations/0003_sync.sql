@@ -79,16 +79,18 @@ comment on column orcid_sync.doubts.doc is 'Of a part set aside: as ORCID gave i
 comment on column orcid_sync.doubts.may_be is 'Of a part set aside: keys of items that were missing when it first came. It may be one of them, so they are not taken for removed.';
 comment on column orcid_sync.doubts.released is 'An operator has agreed to the removal: the next read that says the same applies it without waiting.';
 
--- By the right of its owner, since readers may not read the table: it tells them names of sections and nothing else.
+-- Of all this, readers may know which sections were left out: these rows, and of them these columns (grant_readers()).
+alter table orcid_sync.doubts enable row level security;
+create policy visible on orcid_sync.doubts for select to public using (kind = 'section');
+
 create function orcid.sections_left_out(orcid text) returns text[]
-  language sql stable parallel safe security definer
-  set search_path = pg_catalog
+  language sql stable parallel safe
 begin atomic
   select array(
     select d.section from orcid_sync.doubts d
      where d.orcid = sections_left_out.orcid and d.kind = 'section' order by d.section);
 end;
-comment on function orcid.sections_left_out is 'The sections that ORCID''s last answer about an iD did not speak of; mostly none.';
+comment on function orcid.sections_left_out is 'The sections that ORCID''s last answer about an iD did not speak of; mostly none. For the owner and the roles of readers.';
 
 create view orcid.freshness with (security_invoker = true) as
   select q.orcid, c.state, q.verified_at, q.due_at, q.attempts, q.last_error, now() - q.verified_at as age,
