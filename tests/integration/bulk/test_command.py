@@ -61,7 +61,8 @@ async def test_json_tells_everything(cli: Cli, files: Files, ids: list[Orcid], t
     (problem,) = said.pop("problems")
     assert problem["file"].endswith(f"{ids[1]}.xml")
     assert problem["what"].startswith("it is not well-formed XML")
-    counts = {"loaded": 2, "updated": 0, "detailed": 0, "current": 0, "left": 0, "busy": 0, "closed": 0, "bad": 1}
+    none = dict.fromkeys(("updated", "detailed", "current", "left", "busy", "closed", "set_aside"), 0)
+    counts = {"loaded": 2, **none, "bad": 1}
     assert said == {"dry_run": False, "sources": [{"source": "s.tar.gz", **counts, "items": 2}]}
 
 
