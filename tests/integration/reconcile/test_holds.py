@@ -169,7 +169,7 @@ def outcomes(stdout: str) -> list[tuple[str, str]]:
 
 @pytest.mark.fault("F54")
 async def test_what_is_held_can_be_looked_at(bench: Bench, command: Cli) -> None:
-    assert "No removals are held" in (await command.apart("holds", "list")).stdout
+    assert "Nothing waits for a second read" in (await command.apart("holds", "list")).stdout
     await hold(bench)
     lost = {"work": len(await bench.doubts("removal"))}
 
