@@ -90,7 +90,11 @@ REFUSALS = {
 }
 """What a command, or a group, says on stderr when it ends with exit code 1: of some iDs there is nothing to tell."""
 
-NEEDED = {"plan": "nobody is connected yet: give the number of iDs", "disconnect": "--yes"}
+NEEDED = {
+    "plan": "nobody is connected yet: give the number of iDs",
+    "disconnect": "--yes",
+    "export": "say (what|where) to ",
+}
 """What a command says when it cannot do without an argument, with exit code 2."""
 
 ODD = r"\bNone\b|\bnan\b|\binf(inity)?\b|Unexpected:| object at 0x|\bdatetime\.|\btimedelta"
@@ -181,7 +185,7 @@ def complaint(name: str, words: list[str], result: Result) -> str | None:
         return f"says {found[0]!r}: {(out + err)[max(0, found.start() - 150) : found.end() + 50]!r}"
     if not is_sensible(name, result.exit_code, err):
         return f"ended with {result.exit_code}: {err!r} {out!r}"
-    if "--json" in words and "--format" not in words and not all(map(is_json, out.splitlines())):
+    if "--json" in words and "--format" not in words and not all(map(is_json, out.strip().splitlines())):
         return f"is no JSON: {out[:300]}"
     return None
 
