@@ -101,7 +101,7 @@ def export(
         raise typer.BadParameter(
             "say what to export, by one of these: names of tables and views, --all, --query, --query-file."
         )
-    wish = Wish(names or [], everything, text, to, form or _usual_format(to))
+    wish = Wish(names or [], everything, text, to, form or _usual_format(to, json=json))
     if to == STDOUT and (wish.several or wish.form is Format.PARQUET):
         raise typer.BadParameter("say where to write (--to): Parquet needs a file, several tables need a folder.")
     with session.database() as dsn:
@@ -109,8 +109,10 @@ def export(
     _report(done, wish, json=json)
 
 
-def _usual_format(to: Path) -> Format:
-    return Format.CSV if to == STDOUT else SUFFIXES.get(to.suffix.lower(), Format.PARQUET)
+def _usual_format(to: Path, *, json: bool) -> Format:
+    if to == STDOUT:
+        return Format.NDJSON if json else Format.CSV
+    return SUFFIXES.get(to.suffix.lower(), Format.PARQUET)
 
 
 async def _export(session: Session, dsn: str, role: Reader, wish: Wish) -> list[Exported]:

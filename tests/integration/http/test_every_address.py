@@ -1,7 +1,7 @@
 """Every address that can be read, against every way in which a record can stand: no defect, no value that is missing.
 
-The addresses of /v1 and their parameters are those of the OpenAPI document, the pages those of the listener's router, so
-that a new one enters by itself.
+The addresses of /v1 and their parameters are those of the OpenAPI document, the pages those of the listener's router:
+a new one enters by itself.
 """
 
 import asyncio
