@@ -232,12 +232,13 @@ class Registry:
         return await self._send(request, authorization, held)
 
     async def _probe(self, authorization: str | None) -> None:
-        """Ask the fixed question, with a token of our own if there is one: whether the Registry has words for it."""
-        own = await self._tokens.known(READ_PUBLIC)
+        """Ask the fixed question, as whoever waits: if ORCID refuses our own token, holders' may work all the same."""
+        if authorization is None and (own := await self._tokens.known(READ_PUBLIC)):
+            authorization = bearer(own)
         question = record_request(self._account.api_url, NOBODY)
         async with AsyncExitStack() as held:
             with suppress(RegistryError):
-                await self._send(question, bearer(own) if own else authorization, held, probe=True)
+                await self._send(question, authorization, held, probe=True)
 
     async def _send(
         self, request: Request[T], authorization: str | None, held: AsyncExitStack, *, probe: bool = False
@@ -257,7 +258,7 @@ class Registry:
                 answer = await self._decipher(request, status, headers, body)
             except RegistryError as error:
                 self._observe(request.endpoint.value, _label(error), clock() - started)
-                await self._report(request, error, probe=probe)
+                await self._report(request, error, authorization if probe else None, probe=probe)
                 raise
             self._observe(request.endpoint.value, str(status), clock() - started)
             await self._pace.heard(Sign.ANSWERED, subject(request), probe=probe)
@@ -270,15 +271,14 @@ class Registry:
             return decipher(request, status, headers, body)
         return await asyncio.to_thread(decipher, request, status, headers, body)
 
-    async def _report(self, request: Request[T], error: RegistryError, *, probe: bool) -> None:
-        """Tell the pace what the error says about the Registry."""
-        if isinstance(error, UsedUp):
-            await self._pace.used_up()
-            return
+    async def _report(self, request: Request[T], error: RegistryError, used: str | None, *, probe: bool) -> None:
+        """Tell the pace what the error says about the Registry; `used` is the authorization of a probe."""
         sign = sign_of(error)
         if probe and isinstance(error, Unauthorized):  # a token just issued is not refused for its own sake
-            sign = Sign.AWAY if self._tokens.is_unproven(READ_PUBLIC) else Sign.ANSWERED
-        if sign:
+            sign = Sign.AWAY if self._tokens.is_unproven((used or "").partition(" ")[2]) else Sign.ANSWERED
+        if isinstance(error, UsedUp):
+            await self._pace.used_up()
+        elif sign:
             silence = error.retry_after or 0.0 if isinstance(error, Busy) else 0.0
             await self._pace.heard(sign, subject(request), silence=silence, probe=probe)
 

@@ -39,6 +39,11 @@ class _Held:
     """Loop time of the last replacement, if the new token has not worked since."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def is_unproven(self) -> bool:
+        """Whether it was replaced within the hour and has not worked since."""
+        now = asyncio.get_running_loop().time()
+        return self.replaced_at is not None and now < self.replaced_at + REPLACE_SECONDS
+
 
 class ClientTokens:
     """The tokens of our client; at most one request for one at a time."""
@@ -61,10 +66,9 @@ class ClientTokens:
         """The token of the scope, if it is in memory or in the store."""
         return self._held[scope].token or await self._store.load(scope)
 
-    def is_unproven(self, scope: str) -> bool:
-        """Whether the token is a new one that has never worked: if it is refused, it is not for its own sake."""
-        replaced_at = self._held[scope].replaced_at
-        return replaced_at is not None and asyncio.get_running_loop().time() < replaced_at + REPLACE_SECONDS
+    def is_unproven(self, token: str) -> bool:
+        """Whether it is a new token of ours that has never worked: if it is refused, it is not for its own sake."""
+        return any(held.token == token and held.is_unproven() for held in self._held.values())
 
     def accepted(self, scope: str) -> None:
         """Note that the token works."""
@@ -79,7 +83,7 @@ class ClientTokens:
         async with held.lock:
             known = held.token if held.token != refused else await self._store.load(scope)
             if known is None or known == refused:
-                if self.is_unproven(scope):
+                if held.is_unproven():
                     raise Unavailable("the Registry refuses a token that it has just issued")
                 known = await self._fetch_into_store(scope)
                 held.replaced_at = asyncio.get_running_loop().time()

@@ -54,7 +54,7 @@ OUTAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "500": ("error", {"status": 500}),
     "HTML": ("html", {}),
     "resets": ("reset", {}),
-    "nothing": ("timeout", {}),
+    "nothing": ("timeout", {"seconds": SILENCE - 1}),  # a request that we give up is not in the journal
 }
 
 
@@ -195,7 +195,7 @@ async def _full_again(on: Stage, over: float) -> float:
 
 def pauses(seconds: float) -> int:
     """How many tries an outage has if each is followed by a pause, twice as long as the one before."""
-    moments = accumulate(min(60.0, 5.0 * 2.0**number) for number in count())
+    moments = accumulate(min(45.0, 5.0 * 2.0**number) for number in count())
     return 1 + sum(1 for _ in takewhile(lambda moment: moment < seconds, moments))
 
 

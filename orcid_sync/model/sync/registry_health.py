@@ -39,8 +39,13 @@ WINDOW_SECONDS = 30.0
 WINDOW_REQUESTS = 60
 """The share is that of so many last requests, none older than half a minute."""
 
-BRAKE_STEP = 2 / 3
-BRAKE_SECONDS = 3.0
+BRAKE_STEP = 0.65
+LONGEST_STEP = 0.5
+BELOW_THE_LIMIT = 0.9
+"""The rate is lowered by a step; by a longer one, but not by more than half, if a little less than what was not refused
+is less than that."""
+
+BRAKE_SECONDS = 2.0
 """Requests that were on their way when the rate was lowered say the same again: one step in so many seconds."""
 
 BRAKE_FLOOR = 0.1
@@ -117,13 +122,14 @@ class Window(Struct, frozen=True):
             return self
         return Window(sent_before=self.sent / self.part, refused_before=self.refused / self.part)
 
-    def shows_a_limit(self) -> bool:
-        """Whether the share of 503 is more than chance makes of LIMIT_SHARE."""
+    @property
+    def share(self) -> float:
+        """The share of 503 if it is more than chance makes of LIMIT_SHARE, else 0."""
         before = max(0.0, 1 - self.part)
         sent = max(1.0, self.sent + self.sent_before * before)
         refused = self.refused + self.refused_before * before
         by_chance = LIMIT_SHARE * sent + CHANCE * math.sqrt(LIMIT_SHARE * (1 - LIMIT_SHARE) * sent)
-        return refused >= LIMIT_LEAST and refused >= min(by_chance, sent)
+        return min(1.0, refused / sent) if refused >= max(LIMIT_LEAST, min(by_chance, sent)) else 0.0
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -209,9 +215,11 @@ def _braked(health: Health, heard: Heard, refused: int) -> tuple[Health, bool]:
     window = health.window.renewed()
     window = replace(window, refused=window.refused + refused)
     health = replace(health, window=window)
-    limited = (heard.limited and not heard.probe) or (refused > 0 and window.shows_a_limit())
+    share = window.share if refused else 0.0
+    limited = (heard.limited and not heard.probe) or share > 0
     lately = health.slowed_seconds is not None and 0 <= health.slowed_seconds < BRAKE_SECONDS
     if not limited or lately:
         return health, False
-    rate = min(health.rate, max(BRAKE_FLOOR * health.ceiling, BRAKE_STEP * health.rate))
+    step = max(LONGEST_STEP, min(BRAKE_STEP, BELOW_THE_LIMIT * (1 - share)))
+    rate = min(health.rate, max(BRAKE_FLOOR * health.ceiling, step * health.rate))
     return replace(health, rate=rate, slowed_seconds=0.0, window=Window()), True

@@ -11,7 +11,7 @@ from orcid_sync.model.sync.schedule import Lane
 from orcid_sync.store.database.pools import connect
 from orcid_sync.store.sync import pace_and_circuit
 
-PAUSES = [5, 10, 20, 40, 60, 60, 60]
+PAUSES = [5, 10, 20, 40, 45, 45, 45]
 
 
 @pytest.fixture

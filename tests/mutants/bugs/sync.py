@@ -250,7 +250,7 @@ BUGS = [
         "every-503-is-a-limit",
         "a single 503 slows everybody down",
         "tests/unit/sync/test_registry_health.py",
-        (HEALTH, "(refused > 0 and window.shows_a_limit())", "refused > 0"),
+        (HEALTH, "window.share if refused else 0.0", "float(refused > 0)"),
     ),
     mutant(
         "outage-slows-down",

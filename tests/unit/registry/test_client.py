@@ -180,6 +180,26 @@ class Doubting(Journal):
             await super().heard(sign, about, silence=silence)
 
 
+async def test_a_new_token_of_ours_that_is_refused_too_is_the_registrys_trouble(answers: Answers) -> None:
+    """Contract section 2.6: the check of tokens is away. A holder's question would be heard, if theirs are not."""
+    journal = Doubting(stored={"/read-public": "own-token"})
+    journal.probes = ["none yet"] * 99
+    for _ in range(2):
+        answers.will("GET", RECORD_URL, INVALID)
+    answers.will("POST", TOKEN_URL, grant("second"))
+    answers.will("GET", f"{API}/v3.0/{NOBODY}/record", INVALID, repeat=True)
+    answers.will("GET", RECORD_URL, OK)
+
+    async with registry_at(API, journal) as registry:
+        with pytest.raises(Unavailable):
+            await read(registry)
+        assert journal.pace.count("away") == 2
+        journal.pace, journal.probes = [], []
+        await read(registry)
+
+    assert journal.probes == [f"away {NOBODY}"]
+
+
 PROBES = [
     (refusal(404, 9016), "answered"),
     (INVALID, "answered"),
@@ -193,7 +213,7 @@ PROBES = [
 @pytest.mark.fault("F33")
 @pytest.mark.parametrize("token", [USER_TOKEN, None])
 @pytest.mark.parametrize(("answer", "sign"), PROBES)
-async def test_when_it_is_doubted_the_fixed_question_is_asked_first_and_with_our_own_token(
+async def test_when_it_is_doubted_the_fixed_question_is_asked_first_with_the_same_token(
     answers: Answers, answer: Any, sign: str, token: str | None
 ) -> None:
     journal = Doubting(stored={"/read-public": "own-token"})
@@ -205,7 +225,7 @@ async def test_when_it_is_doubted_the_fixed_question_is_asked_first_and_with_our
         pass
 
     assert journal.probes == [f"{sign} {NOBODY}"]
-    assert [sent[2] for sent in answers.sent()] == ["Bearer own-token", f"Bearer {token or 'own-token'}"]
+    assert [sent[2] for sent in answers.sent()] == [f"Bearer {token or 'own-token'}"] * 2
 
 
 def request_info() -> aiohttp.RequestInfo:

@@ -133,6 +133,14 @@ def test_of_few_requests_three_must_be_refused(number: int, brakes: bool) -> Non
     assert one_by_one([*answers, (ANSWERED, 0)]).slowed == brakes
 
 
+@pytest.mark.parametrize(("refused", "rate"), [(12, 13.0), (20, 12.0), (24, 10.8), (36, 10.0)])
+def test_the_more_is_refused_the_longer_is_the_step(refused: int, rate: float) -> None:
+    """Down to a little less than what was not refused, but by half at most."""
+    window = Window(seconds=3, sent=50, refused=refused - 1)
+    health = msgspec.structs.replace(CALM, window=window, failures=1, crowded=1)
+    assert judge(health, heard((ANSWERED, 1))).health.rate == pytest.approx(rate, rel=0.1)
+
+
 def test_503_that_no_answer_follows_are_an_outages_and_slow_nothing_down() -> None:
     health = one_by_one((CROWDED, number) for number in range(50)).health
     assert (health.doubted, health.rate) == (True, CALM.rate)

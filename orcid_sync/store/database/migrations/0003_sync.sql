@@ -195,8 +195,8 @@ comment on function orcid_sync.present_rate is 'Requests per second at a moment:
 create function orcid_sync.circuit_pause(probes integer) returns interval
   language sql immutable parallel safe
   return case when probes < 1 then interval '0'
-    else least(interval '60 seconds', interval '5 seconds' * 2 ^ least(probes - 1, 10)) end;
-comment on function orcid_sync.circuit_pause is 'How long the circuit stays open after the fixed question was asked so many times in vain: 5 s after the first, twice as long after each further one, at most a minute.';
+    else least(interval '45 seconds', interval '5 seconds' * 2 ^ least(probes - 1, 10)) end;
+comment on function orcid_sync.circuit_pause is 'How long the circuit stays open after the fixed question was asked so many times in vain: 5 s after the first, twice as long after each further one, at most 45 s: within a minute of its end an outage is over for us, too.';
 
 create function orcid_sync.not_past(moment timestamptz, at timestamptz, bound interval) returns timestamptz
   language sql immutable parallel safe
