@@ -252,15 +252,15 @@ def test_moments_are_shown_from_now() -> None:
         (
             counted(Kind.SECTION, 1),
             (
-                "1 section of 1 record was left out of ORCID's last answer: the mirror keeps what it had, unverified (for "
-                "2 h). The service asks again by itself. For example: orcid-sync explain 0000-0002-1825-0097"
+                "1 section of 1 record was left out of ORCID's last answer: the mirror keeps what it had, unverified "
+                "(for 2 h). The service asks again by itself. For example: orcid-sync explain 0000-0002-1825-0097"
             ),
         ),
         (
             counted(Kind.ITEM, 3, 2),
             (
-                "3 parts of 2 records cannot be understood and were set aside; all else is applied (the oldest for 2 h). "
-                "What ORCID sent: orcid-sync doubts list --kind item --documents"
+                "3 parts of 2 records cannot be understood and were set aside; all else is applied (the oldest for 2 "
+                "h). What ORCID sent: orcid-sync doubts list --kind item --documents"
             ),
         ),
         (
@@ -273,8 +273,8 @@ def test_moments_are_shown_from_now() -> None:
         (
             counted(Kind.REMOVAL, 1),
             (
-                "1 item of 1 record is gone from ORCID's last answer: not removed until a second read agrees (for 2 h). "
-                "Whose, and to decide it: orcid-sync holds list"
+                "1 item of 1 record is gone from ORCID's last answer: not removed until a second read agrees (for 2 "
+                "h). Whose, and to decide it: orcid-sync holds list"
             ),
         ),
         (counted(Kind.SHOWN, 2), "2 items of 1 record would be shown to more people under an unmoved date: not until"),

@@ -211,8 +211,8 @@ def test_the_weightiest_reason_is_the_answer(facts: Facts, expected: list[str]) 
             [LEFT_OUT],
             None,
             (
-                "did not speak of the section work (since 12 May 2026, 07:15 UTC, tried 3 times, again in 2 hours): the "
-                "mirror keeps what it had, unverified"
+                "did not speak of the section work (since 12 May 2026, 07:15 UTC, tried 3 times, again in 2 hours): "
+                "the mirror keeps what it had, unverified"
             ),
         ),
         (
@@ -234,16 +234,16 @@ def test_the_weightiest_reason_is_the_answer(facts: Facts, expected: list[str]) 
             [FULL_FORM, doubt(Kind.FULL_FORM, key="8", attempts=1), doubt(Kind.FULL_FORM, "funding", "1")],
             None,
             (
-                "The full form of 2 works and 1 funding could not be read (so it is; since 12 May 2026, 07:15 UTC, tried 3 "
-                "times, again in 2 hours)"
+                "The full form of 2 works and 1 funding could not be read (so it is; since 12 May 2026, 07:15 UTC, "
+                "tried 3 times, again in 2 hours)"
             ),
         ),
         (
             [REMOVAL, SHOWN, OLDER],
             None,
             (
-                "would remove 1 work, show 1 keyword to more people and take 1 funding back to an older version. This is "
-                "held until a second read says the same, in 2 hours"
+                "would remove 1 work, show 1 keyword to more people and take 1 funding back to an older version. This "
+                "is held until a second read says the same, in 2 hours"
             ),
         ),
         ([doubt(Kind.REMOVAL, key="7", released=True)], None, "An operator has approved it: it is held until a second"),
