@@ -61,6 +61,11 @@ class Doubt(Struct, frozen=True, kw_only=True):
     released: bool = False
     """An operator has agreed: it counts when it is said again, however soon."""
 
+    @property
+    def item(self) -> ItemKey:
+        """Which item it is about, if it is about one."""
+        return self.section, self.key
+
     def waits(self, now: datetime) -> bool:
         """Whether it is not its time yet."""
         return self.due_at is not None and self.due_at > now

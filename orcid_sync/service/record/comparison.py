@@ -77,8 +77,14 @@ async def compare(pool: asyncpg.Pool, registry: Registry, job: Job, reading: Rea
         removed=() if moved else await _removed(pool, job.orcid, reading, found.added),
     )
     agreed, unconfirmed = agreement.agree(question, moment)
-    unspoken = doubts.unspoken(reading.answered, moment)
-    return Compared(held, agreed, full_forms, reasons, [*unspoken, *set_aside, *incomplete, *unconfirmed], bool(before))
+    waiting = {doubt.item for doubt in unconfirmed}  # an edit that may not count owes no full form
+    found_doubts = [
+        *doubts.unspoken(reading.answered, moment),
+        *set_aside,
+        *(doubt for doubt in incomplete if doubt.item not in waiting),
+        *unconfirmed,
+    ]
+    return Compared(held, agreed, full_forms, reasons, found_doubts, bool(before))
 
 
 async def _removed(pool: asyncpg.Pool, orcid: Orcid, reading: Reading, added: Iterable[Item]) -> frozenset[ItemKey]:
