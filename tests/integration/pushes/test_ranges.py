@@ -69,6 +69,18 @@ async def test_a_part_that_ends_just_behind_what_is_not_wanted_is_sent_to_its_en
     assert await redelivery.ranges(bench.connection) == []
 
 
+@pytest.mark.parametrize("number", [1, PAGE, PAGE + 1])
+async def test_a_part_of_which_nothing_is_wanted_comes_to_its_end(
+    bench: PushBench, receiver: Receiver, number: int
+) -> None:
+    await delivered(bench, receiver, number, filter=Filter(sections=["work"]))
+
+    assert await redelivery.replay_range(bench.connection, "cris", 1, TO_THE_END) == (1, number)
+    assert await bench.drain() == 0
+
+    assert await redelivery.ranges(bench.connection) == []
+
+
 @pytest.mark.parametrize(
     ("first", "last", "sent"),
     [

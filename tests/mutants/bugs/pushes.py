@@ -157,4 +157,16 @@ BUGS = [
         f"{PUSHES}/test_ranges.py -k second_time",
         ("orcid_sync/store/pushes/redelivery.sql", "set last_range = p.last_range + 1", "set last_range = 1"),
     ),
+    mutant(
+        "push-part-for-ever",
+        "a part of which nothing is wanted is looked at again and again, and nothing else is sent",
+        f"{PUSHES}/test_ranges.py -k nothing_is_wanted",
+        (PUSH_SQL, "and passed.reached >= r.to_seq", "and passed.reached > r.to_seq"),
+    ),
+    mutant(
+        "push-begun-elsewhere",
+        "where a message ends is written down for another subscription that has a lease of that number",
+        f"{PUSHES}/test_lost_leases.py -k another",
+        (PUSH_SQL, "p.subscription_id = begun.id and p.lease_no", "p.lease_no"),
+    ),
 ]
