@@ -66,6 +66,7 @@ async def two_subscriptions(bench: PushBench, receiver: Receiver, *, replayed: b
 
 TOLD: dict[str, Callable[[asyncpg.Connection, PushLease], Awaitable[Any]]] = {
     "delivered": lambda connection, lease: outbox.deliver(connection, lease, lease.ends),
+    "delivered in part": lambda connection, lease: outbox.deliver(connection, lease, lease.ends - 1),
     "failed": lambda connection, lease: outbox.fail(connection, lease, error="late", delay=HOUR),
     "gone": lambda connection, lease: outbox.fail(connection, lease, error="late", delay=HOUR, paused="gone"),
     "dead": lambda connection, lease: outbox.mark_dead(connection, lease, lease.ends, error="late"),
@@ -74,6 +75,7 @@ TOLD: dict[str, Callable[[asyncpg.Connection, PushLease], Awaitable[Any]]] = {
 IGNORED: dict[str, Callable[[asyncpg.Connection, PushLease], Awaitable[Any]]] = {
     "given back": lambda connection, lease: outbox.release(connection, lease, delay=HOUR, error="late"),
     "passed over": lambda connection, lease: outbox.pass_over(connection, [Step(lease, lease.ends)]),
+    "passed over in part": lambda connection, lease: outbox.pass_over(connection, [Step(lease, lease.ends - 1)]),
     "begun": lambda connection, lease: outbox.begin(connection, [Step(lease, lease.ends)]),
 }
 """What is left undone."""
