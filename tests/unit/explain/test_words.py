@@ -461,3 +461,27 @@ def test_a_state_that_was_told_once(queue: dict[str, Any], words: str | None) ->
 def test_a_permission_that_is_over_or_in_doubt(connection: dict[str, Any], complaint: str, words: str | None) -> None:
     sentence = said(but(connection=connection), complaint)
     assert fits(sentence, words)
+
+
+FAILED = {"outcome": "failed", "error": "busy: 503"}
+
+
+@pytest.mark.parametrize(
+    ("queue", "reads", "words"),
+    [
+        ({"attempts": 0}, [found(1, **FAILED)], None),
+        ({"attempts": 1}, [found(1, **FAILED)], "1 read in a row failed; the last said: busy: 503."),
+        ({"attempts": 2}, [found(1, **FAILED)], "2 reads in a row failed, the first on 12 May 2026, 07:15 UTC; the"),
+        ({"attempts": 2}, [found(1), found(2, **FAILED)], "the first on 12 May 2026, 06:15 UTC; the last said"),
+        ({"attempts": 2}, [found(1)], "2 reads in a row failed; the last said"),
+    ],
+)
+def test_reads_that_fail(queue: dict[str, Any], reads: list[Read], words: str | None) -> None:
+    facts = but(queue={"last_error": "busy: 503"} | queue, reads=reads)
+    assert fits(said(facts, "failing"), words)
+
+
+def test_somebody_who_was_never_connected_may_still_be_in_the_mirror() -> None:
+    unknown, loaded = but(connection=None, record=None), but(connection=None)
+    assert "the service has never read it" in (said(unknown, "never-connected") or "")
+    assert "the service has never read it" not in (said(loaded, "never-connected") or "the service has never read it")
