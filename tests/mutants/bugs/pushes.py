@@ -169,4 +169,20 @@ BUGS = [
         f"{PUSHES}/test_lost_leases.py -k another",
         (PUSH_SQL, "p.subscription_id = begun.id and p.lease_no", "p.lease_no"),
     ),
+    mutant(
+        "push-parts-of-others",
+        "a subscription that starts again throws away what others wanted to be sent once more",
+        f"{PUSHES}/test_ranges.py -k starts_again",
+        (
+            PUSH_SQL,
+            "delete from orcid_sync.push_ranges where subscription_id = :id;",
+            "delete from orcid_sync.push_ranges where :id::integer > 0;",
+        ),
+    ),
+    mutant(
+        "push-everybody-down",
+        "one endpoint that is down has all that ever failed left alone",
+        f"{PUSHES}/test_ranges.py -k left_alone",
+        (PUSH_SQL, "+ :pause::interval where origin = :origin;", "+ :pause::interval where :origin::text > '';"),
+    ),
 ]
