@@ -6,11 +6,11 @@ import asyncpg
 import pytest
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.pushes.delivery import MOST_CHANGES, TRIES
+from orcid_sync.model.pushes.delivery import CIRCUIT, MOST_CHANGES, TRIES
 from orcid_sync.model.pushes.filters import Filter
 from orcid_sync.service.pushes.compose import PAGE
 from orcid_sync.store.database.pools import Database
-from orcid_sync.store.pushes import redelivery, subscriptions
+from orcid_sync.store.pushes import outbox, redelivery, subscriptions
 from rig.push_receiver import PushBench, Receiver, push_bench, receiving
 
 ORCID = Orcid("0009-9990-0000-0013")
@@ -66,6 +66,18 @@ async def test_a_part_that_ends_just_behind_what_is_not_wanted_is_sent_to_its_en
     await bench.drain()
 
     assert receiver.seqs == [last]
+    assert await redelivery.ranges(bench.connection) == []
+
+
+@pytest.mark.parametrize("number", [1, PAGE, PAGE + 1])
+async def test_a_part_of_which_nothing_is_wanted_comes_to_its_end(
+    bench: PushBench, receiver: Receiver, number: int
+) -> None:
+    await delivered(bench, receiver, number, filter=Filter(sections=["work"]))
+
+    assert await redelivery.replay_range(bench.connection, "cris", 1, TO_THE_END) == (1, number)
+    assert await bench.drain() == 0
+
     assert await redelivery.ranges(bench.connection) == []
 
 
@@ -262,3 +274,31 @@ async def test_resuming_replays_what_stopped_it_and_only_that(bench: PushBench, 
 
         assert (receiver.seqs, other.seqs) == ([1], [])
         assert (await bench.load("other")).state == "stopped"
+
+
+@pytest.mark.invariant("S20")
+async def test_a_subscription_that_starts_again_leaves_the_parts_of_others_alone(
+    bench: PushBench, receiver: Receiver
+) -> None:
+    """The other one began in the new history of the feed: its part means what it meant."""
+    async with receiving() as other:
+        await delivered(bench, receiver, 2)
+        await bench.connection.execute("select orcid_sync.new_epoch()")
+        await bench.subscribe("other", other.url, after=2)
+        await redelivery.replay_range(bench.connection, "other", 1, 2)
+
+        receiver.status, other.status = 204, 500
+        await bench.drain()
+
+        assert [one.message["type"] for one in receiver.received] == ["orcid.resync"]
+        assert [one.name for one in await redelivery.ranges(bench.connection)] == ["other"]
+
+
+async def test_an_endpoint_that_is_down_is_left_alone_by_itself(bench: PushBench) -> None:
+    """One that failed once is tried as before."""
+    await outbox.note_endpoint(bench.connection, "https://sound.example.org", alive=False)
+    for _ in range(CIRCUIT):
+        await outbox.note_endpoint(bench.connection, "https://down.example.org", alive=False)
+
+    paused = "select origin from orcid_sync.push_endpoints where paused_until > now()"
+    assert [row["origin"] for row in await bench.connection.fetch(paused)] == ["https://down.example.org"]

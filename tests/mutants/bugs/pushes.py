@@ -157,4 +157,32 @@ BUGS = [
         f"{PUSHES}/test_ranges.py -k second_time",
         ("orcid_sync/store/pushes/redelivery.sql", "set last_range = p.last_range + 1", "set last_range = 1"),
     ),
+    mutant(
+        "push-part-for-ever",
+        "a part of which nothing is wanted is looked at again and again, and nothing else is sent",
+        f"{PUSHES}/test_ranges.py -k nothing_is_wanted",
+        (PUSH_SQL, "and passed.reached >= r.to_seq", "and passed.reached > r.to_seq"),
+    ),
+    mutant(
+        "push-begun-elsewhere",
+        "where a message ends is written down for another subscription that has a lease of that number",
+        f"{PUSHES}/test_lost_leases.py -k another",
+        (PUSH_SQL, "p.subscription_id = begun.id and p.lease_no", "p.lease_no"),
+    ),
+    mutant(
+        "push-parts-of-others",
+        "a subscription that starts again throws away what others wanted to be sent once more",
+        f"{PUSHES}/test_ranges.py -k starts_again",
+        (
+            PUSH_SQL,
+            "delete from orcid_sync.push_ranges where subscription_id = :id;",
+            "delete from orcid_sync.push_ranges where :id::integer > 0;",
+        ),
+    ),
+    mutant(
+        "push-everybody-down",
+        "one endpoint that is down has all that ever failed left alone",
+        f"{PUSHES}/test_ranges.py -k left_alone",
+        (PUSH_SQL, "+ :pause::interval where origin = :origin;", "+ :pause::interval where :origin::text > '';"),
+    ),
 ]

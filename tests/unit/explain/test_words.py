@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from orcid_sync.model.analysis.audit import Finding, Verdict
 from orcid_sync.model.explain.facts import Asked, ChangeSet, Facts, Limits, Line, Read, WebhookHealth
 from orcid_sync.model.explain.reasons import diagnose
 from orcid_sync.model.scopes import View
 from orcid_sync.model.sync.schedule import Lane
-from unit.console.test_reasons import HOUR, NOW, OVERDUE, WEBHOOK, WORK, but
+from unit.console.test_reasons import HOUR, NOW, OVERDUE, WEBHOOK, WELL, WORK, but
 
 EARLIER, LATER = NOW - HOUR, NOW + HOUR
 THEM = "0000-0002-1825-0098"
@@ -185,12 +186,37 @@ def test_what_a_record_last_lost(sets: list[ChangeSet], words: str | None) -> No
     assert said(but(changes=sets, item=item()), "lately-removed") is None
 
 
+SAME = Finding(orcid=WELL.orcid, verdict=Verdict.IDENTICAL)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (None, None),
+        (SAME, None),
+        (
+            Finding(orcid=WELL.orcid, verdict=Verdict.NEWER, differences={"work missing": 2}, changed_at=EARLIER),
+            "(2 work missing): changed there on 12 May 2026, 07:15 UTC, and no notification",
+        ),
+        (Finding(orcid=WELL.orcid, verdict=Verdict.NEWER, differences={"work missing": 2}), "changed there, and no"),
+        (
+            Finding(orcid=WELL.orcid, verdict=Verdict.DRIFTED, differences={"work differs": 1}),
+            "has not changed, so the",
+        ),
+    ],
+)
+def test_orcid_shows_something_else(now: Finding | None, words: str | None) -> None:
+    assert fits(said(but(now=now), "orcid-differs"), words)
+
+
 @pytest.mark.parametrize(
     ("differs", "complaint", "words"),
     [
         ({}, "well", "the mirror is up to date (last verified on 12 May 2026, 06:15 UTC)."),
         ({"queue": {"verified_at": None}}, "well", "the mirror is up to date."),
         ({"connection": {"access_state": "public"}}, "limited-only", "with the public items"),
+        ({"now": SAME}, "well", "the mirror equals what ORCID shows now (last verified"),
+        ({"now": msgspec.structs.replace(SAME, reason="busy")}, "well", "the mirror is up to date (last"),  # not heard
     ],
 )
 def test_all_is_well(differs: dict[str, Any], complaint: str, words: str) -> None:
@@ -210,6 +236,8 @@ def test_a_budget_that_is_used_up(limits: dict[str, Any], words: str | None) -> 
     sentence = said(but(queue=OVERDUE, limits=Limits(**limits)), "quota")
     assert fits(sentence, words)
     assert said(but(limits=Limits(**limits)), "quota") is None, "nothing waits"
+    due_now = but(queue={"due_at": NOW, "owed": False}, limits=Limits(**limits))
+    assert (said(due_now, "quota") is None) == (words is None), "a check waits as soon as it is due"
     assert said(but(queue={**OVERDUE, "leased": True}, limits=Limits(**limits)), "quota") is None
 
 
@@ -253,6 +281,8 @@ LOOKED = {"notified_at": NOW - 3 * HOUR, "verified_at": NOW - 2 * HOUR, "second_
         ({}, [found(1, outcome="unchanged", changes={"updated": 1})], False),
         ({}, [found(1, outcome="failed")], True),
         ({}, [found(5)], True),  # before the notification
+        ({}, [found(3)], False),
+        ({"second_look_at": NOW}, [], True),
     ],
 )
 def test_a_read_after_a_notification_that_found_nothing(
@@ -260,7 +290,7 @@ def test_a_read_after_a_notification_that_found_nothing(
 ) -> None:
     sentence = said(but(queue=LOOKED | queue, reads=reads), "stale-cache")
     assert (sentence is not None) is stale
-    assert sentence is None or "read once more in 60 minutes" in sentence
+    assert sentence is None or "read once more in 60 minutes" in sentence or "read once more at once" in sentence
 
 
 @pytest.mark.parametrize(
@@ -391,6 +421,25 @@ def test_a_record_that_is_closed(record: dict[str, Any], complaint: str, words: 
 
 
 @pytest.mark.parametrize(
+    ("queue", "words"),
+    [
+        ({}, None),
+        ({"unconfirmed": "not-found"}, None),
+        ({"unconfirmed_at": EARLIER}, None),
+        ({"unconfirmed": "not-found", "unconfirmed_at": EARLIER}, "12 May 2026, 07:15 UTC that the record is unknown:"),
+        ({"unconfirmed": "deprecated", "unconfirmed_at": EARLIER}, "that the record was merged into another one:"),
+        (
+            {"unconfirmed": "deactivated", "unconfirmed_at": EARLIER, "due_at": LATER},
+            "is deactivated: readers do not see",
+        ),
+        ({"unconfirmed": "deactivated", "unconfirmed_at": EARLIER, "due_at": LATER}, "corrects this, in 60 minutes."),
+    ],
+)
+def test_a_state_that_was_told_once(queue: dict[str, Any], words: str | None) -> None:
+    assert fits(said(but(queue=queue), "unconfirmed"), words)
+
+
+@pytest.mark.parametrize(
     ("connection", "complaint", "words"),
     [
         (
@@ -412,3 +461,27 @@ def test_a_record_that_is_closed(record: dict[str, Any], complaint: str, words: 
 def test_a_permission_that_is_over_or_in_doubt(connection: dict[str, Any], complaint: str, words: str | None) -> None:
     sentence = said(but(connection=connection), complaint)
     assert fits(sentence, words)
+
+
+FAILED = {"outcome": "failed", "error": "busy: 503"}
+
+
+@pytest.mark.parametrize(
+    ("queue", "reads", "words"),
+    [
+        ({"attempts": 0}, [found(1, **FAILED)], None),
+        ({"attempts": 1}, [found(1, **FAILED)], "1 read in a row failed; the last said: busy: 503."),
+        ({"attempts": 2}, [found(1, **FAILED)], "2 reads in a row failed, the first on 12 May 2026, 07:15 UTC; the"),
+        ({"attempts": 2}, [found(1), found(2, **FAILED)], "the first on 12 May 2026, 06:15 UTC; the last said"),
+        ({"attempts": 2}, [found(1)], "2 reads in a row failed; the last said"),
+    ],
+)
+def test_reads_that_fail(queue: dict[str, Any], reads: list[Read], words: str | None) -> None:
+    facts = but(queue={"last_error": "busy: 503"} | queue, reads=reads)
+    assert fits(said(facts, "failing"), words)
+
+
+def test_somebody_who_was_never_connected_may_still_be_in_the_mirror() -> None:
+    unknown, loaded = but(connection=None, record=None), but(connection=None)
+    assert "the service has never read it" in (said(unknown, "never-connected") or "")
+    assert "the service has never read it" not in (said(loaded, "never-connected") or "the service has never read it")
