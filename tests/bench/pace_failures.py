@@ -8,7 +8,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate, count, takewhile
@@ -115,17 +115,21 @@ async def _working(
         heartbeats=Heartbeats(asyncio.get_running_loop().time),
     )
 
+    over = asyncio.Event()  # not a cancellation: in Python 3.11 asyncio.wait_for can lose one
+
     async def notify() -> None:
-        while True:
+        while not over.is_set():
             async with statements(database.intake) as connection:
                 await queue.mark_due(connection, names, lane=Lane.NOTIFICATION)
-            await asyncio.sleep(1)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), 1)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(worker.run()), group.create_task(notify())]
+        group.create_task(worker.run())
+        group.create_task(notify())
         yield
+        over.set()
         await worker.stop(1)
-        tasks[1].cancel()
 
 
 def good(requests: list[Request]) -> int:

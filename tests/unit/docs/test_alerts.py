@@ -48,7 +48,13 @@ BESIDES = ("up", "process_cpu_seconds_total", "process_open_fds", "process_resid
 NAME = re.compile(r"\b(?:orcid_sync_\w+|process_\w+|up)\b")
 
 STATES = set(re.findall(r"(?:then|else) '(\w+)'", load_queries(outbox.__file__).summary.sql))
-ERRORS = {one.kind for one in (RegistryError, *RegistryError.__subclasses__())}
+
+
+def kinds_below(error: type[RegistryError]) -> set[str]:
+    return {error.kind}.union(*map(kinds_below, error.__subclasses__()))
+
+
+ERRORS = kinds_below(RegistryError)
 VALUES: dict[str, dict[str, set[str]]] = {
     "job": {"": {"orcid-sync", "$job"}},
     "lane": {"": {lane.name.lower() for lane in Lane}},
