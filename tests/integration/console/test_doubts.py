@@ -14,7 +14,7 @@ from orcid_sync.model.webhooks.health import Rules
 from orcid_sync.service.explain.explain import Question, explain_one
 from orcid_sync.store.console import in_doubt
 from orcid_sync.store.database.pools import Database, DatabaseRefused
-from orcid_sync.store.database.roles import viewing
+from orcid_sync.store.database.roles import ROLES, viewing
 from rig.service.command_line import Cli
 from rig.service.reconciler import LIMITED, SECOND_LOOK, Bench
 from rig.service.reconciler import OTHER as SICK
@@ -196,6 +196,13 @@ async def test_readers_learn_which_sections_were_left_out_and_nothing_else(
                 "funding"
             ]
             assert await reader.fetchval("select orcid.sections_left_out($1)", "0000-0002-1825-0097") == []
+        columns = await bench.connection.fetch(
+            """select a.attname as name from pg_attribute as a
+                where a.attrelid = 'orcid_sync.doubts'::regclass and a.attnum > 0
+                  and has_column_privilege($1, a.attrelid, a.attnum, 'select')""",
+            ROLES[view],
+        )
+        assert {column["name"] for column in columns} == {"orcid", "kind", "section"}
         with pytest.raises(DatabaseRefused, match="InsufficientPrivilege"):
             async with viewing(database.reader, view) as reader:
                 await reader.fetch("select * from orcid_sync.doubts")

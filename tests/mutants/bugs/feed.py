@@ -4,6 +4,7 @@ from mutant import mutant
 
 CONSUMERS = "tests/integration/feed/test_consumers.py"
 CONSUMER_SQL = "orcid_sync/store/feed/consumers.sql"
+DOUBTS = "tests/integration/console/test_doubts.py"
 
 BUGS = [
     mutant(
@@ -62,6 +63,58 @@ BUGS = [
             "orcid_sync/service/explain/status_findings.py",
             "elif one.behind_seconds > FAR_BEHIND",
             "elif one.behind > FAR_BEHIND",
+        ),
+    ),
+    mutant(
+        "set-aside-told-to-readers",
+        "readers are told that parts of a record were set aside, whose nobody knows, and how many items are in doubt",
+        f"{DOUBTS} -k readers_what_they_see",
+        (
+            "orcid_sync/service/explain/explain.py",
+            "            doubts = await in_doubt.visible(connection, orcid, facts.doubts)\n",
+            "            doubts = facts.doubts\n",
+        ),
+    ),
+    mutant(
+        "doubts-on-everybodys-page",
+        "the page of a record tells readers what is in doubt of items that they do not see",
+        f"{DOUBTS} -k page",
+        (
+            "orcid_sync/service/console/record.py",
+            "            known = await in_doubt.visible(connection, orcid, known)\n",
+            "            pass\n",
+        ),
+    ),
+    mutant(
+        "half-an-answer-is-well",
+        "a record of which ORCID's last answer left a section out is explained as up to date",
+        "tests/unit/console/test_reasons.py",
+        ("orcid_sync/model/explain/reasons.py", "    reasons_doubts.unspoken,\n", ""),
+    ),
+    mutant(
+        "private-though-unheard",
+        "what stands in a section that was not heard is said to be private or not to exist",
+        "tests/unit/console/test_reasons.py",
+        (
+            "orcid_sync/model/explain/reasons_item.py",
+            "    if reasons_doubts.part_set_aside(facts) or reasons_doubts.unheard(facts):\n        return None\n",
+            "",
+        ),
+    ),
+    mutant(
+        "status-silent-in-doubt",
+        "status says that all is well while parts of records are in doubt",
+        f"{DOUBTS} -k commands",
+        ("orcid_sync/service/explain/status_attention.py", "*doubtful(seen.doubts), ", ""),
+    ),
+    mutant(
+        "doubts-of-the-departed",
+        "what was in doubt of somebody who has left is told of for ever",
+        f"{DOUBTS} -k not_followed",
+        (
+            "orcid_sync/store/console/in_doubt.sql",
+            " where c.state = 'connected'\n group by d.kind\n",
+            " group by d.kind\n",
         ),
     ),
 ]
