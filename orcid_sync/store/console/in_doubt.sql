@@ -13,10 +13,11 @@ select d.kind, count(*) as number, count(distinct d.orcid) as records, min(d.sin
 
 -- name: of_record
 -- Of one iD, the oldest first; without what ORCID said.
-select kind, section, key, reason, since, attempts, due_at, modified_ms, may_be, released
-  from orcid_sync.doubts
- where orcid = :orcid
- order by since, kind, section, key;
+select d.kind, d.section, d.key, d.reason, d.since, d.attempts, d.due_at, d.modified_ms, d.may_be, d.released
+  from orcid_sync.doubts as d
+  join orcid_sync.connections as c using (orcid)
+ where d.orcid = :orcid and c.state = 'connected'
+ order by d.since, d.kind, d.section, d.key;
 
 -- name: visible
 -- Which of these items the present role may see.

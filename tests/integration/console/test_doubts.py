@@ -81,9 +81,9 @@ async def test_operators_are_told_all_of_it_and_readers_what_they_see(bench: Ben
 @pytest.mark.parametrize(
     ("item", "view", "complaint", "words"),
     [
-        ("Never rendered, public", None, "item-in-doubt", "its full form could not be read (The Registry"),
-        ("Never rendered, public", View.PUBLIC, "item-in-doubt", "its full form could not be read (The Registry"),
-        ("Never rendered, limited", None, "item-in-doubt", "its full form could not be read (The Registry"),
+        ("Never rendered, public", None, "item-in-doubt", "its full form could not be read ("),
+        ("Never rendered, public", View.PUBLIC, "item-in-doubt", "its full form could not be read ("),
+        ("Never rendered, limited", None, "item-in-doubt", "its full form could not be read ("),
         ("Never rendered, limited", View.PUBLIC, "item-unknown", "of the section funding the last answer was not"),
         (SECRET, None, "item-in-doubt", f"a part of the section work that cannot be understood ({ODD})"),
         (SECRET, View.LIMITED, "item-unknown", "of the section funding the last answer was not understood whole"),
@@ -212,4 +212,5 @@ async def test_who_is_not_followed_any_more_is_not_counted(bench: Bench, sick: d
     assert await in_doubt.counts(bench.connection)
     await bench.disconnect(SICK)
     assert await in_doubt.counts(bench.connection) == []
+    assert await in_doubt.of_record(bench.connection, SICK) == []
     assert await in_doubt.entries(bench.connection, orcid=Orcid(SICK), limit=100) == []
