@@ -216,7 +216,11 @@ def test_orcid_shows_something_else(now: Finding | None, words: str | None) -> N
         ({"queue": {"verified_at": None}}, "well", "the mirror is up to date."),
         ({"connection": {"access_state": "public"}}, "limited-only", "with the public items"),
         ({"now": SAME}, "well", "the mirror equals what ORCID shows now (last verified"),
-        ({"now": msgspec.structs.replace(SAME, reason="busy")}, "well", "the mirror is up to date (last"),  # not heard
+        (
+            {"now": msgspec.structs.replace(SAME, reason="busy")},
+            "not-compared",
+            "could not be compared with what ORCID shows now: busy.",
+        ),
     ],
 )
 def test_all_is_well(differs: dict[str, Any], complaint: str, words: str) -> None:
