@@ -22,7 +22,8 @@ LONGEST_PAUSE: Final = 5.0
 """Seconds of silence that a request waits for itself; a longer pause is waited for in the queue, not in a lease."""
 
 NOBODY: Final = Orcid("0000-0000-0000-0001")
-"""An iD that nobody has: the Registry answers 404/9016 (contract sections 4.2 and 8), unless it is away."""
+"""An iD with a right check digit that nobody has, for ORCID's begin at 0000-0001-5000-0007 (contract section 8). The
+Registry, and nothing else, answers with its own 404/9016 (contract section 4.2), unless it is away."""
 
 
 class Pace(Protocol):

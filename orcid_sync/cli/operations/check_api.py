@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.errors import (
     BadRequest,
     Busy,
@@ -14,13 +13,10 @@ from orcid_sync.registry.errors import (
     RegistryError,
     Unavailable,
 )
+from orcid_sync.registry.pace import NOBODY
 
 if TYPE_CHECKING:
     from orcid_sync.registry.client import Registry
-
-NOBODY = Orcid("0000-0000-0000-0001")
-"""An iD with a right check digit that nobody has, for ORCID's begin at 0000-0001-5000-0007 (contract section 8): its
-API, and nothing else, answers with its own 404/9016 (contract section 4.2)."""
 
 _HOST_ALONE = (
     "api_url must be the address of the API alone, such as https://api.orcid.org, without a path; without the setting "

@@ -39,7 +39,7 @@ WINDOW_SECONDS = 30.0
 WINDOW_REQUESTS = 60
 """The share is that of so many last requests, none older than half a minute."""
 
-BRAKE_STEP = 0.65
+BRAKE_STEP = 0.6
 LONGEST_STEP = 0.5
 BELOW_THE_LIMIT = 0.9
 """The rate is lowered by a step; by a longer one, but not by more than half, if a little less than what was not refused

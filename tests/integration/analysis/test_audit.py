@@ -106,13 +106,15 @@ async def test_a_locked_record_is_right_once_the_mirror_knows(mirrored: Bench) -
     assert (await audited(mirrored, OTHER)).verdict is Verdict.IDENTICAL
 
 
-async def test_a_registry_that_is_away_says_nothing_about_the_mirror(mirrored: Bench) -> None:
-    mirrored.registry.faults.add("error", endpoint="record", status=500)
+@pytest.mark.parametrize(("status", "reason"), [(502, "unavailable"), (500, "unrenderable")])
+async def test_a_registry_that_is_away_or_cannot_show_it_says_nothing_about_the_mirror(
+    mirrored: Bench, status: int, reason: str
+) -> None:
+    mirrored.registry.faults.add("error", endpoint="record", status=status)
 
     found = await audited(mirrored, OTHER)
 
-    assert found.verdict is Verdict.UNREADABLE
-    assert found.reason == "The Registry gave no answer that can be trusted. (HTTP 500, error-code 9008)"
+    assert (found.verdict, found.reason) == (Verdict.UNREADABLE, reason)
 
 
 async def test_the_command_keeps_a_series_and_ends_with_1_below_the_mark(

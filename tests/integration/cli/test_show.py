@@ -92,11 +92,11 @@ async def test_status_tells_the_pace(mirrored: Cli, connection: asyncpg.Connecti
     text = (await mirrored.apart("status")).stdout
     seen = await asyncio.to_thread(mirrored.json, "status")
 
-    assert "13.0 requests per second instead of 20" in text
+    assert "12.0 requests per second instead of 20" in text
     assert "The daily budget (setting daily_requests) is used up (10 of 10 requests)" in text
     assert "slowed since" in text
     assert [(known["rate"], known["used"]) for known in seen["overview"]["paces"]] == [
-        (pytest.approx(13.0, abs=0.1), 10)
+        (pytest.approx(12.0, abs=0.1), 10)
     ]
 
 
