@@ -78,7 +78,7 @@ REFUSALS = {
     "connect": r"^$|erased|ORCID",
     "diff": r"^The mirror has never held .* explain |^--from: the mirror has ",
     "erasures show": r"There is no ",
-    "holds": r"There is nothing to decide for these iDs\.",
+    "holds": r"Nothing waits for a second read of these iDs\.",
     "disconnect": r"not connected",
     "rebuild": r"cannot be ",
     "show": r"is not connected\. Connect it with: |^The mirror has never held |^--as-of: the mirror has ",
