@@ -19,17 +19,25 @@ from orcid_sync.registry.errors import (
     INVISIBLE,
     Busy,
     ClientDisabled,
+    Deactivated,
+    Deprecated,
     Forbidden,
+    Locked,
     NotFound,
     Paused,
     RegistryError,
     Unauthorized,
     Unavailable,
+    Unclaimed,
 )
 from orcid_sync.registry.requests import BULK_LIMIT
 
-STOPS = (Paused, Busy, Unauthorized, ClientDisabled)
-"""What says that the next request will fare no better: the rest is not asked for now."""
+NO_WORDS_ABOUT_IT = (Busy, Unauthorized, ClientDisabled)
+"""What says nothing about the items asked for. All the same it counts as theirs: if only they hear it, whatever is
+asked for after them would wait for ever. The pace has heard it, too, and slows down or pauses."""
+
+OF_THE_RECORD = (Deactivated, Deprecated, Locked, Unclaimed)
+"""What speaks of the record's state, which only `/record` decides."""
 
 PATIENCE = 24
 """How much may fail in one read before the rest is left for later: a bound on its requests and on its time."""
@@ -60,11 +68,11 @@ async def read_full_forms(
         part = parts.popleft()
         try:
             answers = await _ask(registry, orcid, token, part)
-        except STOPS as error:
+        except Paused as error:  # the next request will fare no better: the rest is not asked for now
             parts.appendleft(part)
             return _given_up(found, parts, Unread("full_form_not_asked", str(error), asked=False))
         except RegistryError as error:
-            patience -= SILENCE if isinstance(error, Unavailable) and not error.error_code else 1
+            patience -= _cost(error)
             found.unread |= dict.fromkeys((item.id for item in part), _why(error))
             if len(part) > 1:
                 middle = len(part) // 2
@@ -108,7 +116,14 @@ async def _ask(registry: Registry, orcid: Orcid, token: str | None, part: Sequen
     }
 
 
+def _cost(error: RegistryError) -> int:
+    silent = isinstance(error, Unavailable) and not error.error_code
+    return SILENCE if silent or isinstance(error, NO_WORDS_ABOUT_IT) else 1
+
+
 def _why(error: RegistryError) -> Unread:
     """An item that ORCID says is not there, or not for us to see, is asked for again seldom: its summary said it is."""
+    if isinstance(error, OF_THE_RECORD):
+        return Unread("full_form", f"ORCID says otherwise of the record when asked for it: {error}")
     refused = isinstance(error, NotFound) or (isinstance(error, Forbidden) and error.error_code in INVISIBLE)
     return Unread("full_form_refused" if refused else "full_form", str(error))
