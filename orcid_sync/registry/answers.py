@@ -24,6 +24,7 @@ _LONGEST_LIFE: Final = 100 * 366 * 86_400
 """Seconds: a token that claims to live longer says nothing about its life."""
 
 _LONGEST_NAME: Final = 300
+_ANOTHERS: Final = "The Registry answered with another item than the one asked for."
 _REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
@@ -138,7 +139,7 @@ def read_item(orcid: Orcid, put_code: int, body: bytes) -> bytes:
     # Undecoded, but without what lies deeper than any decoder goes: it could not be stored either (fault F48).
     answered, item = _read_head(orcid, bytes(decode(body, Raw)))
     if answered != put_code:
-        raise WrongRecord
+        raise WrongRecord(_ANOTHERS)
     return item
 
 
@@ -206,7 +207,7 @@ def _read_head(orcid: Orcid, item: bytes) -> tuple[int, bytes]:
     """An item with its put-code; its path, `/0000-…/work/123`, must name the record asked (it may be null)."""
     head = decode(item, _Item)
     if head.path is not None and not head.path.startswith(f"/{orcid}/"):
-        raise WrongRecord
+        raise WrongRecord(_ANOTHERS)
     return head.put_code, item
 
 

@@ -47,6 +47,9 @@ _CODE_WORDS: Final = frozenset({"invalid_grant", "invalid_request", "unauthorize
 _OF_RECORDS: Final = frozenset({Deprecated, Locked, Unclaimed, Deactivated, NotFound})
 """Errors that speak of a record."""
 
+_SHOWN: Final = {Endpoint.RECORD: "this record", Endpoint.WORKS: "the works asked for", Endpoint.ITEM: "this item"}
+"""What an answer shows that concerns one record and nothing else."""
+
 _DAILY: Final = b"daily quota"
 
 _ORCID: Final = re.compile(r"\b[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]\b", re.ASCII)
@@ -80,12 +83,17 @@ def _nonsense(request: Request[Any], what: str, status: int) -> Unavailable:
     """The error for a whole answer that makes no sense: it concerns the record that was asked for, if there is one."""
     if not _shows(request):
         return Unavailable(what, status=status)
-    return Unrenderable(f"ORCID cannot show this record: {what}", status=status)
+    return Unrenderable(f"{_unshown(request)}: {what}", status=status)
 
 
 def _shows(request: Request[Any]) -> bool:
     """Whether the answer shows a record, or a part of it."""
-    return request.orcid is not None and request.endpoint is not Endpoint.WEBHOOK
+    return request.endpoint in _SHOWN
+
+
+def _unshown(request: Request[Any]) -> str:
+    """What operators read: a part that cannot be shown says nothing of the others, nor of the record."""
+    return f"ORCID cannot show {_SHOWN[request.endpoint]}"
 
 
 def _unnamed(content_type: str, body: bytes) -> Mapping[str, Any] | None:
@@ -118,7 +126,7 @@ def _refusal(
     if members is None and status >= 400:
         return Unavailable("the answer is not the Registry's own JSON", **facts)
     if of_record:
-        kind = Unrenderable
+        kind, facts["detail"] = Unrenderable, _unshown(request)
     elif request.endpoint in _OAUTH_ENDPOINTS:
         kind = _oauth_refusal(request.endpoint, kind, status, word)
     if kind is Deprecated:
