@@ -9,7 +9,7 @@ import structlog
 
 from orcid_sync.settings.logs import configure_logging
 from rig.service.command_line import cli, cli_on  # noqa: F401 - fixtures
-from rig.service.reconciler import bench, registry, settings  # noqa: F401 - fixtures
+from rig.service.reconciler import bench, limits, registry, settings  # noqa: F401 - fixtures
 
 
 @pytest.fixture

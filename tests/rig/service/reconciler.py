@@ -324,8 +324,18 @@ def settings(registry: SimulatedRegistry) -> Settings:
 
 
 @pytest.fixture
+def limits() -> Limits:
+    """Short times: a silent Registry is given up after two seconds, and asked again at once."""
+    return Limits(total_seconds=2, repeat_wait_seconds=0)
+
+
+@pytest.fixture
 async def bench(
-    registry: SimulatedRegistry, settings: Settings, database: Database, connection: asyncpg.Connection
+    registry: SimulatedRegistry,
+    settings: Settings,
+    limits: Limits,
+    database: Database,
+    connection: asyncpg.Connection,
 ) -> AsyncIterator[Bench]:
     """The service's parts as the daemon composes them, but without its loops."""
     metrics, vault = Metrics(), Vault(settings.key_ring)
@@ -346,7 +356,7 @@ async def bench(
                 pace=pace,
                 tokens=SealedTokens(database.worker, vault, CLIENT_ID),
                 observe=lambda *_: None,
-                limits=Limits(total_seconds=2, repeat_wait_seconds=0),
+                limits=limits,
             )
         )
         composed = serve._reconciler(settings, database, client, vault, metrics)
