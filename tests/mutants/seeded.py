@@ -4,6 +4,8 @@ Every one of them was an idea that somebody could have, and most were somebody's
 replaces a text that must occur exactly once; when the code moves on, `test_seeded.py` says which edit has to follow.
 """
 
-from bugs import bulk, consent, database, feed, pushes, record, sync, webhooks
+from bugs import bulk, consent, containment, database, feed, pushes, record, sync, webhooks
 
-MUTANTS = [bug for table in (bulk, consent, database, feed, pushes, record, sync, webhooks) for bug in table.BUGS]
+MUTANTS = [
+    bug for table in (bulk, consent, containment, database, feed, pushes, record, sync, webhooks) for bug in table.BUGS
+]

@@ -2,7 +2,7 @@
 
 from mutant import mutant
 
-from bugs.places import BULK, INTERLEAVINGS, RECONCILE
+from bugs.places import BULK, COMPARISON, FULL_FORMS, INTERLEAVINGS, RECONCILE
 
 RECORD_STATES = "orcid_sync/service/record/record_states.py"
 PERMISSION = "orcid_sync/service/record/permission.py"
@@ -130,17 +130,13 @@ BUGS = [
         "missing-work-is-known",
         "a record of which a full work is missing is taken for completely read, and never asked again",
         f"{RECONCILE}/test_reconcile.py -k bulk",
-        ("orcid_sync/service/record/record_reader.py", "return details, complete", "return details, True"),
+        (FULL_FORMS, "{item.id: NOT_ANSWERED for item in part if item.id not in answers}", "{}"),
     ),
     mutant(
         "old-full-form-is-known",
         "a full form that is older than its summary is taken for the right one, and never asked again",
-        f"{RECONCILE}/test_faults.py -k old_full_form",
-        (
-            "orcid_sync/service/record/record_reader.py",
-            "complete and item.id in details and belongs_to(details[item.id], item)",
-            "complete and item.id in details",
-        ),
+        f"{RECONCILE}/test_faults.py {RECONCILE}/test_full_forms.py -k older_edit",
+        (COMPARISON, "            full.unread[item.id] = ANOTHER_EDIT\n", ""),
     ),
     mutant(
         "answers-words-are-kept",

@@ -2,7 +2,7 @@
 
 from mutant import mutant
 
-from bugs.places import INTERLEAVINGS, RECONCILE
+from bugs.places import COMPARISON, INTERLEAVINGS, RECONCILE
 
 REMAINS = "tests/integration/reconcile/test_what_remains_to_be_done.py"
 FENCES = "tests/integration/sync/test_queue_fences.py"
@@ -16,6 +16,8 @@ HEALTH = "orcid_sync/model/sync/registry_health.py"
 _HOLD = "            await queue.hold(connection, lease, alone=bool(finding.effects))\n"
 _APPLY = """            if finding.changeset is not NOTHING:
                 await items.apply(connection, lease.orcid, finding.changeset.writing)
+            if finding.doubts is not None:
+                await doubts.replace(connection, lease.orcid, finding.doubts)
             for effect in finding.effects:
                 await effect(connection, lease.orcid)
 """
@@ -26,16 +28,13 @@ _SETTLE = """            await queue.settle(connection, lease, finding.settlemen
 _WHY = "            # Last, because it keeps everybody else's commits waiting for this one's.\n"
 _APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
 _COMMIT = _HOLD + _APPLY + _SETTLE + _WHY + _APPEND
+_ANNOUNCED = "turn.cause is Cause.NOTIFICATION"
+_OF_A_STATE = "        applied=Applied(None, access, None)"
 _NEXT = "        async with transaction(self.database.worker) as connection:\n"
 _FENCE_IN_HOLD = "where orcid = :orcid and lease_no = :lease_no and applied_lease_no < :lease_no\n   for key share"
 _FENCE_ALONE = "-- name: hold_alone$\nselect true\n  from orcid_sync.queue\n where orcid = :orcid"
 _DISREGARD = "set body_digest = null, body_access = :body_access\n where orcid = :orcid"
 _FENCE_IN_SETTLE = " where q.orcid = :orcid and q.lease_no = :lease_no\nreturning true;"
-_COMPARE_WHAT_BULK_ANSWERED = """
-        wanting = [item.id for item in reading.items if diff.wants_detail(held.items.get(item.id), item)]
-        kept = [i for i in reading.items if i.section != "work" or i.id in details or i.id not in wanting]
-        comparison = diff.compare(known, reading.answered, kept, details)
-"""
 _SUBSCRIBE_AND_READ = """
         if not merged:
             job = await self._subscribed(job)
@@ -114,7 +113,7 @@ BUGS = [
         "no-second-look",
         "what ORCID's caches hid from the first read stays hidden until the next check",
         INTERLEAVINGS,
-        (SCHEDULE, "if turn.cause is Cause.NOTIFICATION or (not complete", "if (not complete"),
+        (SCHEDULE, f"return policy.second_look if {_ANNOUNCED} else turn", "return turn"),
     ),
     mutant(
         "no-second-look-at-states",
@@ -122,8 +121,8 @@ BUGS = [
         INTERLEAVINGS,
         (
             SCHEDULE,
-            "second_look_in=_second_look(turn, policy, complete=True)",
-            "second_look_in=turn.second_look_owed_in",
+            f"second_look_in=_second_look(turn, policy),\n{_OF_A_STATE}",
+            f"second_look_in=turn.second_look_owed_in,\n{_OF_A_STATE}",
         ),
     ),
     mutant(
@@ -154,16 +153,20 @@ BUGS = [
         "shrink-guard-off",
         "a read that lost most of a section is believed at once",
         f"{RECONCILE}/test_holds.py -k section",
-        (RECONCILER, "if not diff.shrinks(held.items, removed):", "if True:"),
+        (
+            "orcid_sync/model/record/agreement.py",
+            "removed = list(shrinking(question.known, removed))",
+            "removed = []",
+        ),
     ),
     mutant(
         "missing-work-is-deleted",
         "a work that a bulk answer leaves out is taken for deleted",
         f"{RECONCILE}/test_reconcile.py -k bulk",
         (
-            RECONCILER,
-            "        comparison = diff.compare(known, reading.answered, reading.items, details)\n",
-            _COMPARE_WHAT_BULK_ANSWERED,
+            COMPARISON,
+            "reading.answered, reading.items, full_forms)",
+            "reading.answered, [one for one in reading.items if one.id not in {d.item for d in incomplete}], full_forms)",
         ),
     ),
     mutant(
@@ -321,7 +324,7 @@ BUGS = [
         "half-an-answer-known",
         "an answer without a section is what the next one is compared with, and nothing more is asked for",
         f"{REMAINS} -k not_heard",
-        (RECONCILER, "complete and len(reading.answered) == len(SECTIONS)", "complete"),
+        (RECONCILER, "Applied(None if compared.doubts else digest", "Applied(digest"),
     ),
     mutant(
         "second-look-at-operators-reads",
@@ -329,8 +332,8 @@ BUGS = [
         f"{REMAINS} -k owed",
         (
             SCHEDULE,
-            "if turn.cause is Cause.NOTIFICATION or (",
-            "if turn.cause in (Cause.NOTIFICATION, Cause.OPERATOR) or (",
+            f"if {_ANNOUNCED} else",
+            "if turn.cause in (Cause.NOTIFICATION, Cause.OPERATOR) else",
         ),
     ),
     mutant(
