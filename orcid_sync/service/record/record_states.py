@@ -80,7 +80,9 @@ async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held:
     content = replace(before, state=fate.state, primary_orcid=None, withheld=hidden or in_doubt)
     answer = Answer(content, held.modified_at, Comparison([], [], []), {}, {})
     changeset = await make_changeset(pool, job.orcid, held, answer)
-    settlement = schedule.settle_state(job.turn, policy, fate, job.lease.body_access or job.access.text)
+    settlement = schedule.settle_state(
+        job.turn, policy, fate, job.lease.body_access or job.access.text, job.lease.registry_modified_ms
+    )
     effects = permission.effects(job, heard)
     return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=effects)
 
