@@ -47,6 +47,8 @@ _CODE_WORDS: Final = frozenset({"invalid_grant", "invalid_request", "unauthorize
 _OF_RECORDS: Final = frozenset({Deprecated, Locked, Unclaimed, Deactivated, NotFound})
 """Errors that speak of a record."""
 
+_SHOWN: Final = {Endpoint.RECORD: "this record", Endpoint.WORKS: "these works"}
+
 _DAILY: Final = b"daily quota"
 
 _ORCID: Final = re.compile(r"\b[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]\b", re.ASCII)
@@ -80,7 +82,12 @@ def _nonsense(request: Request[Any], what: str, status: int) -> Unavailable:
     """The error for a whole answer that makes no sense: it concerns the record that was asked for, if there is one."""
     if not _shows(request):
         return Unavailable(what, status=status)
-    return Unrenderable(f"ORCID cannot show this record: {what}", status=status)
+    return Unrenderable(f"{_unshown(request)}: {what}", status=status)
+
+
+def _unshown(request: Request[Any]) -> str:
+    """The record is shown, if it is only a part of it that cannot be."""
+    return f"ORCID cannot show {_SHOWN.get(request.endpoint, 'this item')}"
 
 
 def _shows(request: Request[Any]) -> bool:
@@ -118,8 +125,16 @@ def _refusal(
     if members is None and status >= 400:
         return Unavailable("the answer is not the Registry's own JSON", **facts)
     if of_record:
-        kind = Unrenderable
-    elif request.endpoint in _OAUTH_ENDPOINTS:
+        return Unrenderable(_unshown(request), **facts)
+    return _refusal_in_words(request, kind, headers, body, facts)
+
+
+def _refusal_in_words(
+    request: Request[Any], kind: type[RegistryError], headers: Mapping[str, str], body: bytes, facts: Mapping[str, Any]
+) -> RegistryError:
+    """The error for a refusal that means what ORCID says."""
+    status, code, word = facts["status"], facts["error_code"], facts["oauth_error"]
+    if request.endpoint in _OAUTH_ENDPOINTS:
         kind = _oauth_refusal(request.endpoint, kind, status, word)
     if kind is Deprecated:
         return Deprecated(primary=_primary(request.orcid, headers.get("location", ""), body), **facts)
