@@ -170,7 +170,7 @@ def edit_of(detail: bytes, section: str) -> int | None:
     """
     with shape_of(section):
         stamp = lenient.decode(detail, _Dated).last_modified_date
-    return stamp.value if stamp else None
+    return stamp.value if stamp and extract.moment(stamp) else None
 
 
 def compare(

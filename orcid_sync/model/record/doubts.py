@@ -117,6 +117,8 @@ def unspoken(answered: Collection[str], moment: Moment) -> Iterator[Doubt]:
             yield moment.again(
                 Doubt(kind=Kind.SECTION, section=section, reason=reason, since=moment.now), "section_unspoken"
             )
+    # What was set aside of them will not be new when it is met again.
+    yield from (one for one in moment.before.values() if one.kind is Kind.ITEM and one.section not in answered)
 
 
 def misunderstood(parts: Iterable[SetAside], gone: Iterable[ItemKey], moment: Moment) -> Iterator[Doubt]:
@@ -130,6 +132,8 @@ def misunderstood(parts: Iterable[SetAside], gone: Iterable[ItemKey], moment: Mo
         missing.setdefault(section, []).append(key)
     for part in parts:
         may_be = () if part.key is not None else tuple(missing.get(part.section, ()))
+        if part.named is not None:
+            may_be = tuple(key for key in may_be if key == part.named)
         new = Doubt(
             kind=Kind.ITEM,
             section=part.section,

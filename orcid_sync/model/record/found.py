@@ -1,5 +1,7 @@
 """Finding the items of a section in an answer: what each of them is called, and what cannot be understood."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Self
 
@@ -7,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from orcid_sync.model.record import person
+from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.sections import Content, Item, Section
 from orcid_sync.model.record.set_aside import DOUBLE, NO_EMAIL, NO_PUT_CODE, NOT_AN_OBJECT, SetAside
 from orcid_sync.model.wire import lenient, orcid_json
@@ -18,6 +21,9 @@ _SEEN_BY = {"public": 2, "limited": 1}
 """The more, the more people; whatever we do not know counts as private (fault F49)."""
 
 
+_PATH = re.compile("/[0-9X-]+/[a-z-]+/([0-9]{1,18})", re.ASCII)
+
+
 class _Head(Struct, rename="kebab"):
     """The little of an item that is needed to know which it is."""
 
@@ -25,6 +31,7 @@ class _Head(Struct, rename="kebab"):
     last_modified_date: orcid_json.Timestamp | None = None
     visibility: str | None = None
     email: str | None = None
+    path: str | None = None
 
 
 class Found:
@@ -36,6 +43,7 @@ class Found:
         self._groups = groups
         self._items: dict[str, Item] = {}
         self._set_aside: dict[bytes, SetAside] = {}
+        self._copies: Counter[bytes] = Counter()
         for raw, reason in strange:
             self._put_aside(clean(bytes(raw)), reason)
 
@@ -46,7 +54,7 @@ class Found:
 
     @property
     def set_aside(self) -> list[SetAside]:
-        """What could not be understood, each once; all of it after the last step."""
+        """What could not be understood; all of it after the last step. Two of one wording may be two items."""
         return list(self._set_aside.values())
 
     def all(self) -> Self:
@@ -77,7 +85,9 @@ class Found:
             return None
         key = _key(self.section, head)
         if key is None:
-            self._put_aside(doc, NO_EMAIL if self.section.key_column == "email" else NO_PUT_CODE)
+            named = _PATH.fullmatch(head.path or "")
+            reason = NO_EMAIL if self.section.key_column == "email" else NO_PUT_CODE
+            self._put_aside(doc, reason, named=named and named[1])
             return None
         return key, head
 
@@ -91,8 +101,10 @@ class Found:
         if best.content.doc != rest.content.doc:
             self._put_aside(rest.content.doc, DOUBLE, rest.key)
 
-    def _put_aside(self, doc: bytes, reason: str, key: str | None = None) -> None:
-        one = SetAside(self.section.name, doc, reason, key)
+    def _put_aside(self, doc: bytes, reason: str, key: str | None = None, *, named: str | None = None) -> None:
+        copy = 0 if key is not None else self._copies[doc]
+        self._copies[doc] += 1
+        one = SetAside(self.section.name, doc, reason, key, named, copy)
         self._set_aside.setdefault(one.digest, one)
 
 
@@ -128,8 +140,9 @@ def _key(section: Section, head: _Head) -> str | None:
 
 
 def _item(section: Section, key: str, head: _Head, content: Content) -> Item:
-    modified = head.last_modified_date.value if head.last_modified_date else None
-    return Item(section.name, key, head.put_code, modified, head.visibility, content, content.digest())
+    modified = head.last_modified_date
+    modified_ms = modified.value if modified and moment(modified) else None
+    return Item(section.name, key, head.put_code, modified_ms, head.visibility, content, content.digest())
 
 
 def _rank(item: Item) -> tuple[object, ...]:

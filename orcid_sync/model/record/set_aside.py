@@ -23,10 +23,16 @@ class SetAside(Struct, frozen=True):
     key: str | None = None
     """Of which item it says something, if that is known: then the item itself was understood in another form."""
 
+    named: str | None = None
+    """The key of the item that its path names, if it has one: then it is no other."""
+    copy: int = 0
+    """How many of the same words stand before it."""
+
     @property
     def digest(self) -> bytes:
         """What tells it apart inside its record."""
-        return blake2b(self.doc, digest_size=16, person=self.section.encode()[:16]).digest()
+        copy = self.copy.to_bytes(8)
+        return blake2b(self.doc, digest_size=16, person=self.section.encode()[:16], salt=copy).digest()
 
 
 def may_lose(answered: Iterable[str], set_aside: Iterable[SetAside]) -> frozenset[str]:

@@ -217,17 +217,19 @@ def _second_look(turn: Turn, policy: Policy) -> timedelta | None:
     return policy.second_look if turn.cause is Cause.NOTIFICATION else turn.second_look_owed_in
 
 
-def settle_state(turn: Turn, policy: Policy, fate: Fate, access: str) -> Settlement:
+def settle_state(
+    turn: Turn, policy: Policy, fate: Fate, access: str, registry_modified_ms: int | None = None
+) -> Settlement:
     """After the Registry said that the record is locked, deactivated, …; the next body is compared in any case.
 
-    `access` is what the items that stay were read with. A notification owes a second look after this answer too: an
-    unlocking may be what is not announced.
+    `access` and `registry_modified_ms` are those of the items that stay. A notification owes a second look after this
+    answer too: an unlocking may be what is not announced.
     """
     return Settlement(
         done=True,
         due_in=fate.again_in or policy.interval.longest,
         second_look_in=_second_look(turn, policy),
-        applied=Applied(None, access, None),
+        applied=Applied(None, access, registry_modified_ms),
         verified=True,
     )
 

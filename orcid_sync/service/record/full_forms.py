@@ -42,8 +42,10 @@ OF_THE_RECORD = (Deactivated, Deprecated, Locked, Unclaimed)
 PATIENCE = 24
 """How much may fail in one read before the rest is left for later: a bound on its requests and on its time."""
 
-SILENCE = 6
-"""What an answer without ORCID's own words costs of that: it may have taken a long time not to come."""
+DEAR = 6
+"""What of that is spent on an answer without ORCID's own words, which may have taken a long time not to come, and on
+one that may say that the next request will fare no better. It may also be the answer for this one part, always: so it
+counts as a failure of this part, and not of those behind it."""
 
 NOT_ASKED = Unread("full_form_not_asked", "not asked for yet: too much else failed in the same read", asked=False)
 NOT_ANSWERED = Unread("full_form", "ORCID's answer left it out")
@@ -92,18 +94,18 @@ def _given_up(found: FullForms, parts: Iterable[Sequence[Item]], why: Unread) ->
 
 
 def _parts(wanted: Iterable[Item], failures: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """What is asked for at once.
+    """What is asked for at once: what failed least first, so that nothing waits behind what never succeeds.
 
-    Works that failed before are asked for in smaller company, those that failed least first, so that in the end each of
-    them stands for itself.
+    Works that failed before are asked for in smaller company, so that in the end each of them stands for itself.
     """
-    pages: dict[int, list[Item]] = {}
+    pages: dict[tuple[int, int], list[Item]] = {}
     for item in wanted:
-        size = max(1, BULK_LIMIT // 4 ** min(failures(item), 4)) if item.section == "work" else 0
-        pages.setdefault(size, []).append(item)
-    for size, items in sorted(pages.items(), reverse=True):
-        for start in range(0, len(items), size or 1):
-            yield items[start : start + (size or 1)]
+        failed = failures(item)
+        size = max(1, BULK_LIMIT // 4 ** min(failed, 4)) if item.section == "work" else 1
+        pages.setdefault((failed, -size), []).append(item)
+    for (_, size), items in sorted(pages.items(), key=lambda page: page[0]):
+        for start in range(0, len(items), -size):
+            yield items[start : start - size]
 
 
 async def _ask(registry: Registry, orcid: Orcid, token: str | None, part: Sequence[Item]) -> Mapping[ItemKey, bytes]:
@@ -118,7 +120,7 @@ async def _ask(registry: Registry, orcid: Orcid, token: str | None, part: Sequen
 
 def _cost(error: RegistryError) -> int:
     silent = isinstance(error, Unavailable) and not error.error_code
-    return SILENCE if silent or isinstance(error, NO_WORDS_ABOUT_IT) else 1
+    return DEAR if silent or isinstance(error, NO_WORDS_ABOUT_IT) else 1
 
 
 def _why(error: RegistryError) -> Unread:

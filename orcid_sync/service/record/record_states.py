@@ -42,7 +42,7 @@ async def close(pool: asyncpg.Pool, policy: Policy, job: Job, error: RegistryErr
     fate = TRANSITIONS[before, OUTCOMES[type(error)]]
     if fate.confirm and not _is_confirmed(policy, job, fate):
         settlement = schedule.settle_unconfirmed(policy, fate)
-        return Finding(outcome=UNCONFIRMED, settlement=settlement, changeset=withholding(held, "all"), doubts=())
+        return Finding(outcome=UNCONFIRMED, settlement=settlement, changeset=withholding(held, "all"))
     primary = getattr(error, "primary", None)
     if fate.removes:
         return await _end(pool, policy, job, fate, held, primary)
@@ -80,9 +80,11 @@ async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held:
     content = replace(before, state=fate.state, primary_orcid=None, withheld=hidden or in_doubt)
     answer = Answer(content, held.modified_at, Comparison([], [], []), {}, {})
     changeset = await make_changeset(pool, job.orcid, held, answer)
-    settlement = schedule.settle_state(job.turn, policy, fate, job.lease.body_access or job.access.text)
+    settlement = schedule.settle_state(
+        job.turn, policy, fate, job.lease.body_access or job.access.text, job.lease.registry_modified_ms
+    )
     effects = permission.effects(job, heard)
-    return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=effects, doubts=())
+    return Finding(outcome=fate.state.value, settlement=settlement, changeset=changeset, effects=effects)
 
 
 def _without_past(changeset: Changeset) -> Changeset:

@@ -214,7 +214,9 @@ class Reconciler:
             compared.reasons,
         )
         changeset = await make_changeset(self.database.worker, job.orcid, compared.held, answer)
-        applied = Applied(None if compared.doubts else digest, job.access.text, reading.modified_ms)
+        # An answer without a date takes none back: an older one may still come (contract section 3.9).
+        dated = job.lease.registry_modified_ms if reading.modified_ms is None else reading.modified_ms
+        applied = Applied(None if compared.doubts else digest, job.access.text, dated)
         quiet = HELD if compared.unconfirmed else UNCHANGED
         return Finding(
             outcome="changed" if changeset.changes else quiet,

@@ -6,7 +6,8 @@ nothing alive, and its iDs are taken over (faults F15, F16).
 
 The lanes take turns, each by its weight, so that a storm in one starves no other (fault F25). Requests wait for their
 moment inside a lease, for about a second: no more is leased of a lane than its requests move (Admission). During a
-longer pause, and when the day's budget is used up, what is leased is given back undone.
+longer pause, and when the day's budget is used up, what is leased is given back undone. Records that ORCID never
+finishes to answer for keep no places: each gives its own back after some seconds, and goes on waiting beside them.
 """
 
 import asyncio
@@ -35,6 +36,12 @@ PAUSE_SECONDS = 1.0
 
 KEPT_SECONDS = 0.25
 """How often the places kept for what is urgent are looked at while all others are taken; NOTIFY wakes us sooner."""
+
+PROMPT_SECONDS = 5.0
+"""A reconciliation that takes longer gives its place back: it waits for ORCID, and nobody else is to wait for it."""
+
+PATIENT_PLACES = 8
+"""Times as many may wait like that as there are places."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +72,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._running: dict[asyncio.Task[None], Lease] = {}
+        self._began: dict[asyncio.Task[None], float] = {}
         self._abandoned: list[Lease] = []
         self._ear = ChannelListener(database, WAKE_CHANNEL, self.wake)
         self._database_away = False
@@ -124,9 +132,9 @@ class Worker:
         return nap
 
     async def _fill(self) -> float:
-        running = len(self._running)
-        if running == self._capacity:
-            return self._poll_seconds  # a finished reconciliation wakes us
+        running = self._taken()
+        if running >= self._capacity:
+            return min(self._poll_seconds, PAUSE_SECONDS)  # a finished reconciliation wakes us
         admission = await self._admission()
         if admission.seconds > 0:
             return min(admission.seconds, self._poll_seconds, PAUSE_SECONDS)
@@ -146,14 +154,21 @@ class Worker:
             next_in = await queue.seconds_to_next(connection, lanes=choice.lanes)
         return self._poll_seconds if next_in is None else min(max(next_in, SHORTEST_NAP), self._poll_seconds)
 
+    def _taken(self) -> int:
+        """How many places are taken."""
+        latest = asyncio.get_running_loop().time() - PROMPT_SECONDS
+        patient = sum(began < latest for began in self._began.values())
+        return len(self._running) - min(patient, PATIENT_PLACES * self._capacity)
+
     def _begin(self, leases: Iterable[Lease]) -> None:
         for lease in leases:
             task = asyncio.create_task(self._work(lease), name=f"reconcile {lease.orcid}")
             self._running[task] = lease
+            self._began[task] = asyncio.get_running_loop().time()
             task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+        del self._running[task], self._began[task]
         self.wake()
 
     async def _work(self, lease: Lease) -> None:

@@ -94,7 +94,7 @@ async def test_a_page_that_fails_is_halved_until_the_sick_work_stands_alone(benc
 
     [doubt] = await bench.doubts()
     assert (doubt.kind, doubt.section, doubt.key) == ("full-form", "work", str(sick))
-    assert "9008" in doubt.reason
+    assert doubt.reason == "ORCID cannot show these works (HTTP 500, error-code 9008)"  # the record is shown
     query = "select key from orcid.items where orcid = $1 and section = 'work' and detail is null"
     assert [row["key"] for row in await bench.connection.fetch(query, O)] == [str(sick)]
     bench.reads.clear()
@@ -206,3 +206,20 @@ async def test_a_pause_in_the_middle_keeps_what_was_heard(bench: Bench) -> None:
 
     assert [doubt.kind for doubt in await bench.doubts()] == ["full-form"]
     await bench.assert_summaries_mirrored()
+
+
+@pytest.mark.fault("F24", "F39")
+@pytest.mark.parametrize("way", ["503", "429", "401 page", "504 page", "silence"])
+async def test_nothing_waits_behind_the_one_full_form_that_never_comes(bench: Bench, way: str) -> None:
+    """What may say that the next request will fare no better may also be the answer for this one item, always."""
+    kind, options = {**WAYS, "401 page": ("error", {"status": 401, "html": True})}[way]
+    sick = min(bench.registry.profiles.state(O).of("funding"))
+    bench.registry.faults.add(kind, "funding", orcid=O, put_code=sick, **options)
+    await bench.connect()
+    await bench.turn()
+    for _ in range(3):
+        await bench.when_due()
+
+    [doubt] = await bench.doubts()
+    assert (doubt.kind, doubt.section, doubt.key) == ("full-form", "funding", str(sick))
+    assert await bench.due_in() > timedelta(minutes=5)  # the record is not read ever again for it

@@ -207,3 +207,84 @@ async def test_nothing_is_said_to_be_gone_that_the_registry_still_shows(bench: B
 
     assert await bench.withheld() is None
     await bench.assert_mirrored(token=token)
+
+
+async def keys(bench: Bench, section: str) -> set[str]:
+    """The items of a section that the mirror holds."""
+    query = "select key from orcid.items where orcid = $1 and section = $2"
+    return {row["key"] for row in await bench.connection.fetch(query, O, section)}
+
+
+def works(bench: Bench) -> list[int]:
+    """The put-codes of the public works."""
+    shown = bench.registry.profiles.state(O).of("work").items()
+    return sorted(code for code, work in shown if work.visibility == "public")
+
+
+async def later(bench: Bench) -> None:
+    """A notification, and everything that follows from it by itself."""
+    await bench.notified()
+    for _ in range(2):
+        await bench.when_due()
+
+
+@pytest.mark.fault("F49")
+@pytest.mark.invariant("S8")
+async def test_a_part_set_aside_is_the_item_that_its_path_names_and_no_other(bench: Bench) -> None:
+    """What is hidden in the same session as another item loses its number is hidden all the same."""
+    await bench.connect()
+    await bench.turn()
+    sick, hidden, *_ = works(bench)
+    bench.registry.edit.put_raw_in_item(O, "work", sick, ["put-code"], None, form="summary")
+    bench.registry.edit.remove_item(O, "work", hidden)
+    await later(bench)
+    assert {str(sick), str(hidden)} & await keys(bench, "work") == {str(sick)}
+
+    sick, hidden, *_ = works(bench)  # and of one that was set aside from the first, when it is edited
+    bench.registry.edit.put_raw_in_item(O, "work", sick, ["display-index"], "77", form="summary")
+    bench.registry.edit.remove_item(O, "work", hidden)
+    await later(bench)
+    assert {str(sick), str(hidden)} & await keys(bench, "work") == {str(sick)}
+
+
+@pytest.mark.fault("F49")
+@pytest.mark.invariant("S8")
+async def test_two_parts_of_one_wording_are_two_items(bench: Bench) -> None:
+    await bench.connect()
+    await bench.turn()
+    for code in works(bench)[:2]:
+        bench.registry.edit.put_raw_in_item(O, "work", code, [], None, form="summary")
+        await later(bench)
+        assert str(code) in await keys(bench, "work")
+    assert len(await bench.doubts("item")) == 2
+
+
+@pytest.mark.fault("F49", "F54")
+@pytest.mark.parametrize("answer", [9016, 9018, 9036, "without the works"])
+async def test_an_answer_in_between_does_not_make_a_part_new(bench: Bench, answer: int | str) -> None:
+    """A part of which it is known that it is no item of the mirror keeps nothing there that is hidden later."""
+    sick, hidden, *_ = works(bench)
+    for member in ("put-code", "path"):
+        bench.registry.edit.leave_out_of_item(O, "work", sick, [member], form="summary")
+    await bench.connect()
+    await bench.turn()
+    if isinstance(answer, int):
+        bench.registry.faults.add("error", "record", orcid=O, code=answer, count=1)
+    else:
+        bench.registry.edit.put_raw(O, ["activities-summary", "works"], None)
+    await bench.notified()
+
+    bench.registry.edit.mend_record(O)
+    bench.registry.edit.remove_item(O, "work", hidden)
+    await later(bench)
+
+    assert str(hidden) not in await keys(bench, "work")
+
+
+@pytest.mark.fault("F48", "F49")
+@pytest.mark.parametrize("value", [2**64, -(2**70), 2**62])
+async def test_an_item_with_a_date_beyond_all_calendars_is_like_one_without(bench: Bench, value: int) -> None:
+    bench.registry.edit.put_raw_in_item(O, "work", works(bench)[0], ["last-modified-date", "value"], value)
+    await bench.connect()
+    assert await bench.turn() == "changed"
+    assert not await bench.doubts()

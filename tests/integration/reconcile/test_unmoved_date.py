@@ -119,3 +119,29 @@ async def test_a_date_in_the_year_9999_makes_no_later_answer_stale(bench: Bench)
 
     await bench.pass_time(timedelta(hours=1))
     await bench.assert_mirrored()
+
+
+@pytest.mark.fault("F37", "F49")
+@pytest.mark.invariant("S4", "S8")
+@pytest.mark.parametrize("between", ["no date", "9018", "9036"])
+async def test_the_date_outlives_an_answer_that_has_none(bench: Bench, between: str) -> None:
+    """An older answer that comes next is still known as older."""
+    await bench.connect()
+    await bench.turn()
+    bench.registry.edit.add_item(O, "keyword", {"content": "new"})
+    await _first_look(bench)
+    if between == "no date":
+        bench.registry.edit.put_raw(O, ["history", "last-modified-date"], None, announced=False)
+        await bench.notified()
+        bench.registry.edit.mend_record(O, announced=False)
+    else:
+        bench.registry.faults.add("error", "record", orcid=O, code=int(between), count=1)
+        await bench.notified()
+    shown = await bench.number()
+    bench.registry.faults.add("earlier", "record", orcid=O, back=3 if between == "no date" else 1, count=1)
+
+    await bench.notified()
+
+    assert await bench.number() == shown
+    await bench.when_due()
+    await bench.assert_mirrored()

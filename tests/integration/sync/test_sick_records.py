@@ -106,3 +106,29 @@ async def test_many_that_are_sick_together_stop_nobody(
         await bench.connection.execute("update orcid_sync.queue set due_at = now() where orcid = any($1)", broken)
         await wait_until(lambda: shown(bench, broken, "seen by nobody"), PROMPT)
     assert "registry away" not in capsys.readouterr().out
+
+
+@pytest.mark.fault("F24", "F33")
+@pytest.mark.invariant("S10", "L1")
+@pytest.mark.parametrize("endpoint", ["record", "funding"])
+async def test_those_that_never_answer_keep_no_places(bench: Bench, wait_until: WaitUntil, endpoint: str) -> None:
+    """More of them than there are places, all at once, and each for longer than anybody wants to wait."""
+    limits = {"request_timeout_seconds": 120, "requests_per_second": 100, "second_look_seconds": 600}
+    settings = settings_for(bench.registry, workers=4, **limits)
+    silent, well = people(30)[:10], people(30)[10:]
+    await follow(bench, [*silent, *well])
+    async with serving(settings, bench.database.dsn) as service:
+        await wait_until(lambda: settled(bench), 60)
+        for orcid in silent:
+            bench.registry.faults.add("timeout", endpoint, orcid=orcid, seconds=100)
+            bench.registry.edit.add_item(orcid, "funding", {"title": "New", "type": "grant"})
+            assert await service.post(orcid) == 204
+        await wait_until(lambda: silence(bench, silent), PROMPT)
+        await edit(bench, service, well, "first")
+        await wait_until(lambda: shown(bench, well, "first"), PROMPT)
+
+
+async def silence(bench: Bench, orcids: list[Orcid]) -> bool:
+    """Whether some of them are being read."""
+    query = "select count(*) from orcid_sync.queue where orcid = any($1) and lease_until > now()"
+    return bool(await bench.connection.fetchval(query, orcids) >= 4)
