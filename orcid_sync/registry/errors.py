@@ -70,7 +70,7 @@ class RegistryError(Exception):
     def __str__(self) -> str:
         facts = {"HTTP": self.status, "error-code": self.error_code, "OAuth": self.oauth_error}
         known = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-        return f"{self.detail} ({known})" if known else self.detail
+        return f"{self.detail.removesuffix('.')} ({known})" if known else self.detail
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"

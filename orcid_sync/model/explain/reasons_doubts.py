@@ -66,7 +66,8 @@ def _kept(facts: Facts) -> str:
         for group in _groups(facts, Kind.ITEM)
     }
     counts = {section: count for section, count in counts.items() if count}
-    return f"; {tally(counts)} missing from the same answer may be among them and stay in the mirror" if counts else ""
+    stays = "stays" if sum(counts.values()) == 1 else "stay"
+    return f"; {tally(counts)} missing from the same answer may be meant and {stays} in the mirror" if counts else ""
 
 
 def _because(reasons: Iterable[str]) -> str:

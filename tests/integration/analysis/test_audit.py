@@ -112,7 +112,7 @@ async def test_a_registry_that_is_away_says_nothing_about_the_mirror(mirrored: B
     found = await audited(mirrored, OTHER)
 
     assert found.verdict is Verdict.UNREADABLE
-    assert found.reason == "The Registry gave no answer that can be trusted. (HTTP 500, error-code 9008)"
+    assert found.reason == "The Registry gave no answer that can be trusted (HTTP 500, error-code 9008)"
 
 
 async def test_the_command_keeps_a_series_and_ends_with_1_below_the_mark(
@@ -162,7 +162,7 @@ async def test_a_record_that_fails_is_a_verdict_and_the_audit_goes_on(
     said = {one["orcid"]: (one["verdict"], one["reason"]) for one in document["findings"]}
     assert said == {
         O: ("failed", SEALED),
-        third: ("unreadable", "The Registry's answer does not have the form that it should have. (HTTP 200)"),
+        third: ("unreadable", "The Registry's answer does not have the form that it should have (HTTP 200)"),
     }
     for verdict, reason in said.values():
         assert re.search(rf"{verdict}.*{re.escape(reason)}", people.stdout)

@@ -228,7 +228,7 @@ def test_the_weightiest_reason_is_the_answer(facts: Facts, expected: list[str]) 
         (
             [MAY_BE_7],
             None,
-            "; 2 works missing from the same answer may be among them and stay in the mirror; everything",
+            "; 2 works missing from the same answer may be meant and stay in the mirror; everything",
         ),
         (
             [FULL_FORM, doubt(Kind.FULL_FORM, key="8", attempts=1), doubt(Kind.FULL_FORM, "funding", "1")],

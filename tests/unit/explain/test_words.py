@@ -474,7 +474,7 @@ FAILED = {"outcome": "failed", "error": "busy: 503"}
     ("queue", "reads", "words"),
     [
         ({"attempts": 0}, [found(1, **FAILED)], None),
-        ({"attempts": 1}, [found(1, **FAILED)], "1 read in a row failed; the last said: busy: 503."),
+        ({"attempts": 1}, [found(1, **FAILED)], "1 read failed; the last said: busy: 503."),
         ({"attempts": 2}, [found(1, **FAILED)], "2 reads in a row failed, the first on 12 May 2026, 07:15 UTC; the"),
         ({"attempts": 2}, [found(1), found(2, **FAILED)], "the first on 12 May 2026, 06:15 UTC; the last said"),
         ({"attempts": 2}, [found(1)], "2 reads in a row failed; the last said"),
