@@ -189,8 +189,9 @@ def not_compared(facts: Facts) -> Diagnosis | None:
     """ORCID was asked at this moment, and nothing came of it: then nobody knows that all is well."""
     if facts.now is None or not facts.now.reason:
         return None
+    only = "only in part" if facts.now.verdict not in (Verdict.UNREADABLE, Verdict.FAILED) else "not"
     said = facts.now.reason.rstrip(".")
-    return Diagnosis(DiagnosisKind.NOT_COMPARED, f"It could not be compared with what ORCID shows now: {said}.")
+    return Diagnosis(DiagnosisKind.NOT_COMPARED, f"It could {only} be compared with what ORCID shows now: {said}.")
 
 
 def webhook_dead(facts: Facts) -> Diagnosis | None:

@@ -217,9 +217,14 @@ def test_orcid_shows_something_else(now: Finding | None, words: str | None) -> N
         ({"connection": {"access_state": "public"}}, "limited-only", "with the public items"),
         ({"now": SAME}, "well", "the mirror equals what ORCID shows now (last verified"),
         (
-            {"now": msgspec.structs.replace(SAME, reason="busy")},
+            {"now": msgspec.structs.replace(SAME, verdict=Verdict.UNREADABLE, reason="busy")},
             "not-compared",
             "could not be compared with what ORCID shows now: busy.",
+        ),
+        (
+            {"now": msgspec.structs.replace(SAME, verdict=Verdict.PARTLY, reason="half")},
+            "not-compared",
+            "It could only in part be compared with what ORCID shows now: half.",
         ),
     ],
 )
