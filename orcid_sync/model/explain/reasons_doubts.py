@@ -88,8 +88,8 @@ def full_forms(facts: Facts) -> Diagnosis | None:
         DiagnosisKind.FULL_FORM_UNREAD,
         f"The full form of {tally(counts)} could not be read ({_because(oldest.reasons)}; {tried(oldest, facts.at)}): "
         f"the mirror holds what {whose}, and a full form only if one was read before. Everything else is applied.",
-        f'Which, with the reason of each: orcid-sync doubts list {facts.orcid} --kind full-form. See also "ORCID cannot '
-        'show a part of a record" in deploy/docs/runbook.md',
+        f"Which, and why each: orcid-sync doubts list {facts.orcid} --kind full-form. "
+        'See also "ORCID cannot show a part of a record" in deploy/docs/runbook.md',
     )
 
 

@@ -53,10 +53,10 @@ def away(facts: Facts) -> Diagnosis | None:
         said = f"ORCID has given no usable answer since {moment(limits.failing_since)}"
     else:
         said = "ORCID asked the service to wait"
-    wait = max(limits.paused_seconds, limits.silent_seconds)
+    soon = facts.at + timedelta(seconds=max(limits.paused_seconds, limits.silent_seconds))
     return Diagnosis(
         DiagnosisKind.REGISTRY_AWAY,
-        f"{said}: the read that is due waits for the next try in {span(wait)}; nothing is lost.",
+        f"{said}: the read that is due waits for the next try, {until(soon, facts.at)}; nothing is lost.",
         "See https://orcid.statuspage.io for ORCID's outages; orcid-sync check shows whether your own network is "
         "the cause.",
     )
@@ -106,7 +106,7 @@ def failing(facts: Facts) -> Diagnosis | None:
         return None
     first = next((read.first_at for read in facts.reads if read.outcome == "failed"), None)
     since = f", the first on {moment(first)}" if first and queue.attempts > 1 else ""
-    if _kind(queue) == UNRENDERABLE:
+    if _kind(queue) == UNRENDERABLE and not facts.limits.failing_since:
         said = (queue.last_error or "").partition(": ")[2]
         return Diagnosis(
             DiagnosisKind.FAILING,

@@ -142,9 +142,10 @@ def _queue(seen: "Overview") -> Iterator[Finding]:
 
 
 def _failures(seen: "Overview") -> Iterator[Finding]:
+    away = any(pace.away for pace in seen.paces)  # then it is not known to be the record
     for failure in seen.failures:
         kind, _, said = (failure.error or "unknown").partition(": ")
-        if kind == UNRENDERABLE:
+        if kind == UNRENDERABLE and not away:
             yield Finding(
                 "warn",
                 f"{number(failure.number, 'iD')} cannot be read; the cause is the record at ORCID, not the service: "
@@ -159,20 +160,20 @@ def _failures(seen: "Overview") -> Iterator[Finding]:
 
 
 SIDE_STEPS = {
-    "webhook": (
-        "webhook",
-        "could not be changed at ORCID: {}. Records are read all the same, but perhaps only regular reads find changes",
-    ),
-    "revocation": ("token", "no longer in use could not be revoked at ORCID: {}. Records are read all the same"),
+    "webhook": ("webhook", "could not be changed at ORCID: {}. Until then perhaps only regular reads find changes"),
+    "revocation": ("token", "no longer used could not be revoked at ORCID: {}"),
 }
 """What fails for itself, and what that means."""
 
 
 def _side_steps(seen: "Overview") -> Iterator[Finding]:
     for one in seen.side_steps:
-        noun, sentence = SIDE_STEPS[one.step]
-        said = f"{number(one.number, noun)} {sentence.format(one.error)}; the service tries again by itself"
-        yield Finding("warn", f"{said}. For example: orcid-sync explain {one.example}")
+        noun, said = SIDE_STEPS[one.step]
+        yield Finding(
+            "warn",
+            f"{number(one.number, noun)} {said.format(one.error)}. No read waits for that, and the service tries again "
+            f"by itself. For example: orcid-sync explain {one.example}",
+        )
 
 
 def _webhooks(seen: "Overview") -> Iterator[Finding]:

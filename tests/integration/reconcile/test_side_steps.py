@@ -63,7 +63,7 @@ class Step:
 STEPS = {
     "registration": Step(to_be_registered, "webhook-put", "webhook", "1 webhook could not be changed at ORCID"),
     "revival": Step(to_be_revived, "webhook-delete", "webhook", "1 webhook could not be changed at ORCID"),
-    "revocation": Step(to_be_revoked, "revoke", "revocation", "1 token no longer in use could not be revoked"),
+    "revocation": Step(to_be_revoked, "revoke", "revocation", "1 token no longer used could not be revoked"),
 }
 
 

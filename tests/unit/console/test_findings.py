@@ -158,7 +158,7 @@ CALM = Overview(
         (
             {"side_steps": [SideStepCount(step="revocation", error="vault: lost", number=2, example=A)]},
             "warn",
-            "2 tokens no longer in use could not be revoked at ORCID: vault: lost",
+            "2 tokens no longer used could not be revoked at ORCID: vault: lost",
         ),
         ({"jobs": [run(error="Unavailable")]}, "warn", "The job checks failed at 2026-01-01 03:00:00Z: Unavailable."),
         ({"jobs": [run(started_at=NOW - timedelta(hours=7), finished_at=None)]}, "warn", "has not ended"),
@@ -169,6 +169,16 @@ def test_names_what_needs_somebody(differs: dict[str, Any], severity: str, said:
 
     assert finding.severity == severity
     assert said in finding.sentence
+
+
+def test_an_outage_is_not_the_record_s_fault() -> None:
+    failing = FailureCount(error="unrenderable: ORCID cannot show this record", number=3, example=A)
+    away = pace(away=True, failing_since=NOW, failures=9)
+
+    sentences = [one.sentence for one in findings(msgspec.structs.replace(CALM, failures=[failing], paces=[away]))]
+
+    assert len(sentences) == 2
+    assert not [sentence for sentence in sentences if "the cause is the record" in sentence]
 
 
 @pytest.mark.parametrize(
