@@ -305,6 +305,14 @@ def test_a_record_that_orcid_cannot_show_is_not_taken_for_an_outage_or_a_wrong_s
     assert "Only ORCID can mend it" in found.advice
 
 
+def test_an_outage_is_not_the_record_s_fault() -> None:
+    queue = {"attempts": 1, "last_error": "unrenderable: ORCID cannot show this record", "due_at": NOW, "owed": True}
+    told = explain(but(queue=queue, limits={"failing_since": NOW - HOUR}))
+
+    assert told.diagnosis.complaint == "registry-away"
+    assert not [other for other in told.also if "other records are read as usual" in other.sentence]
+
+
 @pytest.mark.parametrize("view", [None, *View])
 def test_an_explanation_has_no_holes(view: View | None) -> None:
     told = explain(msgspec.structs.replace(but(item=GONE, queue=OVERDUE), view=view))
