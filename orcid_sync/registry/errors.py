@@ -70,7 +70,8 @@ class RegistryError(Exception):
     def __str__(self) -> str:
         facts = {"HTTP": self.status, "error-code": self.error_code, "OAuth": self.oauth_error}
         known = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-        return f"{self.detail} ({known})" if known else self.detail
+        said = self.detail.removesuffix(".")  # it stands inside of sentences
+        return f"{said} ({known})" if known else said
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
@@ -138,7 +139,7 @@ class BadRequest(RegistryError):
 
 
 class Busy(RegistryError):
-    """The Registry asks us to slow down."""
+    """The Registry is too busy, or wants fewer requests."""
 
     def __init__(
         self,

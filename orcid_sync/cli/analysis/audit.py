@@ -29,6 +29,7 @@ CAUSES = {
     "newer": "changed at ORCID since it was verified, and no notification or check has found it yet",
     "drifted": "the record's date has not changed: the cause is names of sources or organisations, a cache, or a "
     "defect",
+    "partly": "what ORCID's answer speaks of is identical, but it left a section out, or a part of one makes no sense",
     "unreadable": "ORCID did not return the record; this says nothing about the mirror",
     "failed": "could not be compared: the database, the encryption key, or a defect; counts as not identical",
 }
@@ -146,5 +147,6 @@ def _share(audit: "Audit") -> str:
 
 def _rows(findings: "list[Finding]", latest: "Audit") -> Iterator[tuple[Any, ...]]:
     for one in findings:
-        said = ", ".join(f"{number} {what}" for what, number in one.differences.items()) or one.reason
+        differences = ", ".join(f"{number} {what}" for what, number in one.differences.items())
+        said = "; ".join(filter(None, (differences, one.reason)))
         yield one.orcid, one.verdict.value, said, ago(one.verified_at, latest.started_at)

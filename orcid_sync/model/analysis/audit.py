@@ -25,13 +25,16 @@ class Verdict(enum.StrEnum):
     DRIFTED = "drifted"
     """Different, though ORCID's date is the one that we know: names of sources, organisations, caches (contract
     section 3.9), or a defect."""
+    PARTLY = "partly"
+    """What could be compared is identical, but of a section ORCID's answer did not speak, or not in a way that makes
+    sense (contract section 12a); says nothing about the rest."""
     UNREADABLE = "unreadable"
     """ORCID did not give it this time, or gave no record; says nothing about the mirror."""
     FAILED = "failed"
     """It could not be compared for a reason that lies here: the database, a sealed token, a defect."""
 
 
-COUNTED = frozenset(Verdict) - {Verdict.UNREADABLE}
+COUNTED = frozenset(Verdict) - {Verdict.PARTLY, Verdict.UNREADABLE}
 """What the share is taken of. A record that we fail to compare is not known to be identical: it counts against it."""
 
 
@@ -69,7 +72,7 @@ def share_of(hits: int, number: int) -> Share | None:
 
 
 def identical_share(counts: Mapping[Verdict, int]) -> Share | None:
-    """Share of the identical ones among those that ORCID gave."""
+    """Share of the identical ones among those that ORCID gave whole."""
     return share_of(counts.get(Verdict.IDENTICAL, 0), sum(counts.get(verdict, 0) for verdict in COUNTED))
 
 

@@ -39,6 +39,7 @@ REASONS: Sequence[Reason] = (
     reasons_doubts.unspoken,
     reasons_doubts.set_aside,
     reasons_doubts.full_forms,
+    reasons_reading.perhaps_stale,
     # The next read comes late, or is on its way.
     reasons_reading.overdue,
     reasons_reading.pending,

@@ -66,7 +66,8 @@ def _kept(facts: Facts) -> str:
         for group in _groups(facts, Kind.ITEM)
     }
     counts = {section: count for section, count in counts.items() if count}
-    return f"; {tally(counts)} missing from the same answer may be among them and stay in the mirror" if counts else ""
+    stays = "stays" if sum(counts.values()) == 1 else "stay"
+    return f"; {tally(counts)} missing from the same answer may be meant and {stays} in the mirror" if counts else ""
 
 
 def _because(reasons: Iterable[str]) -> str:
@@ -87,7 +88,8 @@ def full_forms(facts: Facts) -> Diagnosis | None:
         DiagnosisKind.FULL_FORM_UNREAD,
         f"The full form of {tally(counts)} could not be read ({_because(oldest.reasons)}; {tried(oldest, facts.at)}): "
         f"the mirror holds what {whose}, and a full form only if one was read before. Everything else is applied.",
-        'See "ORCID cannot show a part of a record" in deploy/docs/runbook.md',
+        f"Which, and why each: orcid-sync doubts list {facts.orcid} --kind full-form. "
+        'See also "ORCID cannot show a part of a record" in deploy/docs/runbook.md',
     )
 
 

@@ -8,7 +8,7 @@ from orcid_sync.model.explain.facts import Facts, Queue, Webhook
 from orcid_sync.model.record.doubts import UNCONFIRMED
 from orcid_sync.model.sync.record_states import State
 from orcid_sync.model.sync.schedule import UNRENDERABLE, Lane
-from orcid_sync.model.text.phrases import moment, number, series, span, until
+from orcid_sync.model.text.phrases import failed, moment, number, series, span, until
 from orcid_sync.model.webhooks.registration import HookState
 
 LATE = {Lane.NOTIFICATION: timedelta(minutes=2), Lane.OPERATOR: timedelta(minutes=2)}
@@ -53,10 +53,10 @@ def away(facts: Facts) -> Diagnosis | None:
         said = f"ORCID has given no usable answer since {moment(limits.failing_since)}"
     else:
         said = "ORCID asked the service to wait"
-    wait = max(limits.paused_seconds, limits.silent_seconds)
+    soon = facts.at + timedelta(seconds=max(limits.paused_seconds, limits.silent_seconds))
     return Diagnosis(
         DiagnosisKind.REGISTRY_AWAY,
-        f"{said}: the read that is due waits for the next try in {span(wait)}; nothing is lost.",
+        f"{said}: the read that is due waits for the next try, {until(soon, facts.at)}; nothing is lost.",
         "See https://orcid.statuspage.io for ORCID's outages; orcid-sync check shows whether your own network is "
         "the cause.",
     )
@@ -65,17 +65,21 @@ def away(facts: Facts) -> Diagnosis | None:
 def stale(facts: Facts) -> Diagnosis | None:
     """ORCID's caches and replicas serve what was (contract section 3.9)."""
     queue = facts.queue
-    if queue is None:
+    if queue is None or not queue.attempts or _kind(queue) != "stale":
         return None
-    if queue.attempts and _kind(queue) == "stale":
-        return Diagnosis(
-            DiagnosisKind.STALE_CACHE,
-            f"ORCID answers with an older version than the mirror holds ({number(queue.attempts, 'time')} in a row): "
-            f"one of its caches is out of date, and the record is read again {until(queue.due_at, facts.at)}.",
-        )
+    return Diagnosis(
+        DiagnosisKind.STALE_CACHE,
+        f"ORCID answers with an older version than the mirror holds ({number(queue.attempts, 'time')} in a row): "
+        f"one of its caches is out of date, and the record is read again {until(queue.due_at, facts.at)}.",
+    )
+
+
+def perhaps_stale(facts: Facts) -> Diagnosis | None:
+    """A notification, and nothing found: it may be a cache (contract section 3.9)."""
+    queue = facts.queue
+    if queue is None or queue.notified_at is None or queue.verified_at is None or queue.second_look_at is None:
+        return None
     heard = queue.notified_at
-    if heard is None or queue.verified_at is None or queue.second_look_at is None:
-        return None
     if queue.verified_at < heard or queue.second_look_at < facts.at or _found_since(facts, heard):
         return None
     return Diagnosis(
@@ -102,18 +106,18 @@ def failing(facts: Facts) -> Diagnosis | None:
         return None
     first = next((read.first_at for read in facts.reads if read.outcome == "failed"), None)
     since = f", the first on {moment(first)}" if first and queue.attempts > 1 else ""
-    if _kind(queue) == UNRENDERABLE:
+    if _kind(queue) == UNRENDERABLE and not facts.limits.failing_since:
         said = (queue.last_error or "").partition(": ")[2]
         return Diagnosis(
             DiagnosisKind.FAILING,
-            f"{said}: {number(queue.attempts, 'read')} in a row failed{since}, and other records are read as usual. "
+            f"{said}: {failed(queue.attempts, 'read')}{since}, and other records are read as usual. "
             f"The mirror stays unchanged, and the next retry is {until(queue.due_at, facts.at)}.",
             f"Only ORCID can mend it: ask its support about {facts.orcid}. To retry now: orcid-sync sync "
             f"{facts.orcid} --wait",
         )
     return Diagnosis(
         DiagnosisKind.FAILING,
-        f"{number(queue.attempts, 'read')} in a row failed{since}; the last said: {queue.last_error}. "
+        f"{failed(queue.attempts, 'read')}{since}; the last said: {queue.last_error}. "
         f"The mirror stays unchanged, and the next retry is {until(queue.due_at, facts.at)}.",
         f"To retry now: orcid-sync sync {facts.orcid} --wait. What the error means: deploy/docs/runbook.md",
     )
@@ -185,8 +189,9 @@ def not_compared(facts: Facts) -> Diagnosis | None:
     """ORCID was asked at this moment, and nothing came of it: then nobody knows that all is well."""
     if facts.now is None or not facts.now.reason:
         return None
+    only = "only in part" if facts.now.verdict not in (Verdict.UNREADABLE, Verdict.FAILED) else "not"
     said = facts.now.reason.rstrip(".")
-    return Diagnosis(DiagnosisKind.NOT_COMPARED, f"It could not be compared with what ORCID shows now: {said}.")
+    return Diagnosis(DiagnosisKind.NOT_COMPARED, f"It could {only} be compared with what ORCID shows now: {said}.")
 
 
 def webhook_dead(facts: Facts) -> Diagnosis | None:

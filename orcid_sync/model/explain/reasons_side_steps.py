@@ -2,7 +2,7 @@
 
 from orcid_sync.model.explain.diagnosis import Diagnosis, DiagnosisKind
 from orcid_sync.model.explain.facts import Facts, SideStep
-from orcid_sync.model.text.phrases import number, until
+from orcid_sync.model.text.phrases import failed, until
 
 
 def webhook_failing(facts: Facts) -> Diagnosis | None:
@@ -41,5 +41,5 @@ def _of(facts: Facts, step: str) -> SideStep | None:
 
 
 def _tries(facts: Facts, failing: SideStep) -> str:
-    tries = f"{number(failing.attempts, 'try', 'tries')} in a row failed, the last said: {failing.error}"
+    tries = f"{failed(failing.attempts, 'try', 'tries')}, the last said: {failing.error}"
     return f"{tries}; the next is {until(failing.next_try_at or facts.at, facts.at)}"

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from orcid_sync.model.analysis.audit import Finding
+from orcid_sync.model.analysis.audit import Finding, Verdict
 from orcid_sync.model.explain.doubts_in_words import NAMES, together, tried
 from orcid_sync.model.explain.facts import Connection, Facts, Queue, Webhook
 from orcid_sync.model.record.doubts import UNCONFIRMED, Doubt, Kind
@@ -146,6 +146,7 @@ def _registry(facts: Facts) -> Iterator[Fact]:
 
 
 def _difference(now: Finding) -> str:
-    if now.reason:
+    if now.verdict in (Verdict.UNREADABLE, Verdict.FAILED):
         return f"not compared: {now.reason}"
-    return series(f"{number} {name}" for name, number in now.differences.items())
+    found = series(f"{number} {name}" for name, number in now.differences.items()) if now.differences else "the same"
+    return f"{found}, as far as it could be compared ({now.reason})" if now.reason else found

@@ -107,7 +107,7 @@ def _reads(facts: Facts) -> Iterator[Event]:
         yield Event(read.at, EventKind.READ, _read(read))
     queue = facts.queue
     if queue and queue.verified_at and not any(read.at == queue.verified_at for read in facts.reads):
-        yield Event(queue.verified_at, EventKind.READ, "read: the mirror was up to date")
+        yield Event(queue.verified_at, EventKind.READ, "read: nothing had changed")
 
 
 def _read(read: Read) -> str:

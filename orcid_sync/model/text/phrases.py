@@ -31,12 +31,17 @@ def span(time: timedelta | float) -> str:
 
 def until(at: datetime, now: datetime) -> str:
     """When something comes: "in 15 minutes", "at once"."""
-    return f"in {span(at - now)}" if at > now else "at once"
+    return f"in {span(at - now)}" if round((at - now).total_seconds()) > 0 else "at once"
 
 
 def number(count: int, noun: str, many: str = "") -> str:
     """So many of something."""
     return f"{count} {noun if count == 1 else many or noun + 's'}"
+
+
+def failed(times: int, noun: str, many: str = "") -> str:
+    """So many failures one after the other: "1 read failed", "3 reads in a row failed"."""
+    return f"{number(times, noun, many)} {'in a row ' if times > 1 else ''}failed"
 
 
 def series(words: Iterable[str], last: str = "and") -> str:

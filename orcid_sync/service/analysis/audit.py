@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import structlog
 
 from orcid_sync.model.analysis.audit import Finding, Verdict, judge
+from orcid_sync.model.explain.doubts_in_words import named_sections
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Held
 from orcid_sync.model.record.extract import moment
-from orcid_sync.model.record.sections import Content, ItemKey
+from orcid_sync.model.record.sections import SECTIONS, Content, ItemKey
 from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.sync.record_states import TRANSITIONS, State
 from orcid_sync.model.wire.malformed import MalformedRecord
@@ -78,17 +79,19 @@ class Auditor:
             held = await items.load(connection, orcid)
             contents = await items.load_contents(connection, orcid, list(held.items))
             after = await audits.standing(connection, orcid)
-        differences = compare(reading, held, contents)
+        differences, unheard = compare(reading, held, contents), _unheard(reading)
+        verdict = judge(
+            differs=bool(differences),
+            # Somebody else may have read it in the meantime, and seen another state than we did.
+            due=before.due or after is None or after.verified_at != before.verified_at,
+            known_ms=before.registry_modified_ms,
+            answered_ms=reading.modified_ms,
+        )
         return Finding(
             orcid=orcid,
-            verdict=judge(
-                differs=bool(differences),
-                # Somebody else may have read it in the meantime, and seen another state than we did.
-                due=before.due or after is None or after.verified_at != before.verified_at,
-                known_ms=before.registry_modified_ms,
-                answered_ms=reading.modified_ms,
-            ),
+            verdict=Verdict.PARTLY if unheard and verdict is Verdict.IDENTICAL else verdict,
             differences=differences,
+            reason=f"ORCID's answer did not speak of {unheard}, or not whole" if unheard else None,
             verified_at=before.verified_at,
             changed_at=moment(Timestamp(reading.modified_ms)),
         )
@@ -139,6 +142,12 @@ def compare(reading: Reading, held: Held, contents: dict[ItemKey, Content]) -> d
     for section, _ in (key for key in contents if key not in answered and key[0] in whole):
         counts[f"{section} extra"] += 1
     return dict(sorted(counts.items()))
+
+
+def _unheard(reading: Reading) -> str:
+    """The sections of which nobody knows whether they are the same; empty if there are none."""
+    doubtful = (set(SECTIONS) - set(reading.answered)) | {part.section for part in reading.set_aside}
+    return named_sections(section for section in SECTIONS if section in doubtful) if doubtful else ""
 
 
 def _same(mirrored: Content, answered: Content) -> bool:

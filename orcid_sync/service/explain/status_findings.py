@@ -8,6 +8,7 @@ import msgspec
 
 from orcid_sync.model.sync.record_states import Heard
 from orcid_sync.model.sync.schedule import UNRENDERABLE, Lane
+from orcid_sync.model.text.phrases import number
 from orcid_sync.model.text.wording import duration, moment
 
 if TYPE_CHECKING:
@@ -62,11 +63,15 @@ def _consumers(seen: "Overview") -> Iterator[Finding]:
                 f"from a snapshot.",
             )
         elif one.behind_seconds > FAR_BEHIND.total_seconds():
-            behind = f"{one.behind} changes behind, the first of them {duration(one.behind_seconds)} old"
+            behind = f"{number(one.behind, 'change')} behind, the first {duration(one.behind_seconds)} old"
             yield Finding(
                 "warn",
                 f"The consumer {one.name} is {behind}. Check that it runs; delete it if you do not need it any more.",
             )
+
+
+def _verb(count: int, one: str = "is", many: str = "are") -> str:
+    return one if count == 1 else many
 
 
 def urgent_first(found: list[Finding]) -> list[Finding]:
@@ -78,7 +83,9 @@ def _workers(seen: "Overview") -> Iterator[Finding]:
     waiting = sum(lane.due for lane in seen.queue)
     if waiting and not seen.workers:
         yield Finding(
-            "fail", f"No worker is connected to the database and {waiting} iDs wait. Start one: orcid-sync serve"
+            "fail",
+            f"No worker is connected to the database and {number(waiting, 'iD')} {_verb(waiting, 'waits', 'wait')}. "
+            "Start one: orcid-sync serve",
         )
 
 
@@ -126,7 +133,8 @@ def _budget(pace: "Pace") -> Iterator[Finding]:
 def _queue(seen: "Overview") -> Iterator[Finding]:
     for lane in seen.queue:
         if lane.oldest_seconds > LATE_SECONDS[lane.lane]:
-            where = f"in the lane {lane.lane.name.lower().replace('_', ' ')} {lane.due} iDs wait"
+            name = lane.lane.name.lower().replace("_", " ")
+            where = f"in the lane {name} {number(lane.due, 'iD')} {_verb(lane.due, 'waits', 'wait')}"
             oldest = duration(lane.oldest_seconds)
             yield Finding(
                 "fail" if lane.lane <= 1 else "warn", f"The queue is behind: {where}, the oldest for {oldest}."
@@ -134,33 +142,37 @@ def _queue(seen: "Overview") -> Iterator[Finding]:
 
 
 def _failures(seen: "Overview") -> Iterator[Finding]:
+    away = any(pace.away for pace in seen.paces)  # then it is not known to be the record
     for failure in seen.failures:
         kind, _, said = (failure.error or "unknown").partition(": ")
-        if kind == UNRENDERABLE:
+        if kind == UNRENDERABLE and not away:
             yield Finding(
                 "warn",
-                f"{failure.number} iDs cannot be read, and it is their records, not the service: {said}. "
-                f"For example: orcid-sync explain {failure.example}",
+                f"{number(failure.number, 'iD')} cannot be read; the cause is the record at ORCID, not the service: "
+                f"{said}. For example: orcid-sync explain {failure.example}",
             )
             continue
         example = f"orcid-sync show {failure.example}"
-        cannot = "cannot be read" if failure.read else "are disconnected, but not completely"
-        yield Finding("warn", f"{failure.number} iDs {cannot}: {failure.error or 'unknown'}. For example: {example}")
+        cannot = "cannot be read" if failure.read else f"{_verb(failure.number)} disconnected, but not completely"
+        yield Finding(
+            "warn", f"{number(failure.number, 'iD')} {cannot}: {failure.error or 'unknown'}. For example: {example}"
+        )
 
 
 SIDE_STEPS = {
-    "webhook": "{} webhooks could not be changed at ORCID: {}. Their records are read, but perhaps only regular reads "
-    "find changes",
-    "revocation": "{} tokens that are no longer used could not be revoked at ORCID: {}. Records are read all the same",
+    "webhook": ("webhook", "could not be changed at ORCID: {}. Until then perhaps only regular reads find changes"),
+    "revocation": ("token", "no longer used could not be revoked at ORCID: {}"),
 }
 """What fails for itself, and what that means."""
 
 
 def _side_steps(seen: "Overview") -> Iterator[Finding]:
     for one in seen.side_steps:
-        said = SIDE_STEPS[one.step].format(one.number, one.error)
+        noun, said = SIDE_STEPS[one.step]
         yield Finding(
-            "warn", f"{said}; the service tries again by itself. For example: orcid-sync explain {one.example}"
+            "warn",
+            f"{number(one.number, noun)} {said.format(one.error)}. No read waits for that, and the service tries again "
+            f"by itself. For example: orcid-sync explain {one.example}",
         )
 
 
@@ -168,28 +180,30 @@ def _webhooks(seen: "Overview") -> Iterator[Finding]:
     if seen.unconfirmed_webhooks:
         yield Finding(
             "warn",
-            f"{seen.unconfirmed_webhooks} webhooks: ORCID has not confirmed them for over an hour. Find the cause: "
-            f"orcid-sync check",
+            f"ORCID has not confirmed {number(seen.unconfirmed_webhooks, 'webhook')} for over an hour. Find the cause: "
+            "orcid-sync check",
         )
 
 
 SUSPECTS = {
-    Heard.REFUSED: "ORCID has refused {} tokens; the service tries them again for a day before they count as revoked. "
-    "Meanwhile limited items are hidden, and public ones are followed.",
-    Heard.FOREIGN: "ORCID says that {} tokens belong to another iD: limited items of these people are hidden, public "
-    "ones are followed. Ask them to connect again. For example: orcid-sync explain {}",
+    Heard.REFUSED: "ORCID has refused {}; the service tries again for a day before a token counts as revoked. "
+    "Meanwhile limited items are hidden, and public ones are followed. For example: orcid-sync explain {}",
+    Heard.FOREIGN: "ORCID says that {} {belong} to another iD: limited items are hidden, and public ones are followed. "
+    "Only the holder can mend it, by connecting again. For example: orcid-sync explain {}",
 }
 """By the reason of the doubt."""
 
 
 def _people(seen: "Overview") -> Iterator[Finding]:
     for one in seen.suspects:
-        yield Finding("warn", SUSPECTS[one.reason].format(one.number, one.example))
+        belong = _verb(one.number, "belongs", "belong")
+        tokens = number(one.number, "token")
+        yield Finding("warn", SUSPECTS[one.reason].format(tokens, one.example, belong=belong))
     if lost := seen.access.get("revoked", 0) + seen.access.get("expired", 0):
         yield Finding(
             "warn",
-            f"{lost} tokens are revoked or expired: the service reads only public data of these people. Ask them to "
-            f"connect again.",
+            f"{number(lost, 'token')} {_verb(lost)} revoked or expired: the service reads only public data of "
+            "whoever gave them. Ask them to connect again.",
         )
 
 
@@ -215,12 +229,13 @@ def _drift(seen: "Overview") -> Iterator[Finding]:
 def _pushes(seen: "Overview") -> Iterator[Finding]:
     for group in seen.pushes.groups:
         if group.state in {"failing", "stopped"}:
-            behind = f"the slowest is {group.behind} changes behind"
+            behind = f"the slowest is {number(group.behind, 'change')} behind"
             example = f"orcid-sync subscriptions show {group.example}"
-            yield Finding("warn", f"{group.number} subscriptions are {group.state}, {behind}. For example: {example}")
-    if seen.pushes.dead:
+            which = f"{number(group.number, 'subscription')} {_verb(group.number)} {group.state}"
+            yield Finding("warn", f"{which}, {behind}. For example: {example}")
+    if dead := seen.pushes.dead:
         yield Finding(
             "warn",
-            f"{seen.pushes.dead} pushes are dead letters: they could not be delivered. List them: orcid-sync "
-            f"subscriptions dead",
+            f"{number(dead, 'push', 'pushes')} {_verb(dead, 'is a dead letter', 'are dead letters')}: not delivered "
+            "after all tries. List: orcid-sync subscriptions dead",
         )

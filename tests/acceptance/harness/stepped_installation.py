@@ -125,6 +125,11 @@ class Installation:
             "update orcid_sync.doubts set since = since - $1::interval, due_at = due_at - $1::interval",
             timedelta(seconds=seconds),
         )
+        for table in ("webhooks", "retired_tokens"):  # side steps that failed
+            await self.eye.execute(
+                f"update orcid_sync.{table} set next_try_at = next_try_at - $1::interval",
+                timedelta(seconds=seconds),
+            )
         await self.eye.execute("delete from orcid_sync.pace")
 
     async def lease(self, replica: int, limit: int) -> list[Job]:

@@ -1,18 +1,22 @@
 """An audit tells what of the mirror is right and why the rest is not; it trusts nothing that the mirror says itself."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
 
-from orcid_sync.model.analysis.audit import Finding, Verdict
+from orcid_sync.model.analysis.audit import Finding, Verdict, count, identical_share
 from orcid_sync.service.analysis.audit import Auditor
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.registry import SimulatedRegistry
 from rig.service.command_line import Cli
 from rig.service.every_record import environment_of, make_every_record
 from rig.service.reconciler import LIMITED, OTHER, Bench, O
+
+WORKS = ["activities-summary", "works"]
 
 LOST_KEY = (
     r"update orcid_sync.tokens set access_token = regexp_replace(access_token, '^v1\.[^.]*', 'v1.lost')"
@@ -106,7 +110,13 @@ async def test_a_locked_record_is_right_once_the_mirror_knows(mirrored: Bench) -
     assert (await audited(mirrored, OTHER)).verdict is Verdict.IDENTICAL
 
 
-@pytest.mark.parametrize(("status", "reason"), [(502, "unavailable"), (500, "unrenderable")])
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (502, "the answer is not the Registry's own JSON (HTTP 502)"),
+        (500, "ORCID cannot show this record (HTTP 500, error-code 9008)"),
+    ],
+)
 async def test_a_registry_that_is_away_or_cannot_show_it_says_nothing_about_the_mirror(
     mirrored: Bench, status: int, reason: str
 ) -> None:
@@ -164,7 +174,7 @@ async def test_a_record_that_fails_is_a_verdict_and_the_audit_goes_on(
     said = {one["orcid"]: (one["verdict"], one["reason"]) for one in document["findings"]}
     assert said == {
         O: ("failed", SEALED),
-        third: ("unreadable", "The Registry's answer does not have the form that it should have. (HTTP 200)"),
+        third: ("unreadable", "The Registry's answer does not have the form that it should have (HTTP 200)"),
     }
     for verdict, reason in said.values():
         assert re.search(rf"{verdict}.*{re.escape(reason)}", people.stdout)
@@ -216,3 +226,23 @@ async def test_a_record_that_shows_nothing_is_identical(bench: Bench) -> None:
     await bench.turn(empty)
 
     assert (await audited(bench, empty)).verdict is Verdict.IDENTICAL
+
+
+@pytest.mark.parametrize(
+    ("spoil", "section"),
+    [
+        (lambda edit: edit.leave_out(OTHER, WORKS), "work"),
+        (lambda edit: edit.put_raw(OTHER, [*WORKS, "group", 0, "work-summary", 0, "put-code"], None), "work"),
+        (lambda edit: edit.leave_out(OTHER, ["person", "keywords"]), "keyword"),
+    ],
+)
+async def test_what_an_answer_leaves_out_is_not_known_to_be_identical(
+    mirrored: Bench, spoil: Callable[[Any], None], section: str
+) -> None:
+    spoil(mirrored.registry.edit)
+
+    found = await audited(mirrored, OTHER)
+
+    assert (found.verdict, found.differences) == (Verdict.PARTLY, {})
+    assert found.reason == f"ORCID's answer did not speak of the section {section}, or not whole"
+    assert identical_share(count([found])) is None

@@ -143,8 +143,8 @@ async def test_what_is_dead_is_shown_in_status_replayed_and_discarded(cli: Cli, 
         return result.output
 
     status = await run("status")
-    assert "1 subscriptions are failing" in status
-    assert "2 pushes are dead letters: they could not be delivered. List them: orcid-sync subscriptions dead" in status
+    assert "1 subscription is failing" in status
+    assert "2 pushes are dead letters: not delivered after all tries. List: orcid-sync subscriptions dead" in status
     assert json.loads(await run("status", "--json"))["overview"]["pushes"]["dead"] == 2
     assert "status 413" in await run("subscriptions", "dead")
     assert "number 4" in await run("subscriptions", "show", "cris")

@@ -44,7 +44,7 @@ async def test_a_token_of_another_id_is_in_doubt_and_what_is_public_is_followed(
     assert await doubt(bench) == ("suspect", "of another iD")
     assert (await bench.retired(), bench.requests("revoke")) == ([], [])
     sentences = [one.sentence for one in findings(await overview(bench.connection))]
-    assert [one for one in sentences if "belong to another iD" in one and O in one]
+    assert [one for one in sentences if "belongs to another iD" in one and O in one]
     assert not [one for one in sentences if "cannot be read" in one or "count as revoked" in one]
 
     await bench.connect(scopes=LIMITED)

@@ -61,9 +61,9 @@ class Step:
 
 
 STEPS = {
-    "registration": Step(to_be_registered, "webhook-put", "webhook", "1 webhooks could not be changed at ORCID"),
-    "revival": Step(to_be_revived, "webhook-delete", "webhook", "1 webhooks could not be changed at ORCID"),
-    "revocation": Step(to_be_revoked, "revoke", "revocation", "1 tokens that are no longer used could not be revoked"),
+    "registration": Step(to_be_registered, "webhook-put", "webhook", "1 webhook could not be changed at ORCID"),
+    "revival": Step(to_be_revived, "webhook-delete", "webhook", "1 webhook could not be changed at ORCID"),
+    "revocation": Step(to_be_revoked, "revoke", "revocation", "1 token no longer used could not be revoked"),
 }
 
 
@@ -121,7 +121,7 @@ async def test_whoever_leaves_is_rid_of_each_thing_by_itself(bench: Bench, way: 
         assert await bench.side_steps() == {"webhook": (day + 1, kind)}
         assert (await bench.retired(), len(bench.requests("revoke")), await bench.number("limited")) == ([], 1, 0)
         [sentence] = await said(bench)
-        assert sentence.startswith("1 webhooks could not be changed at ORCID")
+        assert sentence.startswith("1 webhook could not be changed at ORCID")
         await bench.pass_time(DAY)
 
     bench.registry.faults.clear()

@@ -166,8 +166,10 @@ BUGS = [
         (
             COMPARISON,
             "reading.answered, reading.items, full_forms)",
-            "reading.answered, "
-            "[one for one in reading.items if one.id not in {d.item for d in incomplete}], full_forms)",
+            (
+                "reading.answered, "
+                "[one for one in reading.items if one.id not in {d.item for d in incomplete}], full_forms)"
+            ),
         ),
     ),
     mutant(

@@ -15,7 +15,7 @@ from orcid_sync.bulk.parse import Closed, Parsed, Unit, make_new, parse_unit, pe
 from orcid_sync.bulk.xml import documents
 from orcid_sync.bulk.xml.documents import Unreadable, parse_document
 from orcid_sync.bulk.xml.full_forms import FULL
-from orcid_sync.bulk.xml.shapes import TEXT, TEXT_ATTRIBUTE, Content, Leaf, Many, Object
+from orcid_sync.bulk.xml.shapes import TEXT, Content, Leaf, Many, Object
 from orcid_sync.bulk.xml.summaries import LAYOUTS
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.sections import SECTIONS
@@ -108,7 +108,7 @@ def without(shape: Object, path: tuple[str, ...]) -> Object:
             assert isinstance(kind, Object)
             changed = without(kind, tuple(rest))
     else:
-        changed = TEXT if isinstance(kind, Leaf) and kind.attribute else TEXT_ATTRIBUTE
+        changed = TEXT if isinstance(kind, Leaf) and kind.attribute else Leaf("text", attribute=True)
     return Object({**shape.members, member: changed})
 
 

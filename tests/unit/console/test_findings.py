@@ -118,7 +118,7 @@ CALM = Overview(
                 ]
             },
             "warn",
-            "3 iDs cannot be read, and it is their records, not the service: ORCID cannot show this record (HTTP 500).",
+            "3 iDs cannot be read; the cause is the record at ORCID, not the service: ORCID cannot show this record",
         ),
         (
             {"paces": [pace(silent_seconds=90.0)]},
@@ -146,9 +146,9 @@ CALM = Overview(
             "warn",
             "orcid-sync show 0000-0002-1825",
         ),
-        ({"unconfirmed_webhooks": 5}, "warn", "5 webhooks: ORCID has not confirmed them"),
+        ({"unconfirmed_webhooks": 5}, "warn", "ORCID has not confirmed 5 webhooks"),
         ({"access": {"revoked": 1, "expired": 2}}, "warn", "3 tokens are revoked or expired"),
-        ({"suspects": [SuspectCount(Heard.REFUSED, 1, A)]}, "warn", "ORCID has refused 1 tokens"),
+        ({"suspects": [SuspectCount(Heard.REFUSED, 1, A)]}, "warn", "ORCID has refused 1 token;"),
         ({"suspects": [SuspectCount(Heard.FOREIGN, 2, A)]}, "warn", "2 tokens belong to another iD"),
         (
             {"side_steps": [SideStepCount(step="webhook", error="busy: slow down", number=3, example=A)]},
@@ -158,7 +158,7 @@ CALM = Overview(
         (
             {"side_steps": [SideStepCount(step="revocation", error="vault: lost", number=2, example=A)]},
             "warn",
-            "2 tokens that are no longer used could not be revoked at ORCID: vault: lost",
+            "2 tokens no longer used could not be revoked at ORCID: vault: lost",
         ),
         ({"jobs": [run(error="Unavailable")]}, "warn", "The job checks failed at 2026-01-01 03:00:00Z: Unavailable."),
         ({"jobs": [run(started_at=NOW - timedelta(hours=7), finished_at=None)]}, "warn", "has not ended"),
@@ -169,6 +169,16 @@ def test_names_what_needs_somebody(differs: dict[str, Any], severity: str, said:
 
     assert finding.severity == severity
     assert said in finding.sentence
+
+
+def test_an_outage_is_not_the_record_s_fault() -> None:
+    failing = FailureCount(error="unrenderable: ORCID cannot show this record", number=3, example=A)
+    away = pace(away=True, failing_since=NOW, failures=9)
+
+    sentences = [one.sentence for one in findings(msgspec.structs.replace(CALM, failures=[failing], paces=[away]))]
+
+    assert len(sentences) == 2
+    assert not [sentence for sentence in sentences if "the cause is the record" in sentence]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +221,7 @@ def consumer(**differs: Any) -> Consumer:
         (consumer(), None),
         (consumer(behind=10**6, behind_seconds=60.0), None),  # many changes at once, which are young
         (consumer(behind=1, behind_seconds=DAY), None),
-        (consumer(behind=1, behind_seconds=DAY + 1), "cris is 1 changes behind, the first of them 1 d 1 s old."),
+        (consumer(behind=1, behind_seconds=DAY + 1), "cris is 1 change behind, the first 1 d 1 s old."),
         (consumer(must_resync=True, behind=5, behind_seconds=9 * DAY), "cris reads a history of the feed that no"),
     ],
 )

@@ -228,7 +228,7 @@ def test_the_weightiest_reason_is_the_answer(facts: Facts, expected: list[str]) 
         (
             [MAY_BE_7],
             None,
-            "; 2 works missing from the same answer may be among them and stay in the mirror; everything",
+            "; 2 works missing from the same answer may be meant and stay in the mirror; everything",
         ),
         (
             [FULL_FORM, doubt(Kind.FULL_FORM, key="8", attempts=1), doubt(Kind.FULL_FORM, "funding", "1")],
@@ -303,6 +303,14 @@ def test_a_record_that_orcid_cannot_show_is_not_taken_for_an_outage_or_a_wrong_s
     assert "other records are read as usual" in found.sentence
     assert found.advice is not None
     assert "Only ORCID can mend it" in found.advice
+
+
+def test_an_outage_is_not_the_record_s_fault() -> None:
+    queue = {"attempts": 1, "last_error": "unrenderable: ORCID cannot show this record", "due_at": NOW, "owed": True}
+    told = explain(but(queue=queue, limits={"failing_since": NOW - HOUR}))
+
+    assert told.diagnosis.complaint == "registry-away"
+    assert not [other for other in told.also if "other records are read as usual" in other.sentence]
 
 
 @pytest.mark.parametrize("view", [None, *View])

@@ -115,7 +115,7 @@ def test_reads(one: Read, sentence: str) -> None:
     [
         (None, ["read (check): changed"]),
         (ago(5), ["read (check): changed"]),  # that read itself
-        (ago(2), ["read (check): changed", "read: the mirror was up to date"]),
+        (ago(2), ["read (check): changed", "read: nothing had changed"]),
     ],
 )
 def test_a_read_that_found_nothing_is_known_by_its_time(verified: datetime | None, sentences: list[str]) -> None:

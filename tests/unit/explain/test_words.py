@@ -217,9 +217,14 @@ def test_orcid_shows_something_else(now: Finding | None, words: str | None) -> N
         ({"connection": {"access_state": "public"}}, "limited-only", "with the public items"),
         ({"now": SAME}, "well", "the mirror equals what ORCID shows now (last verified"),
         (
-            {"now": msgspec.structs.replace(SAME, reason="busy")},
+            {"now": msgspec.structs.replace(SAME, verdict=Verdict.UNREADABLE, reason="busy")},
             "not-compared",
             "could not be compared with what ORCID shows now: busy.",
+        ),
+        (
+            {"now": msgspec.structs.replace(SAME, verdict=Verdict.PARTLY, reason="half")},
+            "not-compared",
+            "It could only in part be compared with what ORCID shows now: half.",
         ),
     ],
 )
@@ -474,7 +479,7 @@ FAILED = {"outcome": "failed", "error": "busy: 503"}
     ("queue", "reads", "words"),
     [
         ({"attempts": 0}, [found(1, **FAILED)], None),
-        ({"attempts": 1}, [found(1, **FAILED)], "1 read in a row failed; the last said: busy: 503."),
+        ({"attempts": 1}, [found(1, **FAILED)], "1 read failed; the last said: busy: 503."),
         ({"attempts": 2}, [found(1, **FAILED)], "2 reads in a row failed, the first on 12 May 2026, 07:15 UTC; the"),
         ({"attempts": 2}, [found(1), found(2, **FAILED)], "the first on 12 May 2026, 06:15 UTC; the last said"),
         ({"attempts": 2}, [found(1)], "2 reads in a row failed; the last said"),

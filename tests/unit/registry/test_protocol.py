@@ -381,8 +381,8 @@ def test_no_error_shows_what_the_answer_said() -> None:
 def test_errors_explain_themselves() -> None:
     error = Locked(status=409, error_code=9018)
 
-    assert str(error) == "ORCID locked the record. (HTTP 409, error-code 9018)"
-    assert repr(error) == "<Locked: ORCID locked the record. (HTTP 409, error-code 9018)>"
+    assert str(error) == "ORCID locked the record (HTTP 409, error-code 9018)"
+    assert repr(error) == "<Locked: ORCID locked the record (HTTP 409, error-code 9018)>"
     assert error.kind == "locked"
     assert WrongRecord().kind == "wrong_record"
     assert str(Malformed("reason")) == "reason"
