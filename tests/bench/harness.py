@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -23,6 +23,8 @@ from orcid_sync.model.ids import Orcid, check_character, hyphenated
 from orcid_sync.model.sync.registry_health import Sign
 from orcid_sync.model.sync.schedule import Lane, Policy
 from orcid_sync.registry.client import Account, Registry, open_registry
+from orcid_sync.registry.http_exchange import Limits
+from orcid_sync.registry.pace import Pace
 from orcid_sync.service.sync.pace_and_circuit import SealedTokens
 from orcid_sync.service.sync.reconcile import Reconciler
 from orcid_sync.simulator.registry import SimulatedRegistry
@@ -95,15 +97,30 @@ def fresh_database() -> Iterator[str]:
         yield dsn
 
 
+def _nothing(*_: object) -> None:
+    """Not looked at."""
+
+
 @asynccontextmanager
-async def reconciling(dsn: str, url: str) -> AsyncIterator[tuple[Database, Registry, Reconciler]]:
-    """Everything that reconciles, without the worker's loop, the pace and webhooks."""
+async def reconciling(
+    dsn: str,
+    url: str,
+    *,
+    workers: int = 2,
+    pace: Callable[[Database], Pace] = lambda _: NoPace(),
+    limits: Limits | None = None,
+    observe: Callable[..., None] = _nothing,
+    on_commit: Callable[..., None] = _nothing,
+) -> AsyncIterator[tuple[Database, Registry, Reconciler]]:
+    """Everything that reconciles, without the worker's loop and webhooks."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     account = Account(api_url=url, web_url=url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
     vault = Vault({"1": KEY})
-    async with open_database(dsn, workers=2) as database:
+    async with open_database(dsn, workers=workers) as database:
         tokens = SealedTokens(database.worker, vault, CLIENT_ID)
-        async with open_registry(account, pace=NoPace(), tokens=tokens, observe=lambda *_: None) as registry:
+        async with open_registry(
+            account, pace=pace(database), tokens=tokens, observe=observe, limits=limits
+        ) as registry:
             reconciler = Reconciler(
                 database=database,
                 registry=registry,
@@ -113,7 +130,7 @@ async def reconciling(dsn: str, url: str) -> AsyncIterator[tuple[Database, Regis
                 subscription=None,
                 swept=False,
                 chance=lambda: 0.5,
-                on_commit=lambda *_: None,
+                on_commit=on_commit,
             )
             yield database, registry, reconciler
 

@@ -7,7 +7,7 @@ Wanted with one replica and with three: at least 95 % of the rate used, and in n
 rate * w + burst (the burst of the beginning included); every lane with work gets its weight or more; a notification now
 and then waits for less than half a second.
 
-Then what failures cost (pace_failures.py). Wanted: with isolated 503 at least 0.9 of what is possible; where the
+Then what failures cost (parts/pace_failures.py). Wanted: with isolated 503 at least 0.9 of what is possible; where the
 Registry allows less than we want, at least 0.9 of its limit with at most 5 % of the requests refused; during an outage
 one request for each pause, and within a minute after it the full rate again, healthy records first. Two minutes:
 --outage-seconds 120.
@@ -23,9 +23,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pace_failures
 import uvloop
 from harness import fresh_database, show
+from parts import pace_failures
 
 from orcid_sync.model.sync.lane_shares import SHARES
 from orcid_sync.model.sync.schedule import Lane

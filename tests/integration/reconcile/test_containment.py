@@ -358,3 +358,28 @@ async def assert_named(bench: Bench, part: Part, said: str) -> None:
             assert (
                 "Everything else is applied" in told[part.diagnosis] or "is read all the same" in told[part.diagnosis]
             )
+
+
+@pytest.mark.fault("F39")
+@pytest.mark.invariant("S10", "L1")
+async def test_whoever_gave_a_token_is_read_though_we_get_none_of_our_own(bench: Bench) -> None:
+    """Our tokens are refused, and no new ones given out: that is nobody's record, but ours."""
+    await bench.connect(OTHER, scopes=LIMITED)
+    await bench.connect(CHANGED)
+    for orcid in (OTHER, CHANGED):
+        await bench.turn(orcid)
+        change(bench, orcid)
+    tokens = bench.registry.token_service.tokens
+    for text in [text for text, one in tokens.items() if one.orcid is None and text != bench.own_token]:
+        del tokens[text]
+    bench.registry.faults.add("error", "token", status=500)
+
+    assert await bench.notified(CHANGED) == "failed"
+    assert await bench.notified(OTHER) == "changed"
+
+    await bench.assert_mirrored(OTHER, await token(bench, OTHER))
+    assert (await bench.row(CHANGED))["attempts"] == 1
+    assert "HTTP 500" in (await explained(bench, CHANGED)).diagnosis.sentence
+    bench.registry.faults.clear()
+    assert await bench.when_due(CHANGED) == "changed"
+    await bench.assert_mirrored(CHANGED)

@@ -1,4 +1,4 @@
-"""What isolated failures, a limit and an outage of the Registry's cost; part of `pace.py`.
+"""What isolated failures, a limit and an outage of the Registry's cost; part of `../pace.py`.
 
 A worker with its queue, its reconciliations and its pace reads records that are always due, from a simulated Registry
 in the same process. All figures are ratios within one run, or numbers of requests.
