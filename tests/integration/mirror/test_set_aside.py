@@ -65,22 +65,25 @@ async def test_an_item_that_makes_no_sense_stays_and_all_others_go_on(bench: Ben
 
 @pytest.mark.fault("F49", "F54")
 @pytest.mark.invariant("S8")
-async def test_what_goes_with_a_part_may_be_that_part_and_what_goes_later_is_gone(bench: Bench) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["its path names it", "nothing names it"])
+async def test_what_goes_with_a_part_may_be_that_part_and_what_goes_later_is_gone(bench: Bench, *, named: bool) -> None:
     await bench.connect()
     await bench.turn()
-    section = "work"
-    sick, hidden, later, *_ = shown(bench, section)
-    break_key(bench, section, sick, None)
-    bench.registry.edit.remove_item(O, section, hidden)
+    sick, hidden, later, *_ = shown(bench, "work")
+    break_key(bench, "work", sick, None)
+    if not named:
+        bench.registry.edit.put_raw_in_item(O, "work", sick, ["path"], None, form="summary")
+    bench.registry.edit.set_visibility(O, "work", hidden, "private")
+    kept = {str(sick)} if named else {str(sick), str(hidden)}  # then nobody can tell which of them the part is
 
     await bench.notified()
 
-    assert {str(sick), str(hidden)} <= await keys(bench, section)  # which of them the part is, nobody can tell
-    bench.registry.edit.set_visibility(O, section, later, "private")
+    assert await keys(bench, "work") & {str(sick), str(hidden)} == kept
+    bench.registry.edit.set_visibility(O, "work", later, "private")
     assert await bench.notified() == "changed"
-    assert str(later) not in await keys(bench, section)
-    assert {str(sick), str(hidden)} <= await keys(bench, section)
-    bench.registry.edit.mend_item(O, section, sick)
-    assert await bench.notified() == "changed"
+    assert str(later) not in await keys(bench, "work")
+    assert await keys(bench, "work") & {str(sick), str(hidden)} == kept
+    bench.registry.edit.mend_item(O, "work", sick)
+    await bench.notified()
     await bench.assert_mirrored()
     assert not await bench.doubts()
