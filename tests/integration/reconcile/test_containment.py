@@ -173,7 +173,7 @@ PARTS = {
     ),
     Endpoint.REVOKE: Part(
         "revoke",
-        "3 tokens that are no longer used could not be revoked",
+        "3 tokens no longer used could not be revoked",
         DiagnosisKind.REVOCATION_FAILING,
         permission_is_renewed,
         concerns=False,

@@ -29,7 +29,7 @@ _WHY = "            # Last, because it keeps everybody else's commits waiting fo
 _APPEND = "            await changes.append(connection, lease.orcid, finding.changeset.changes, cause=cause.value)\n"
 _COMMIT = _HOLD + _APPLY + _SETTLE + _WHY + _APPEND
 _ANNOUNCED = "turn.cause is Cause.NOTIFICATION"
-_OF_A_STATE = "        applied=Applied(None, access, None)"
+_OF_A_STATE = "        applied=Applied(None, access, registry_modified_ms)"
 _NEXT = "        async with transaction(self.database.worker) as connection:\n"
 _FENCE_IN_HOLD = "where orcid = :orcid and lease_no = :lease_no and applied_lease_no < :lease_no\n   for key share"
 _FENCE_ALONE = "-- name: hold_alone$\nselect true\n  from orcid_sync.queue\n where orcid = :orcid"
