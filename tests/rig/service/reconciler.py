@@ -346,7 +346,7 @@ async def bench(
                 pace=pace,
                 tokens=SealedTokens(database.worker, vault, CLIENT_ID),
                 observe=lambda *_: None,
-                limits=Limits(total_seconds=2, repeat_wait_seconds=0),
+                limits=Limits(total_seconds=2, large_seconds=0.5, repeat_wait_seconds=0),
             )
         )
         composed = serve._reconciler(settings, database, client, vault, metrics)
