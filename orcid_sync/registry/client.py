@@ -106,9 +106,19 @@ class Registry:
 
     @asynccontextmanager
     async def record(self, orcid: Orcid, token: str | None = None) -> AsyncIterator[bytes]:
-        """The record's JSON. A large one holds a permit until the context ends: drop the body before leaving."""
+        """The record's JSON. A large one holds a permit until the context ends, or for some seconds: drop the body."""
         async with AsyncExitStack() as held:
-            yield await self._ask(record_request(self._account.api_url, orcid), token, held)
+            body = await self._ask(record_request(self._account.api_url, orcid), token, held)
+            lapse = asyncio.create_task(self._lapse(held)) if len(body) > self._limits.large_bytes else None
+            try:
+                yield body
+            finally:
+                if lapse is not None:
+                    lapse.cancel()
+
+    async def _lapse(self, held: AsyncExitStack) -> None:
+        await asyncio.sleep(self._limits.large_seconds)
+        await held.aclose()
 
     @asynccontextmanager
     async def works(

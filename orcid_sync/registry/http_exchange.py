@@ -52,6 +52,8 @@ class Limits:
     large_bytes: int = 1024 * 1024
     large_answers: int = 2
     """How many answers beyond `large_bytes` of one kind are in memory at once (fault F29)."""
+    large_seconds: float = 10.0
+    """For so long at most one of them keeps others out: what is done with it meanwhile may wait for ORCID for ever."""
     tries: int = 2
     """Sendings of one request; longer troubles are left to the queue (fault F41)."""
     repeat_within_seconds: float = 30.0

@@ -4,12 +4,15 @@
 hides the record at once, and is believed when it is said again.
 """
 
+import dataclasses
+
 import asyncpg
 from msgspec.structs import replace
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.record.access import PUBLIC
 from orcid_sync.model.record.diff import RECORD, Comparison, Held, RecordContent
+from orcid_sync.model.record.doubts import UNCONFIRMED as TO_BE_SAID_AGAIN
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.record_states import TRANSITIONS, Fate, Heard, Outcome, State, withheld
 from orcid_sync.model.sync.schedule import Policy
@@ -20,6 +23,7 @@ from orcid_sync.service.record.read_outcome import Effect, Finding, Job
 from orcid_sync.store.database.pools import AnyConnection, statements
 from orcid_sync.store.feed import forgetting
 from orcid_sync.store.mirror import items
+from orcid_sync.store.sync import doubts
 
 OUTCOMES: dict[type[RegistryError], Outcome] = {
     Locked: Outcome.LOCKED,
@@ -38,15 +42,18 @@ async def close(pool: asyncpg.Pool, policy: Policy, job: Job, error: RegistryErr
     """What an answer about the record's state leads to; `heard`: of the holder's token, if our own heard the answer."""
     async with statements(pool) as connection:
         held = await items.load(connection, job.orcid)
+        # It agrees to nothing that a read said before it; what was not understood then is as unknown as it was.
+        unknown = [doubt for doubt in await doubts.load(connection, job.orcid) if doubt.kind not in TO_BE_SAID_AGAIN]
     before = State(held.record.state) if held.record else State.ACTIVE
     fate = TRANSITIONS[before, OUTCOMES[type(error)]]
     if fate.confirm and not _is_confirmed(policy, job, fate):
         settlement = schedule.settle_unconfirmed(policy, fate)
-        return Finding(outcome=UNCONFIRMED, settlement=settlement, changeset=withholding(held, "all"))
+        return Finding(outcome=UNCONFIRMED, settlement=settlement, changeset=withholding(held, "all"), doubts=unknown)
     primary = getattr(error, "primary", None)
     if fate.removes:
         return await _end(pool, policy, job, fate, held, primary)
-    return await _pause(pool, policy, job, fate, held, heard)
+    finding = await _pause(pool, policy, job, fate, held, heard)
+    return dataclasses.replace(finding, doubts=unknown)
 
 
 def _is_confirmed(policy: Policy, job: Job, fate: Fate) -> bool:

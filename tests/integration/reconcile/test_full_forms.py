@@ -94,7 +94,7 @@ async def test_a_page_that_fails_is_halved_until_the_sick_work_stands_alone(benc
 
     [doubt] = await bench.doubts()
     assert (doubt.kind, doubt.section, doubt.key) == ("full-form", "work", str(sick))
-    assert doubt.reason == "ORCID cannot show these works (HTTP 500, error-code 9008)"  # the record is shown
+    assert doubt.reason == "ORCID cannot show the works asked for (HTTP 500, error-code 9008)"  # the record is shown
     query = "select key from orcid.items where orcid = $1 and section = 'work' and detail is null"
     assert [row["key"] for row in await bench.connection.fetch(query, O)] == [str(sick)]
     bench.reads.clear()

@@ -1,7 +1,7 @@
 """A large record must not make others wait, notifications least of all."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from orcid_sync.service.record import comparison
 from orcid_sync.simulator.records.identifiers import numbered_orcid
 from orcid_sync.simulator.samples.record_builder import big_record
 from rig.service.reconciler import Bench
+
+WaitUntil = Callable[..., Awaitable[object]]
 
 EXTENSIVE = Orcid(numbered_orcid(5_000_004))
 
@@ -83,3 +85,26 @@ async def test_the_event_loop_stays_responsive_during_a_record_of_3000_works(ben
     assert len(lags) > 50
     assert max(lags) < 0.25, sorted(lags)[-5:]
     await bench.assert_mirrored(EXTENSIVE)
+
+
+@pytest.mark.fault("F24", "F29")
+@pytest.mark.invariant("L1")
+async def test_large_records_whose_works_never_come_hold_up_no_other_large_one(
+    bench: Bench, wait_until: WaitUntil
+) -> None:
+    """Only so many may be in memory at once; whoever waits for ORCID meanwhile does not keep the others out."""
+    silent, well = [Orcid(numbered_orcid(5_000_010 + number)) for number in range(2)], EXTENSIVE
+    for orcid in (*silent, well):
+        big_record(bench.registry.profiles, orcid, works=1500)
+    leases = []
+    for orcid in silent:
+        bench.registry.faults.add("timeout", "works-bulk", orcid=orcid, seconds=60)
+        await bench.connect(orcid)
+        leases.append(await bench.lease(orcid))
+    waiting = [asyncio.create_task(bench.reconciler.reconcile(lease)) for lease in leases]
+    await wait_until(lambda: len(bench.requests("record")) >= len(silent), 10)
+
+    await bench.connect(well)
+    assert await bench.turn(well) == "changed"
+
+    await asyncio.gather(*waiting)

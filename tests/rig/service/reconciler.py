@@ -326,7 +326,7 @@ def settings(registry: SimulatedRegistry) -> Settings:
 @pytest.fixture
 def limits() -> Limits:
     """Short times: a silent Registry is given up after two seconds, and asked again at once."""
-    return Limits(total_seconds=2, repeat_wait_seconds=0)
+    return Limits(total_seconds=2, large_seconds=0.5, repeat_wait_seconds=0)
 
 
 @pytest.fixture
