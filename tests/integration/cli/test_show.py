@@ -78,7 +78,7 @@ async def test_status_says_first_what_needs_somebody(mirrored: Cli, connection: 
     assert [finding["severity"] for finding in seen["attention"]] == ["fail", "warn", "warn"]
     assert seen["overview"]["connections"] == {"connected": 2}
     assert seen["overview"]["freshness"] == {"within 7 days": 1, "never": 1}
-    assert seen["overview"]["failures"] == [{"error": "locked", "number": 1, "example": A}]
+    assert seen["overview"]["failures"] == [{"error": "locked", "number": 1, "example": A, "read": True}]
     assert seen["overview"]["feed"]["last"] == await connection.fetchval("select last from orcid_sync.feed_head")
 
 
