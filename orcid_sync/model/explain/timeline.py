@@ -114,7 +114,7 @@ def _read(read: Read) -> str:
     found = series(f"{count} {op}" for op, count in read.changes.items()) if read.changes else ""
     parts = [f"read ({read.cause}): {read.outcome}"]
     parts += [f", {found}"] if found else []
-    parts += [f", {read.error}"] if read.error else []
+    parts += [f", {read.error.removeprefix(f'{read.outcome}: ')}"] if read.error else []
     parts += [f" ({number(read.times, 'time')} since {moment(read.first_at)})"] if read.times > 1 else []
     return "".join(parts)
 

@@ -1,4 +1,4 @@
-"""What administrators do from a page: have a record read now, decide about removals that are held.
+"""What administrators do from a page: have a record read now, decide about what waits for a second read.
 
 Each is a form that is posted from a page of ours; what another site's page makes a browser send is refused before it
 gets here (service/http/authentication.py), and the cookie of the session does not even come along with it

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from orcid_sync.model.text.phrases import number
 from orcid_sync.model.text.wording import ago, moment
 from orcid_sync.service.explain.status_findings import Finding
 
@@ -24,9 +25,9 @@ def facts(health: "WebhookHealth") -> list[tuple[str, str]]:
     """What there is to know of notifications, as names and values."""
     if not health.switched_on:
         return [("notifications", "switched off")]
-    number, missed = sum(health.verdicts.values()), health.missed
+    found, missed = sum(health.verdicts.values()), health.missed
     told = (
-        f"{_share(missed)} of {number} within {health.days} days" if missed else f"no changes within {health.days} days"
+        f"{_share(missed)} of {found} within {health.days} days" if missed else f"no changes within {health.days} days"
     )
     doubts = {"may be dead": health.webhooks.lost, "being revived": health.webhooks.reviving}
     doubts |= {"suspect": health.webhooks.suspect, "awaited": health.webhooks.awaited}
@@ -53,13 +54,14 @@ def _outage(health: "WebhookHealth") -> Iterator[Finding]:
         if lost:
             yield Finding(
                 "warn",
-                f"{lost} webhooks may be dead; the service revives them when it can receive notifications again.",
+                f"{number(lost, 'webhook')} may be dead; the service revives what is dead when it can receive "
+                "notifications again.",
             )
     elif lost:
         yield Finding(
             "warn",
-            f"{lost} webhooks may be dead, because ORCID could not reach the service for too long; "
-            "the service revives them.",
+            f"{number(lost, 'webhook')} may be dead, because ORCID could not reach the service for too long; "
+            "the service revives what is dead.",
         )
 
 
@@ -73,10 +75,10 @@ def _silence(health: "WebhookHealth") -> Iterator[Finding]:
 
 def _missed(health: "WebhookHealth") -> Iterator[Finding]:
     if health.deaf and health.missed:
-        number = sum(health.verdicts.values())
+        found = number(sum(health.verdicts.values()), "change")
         yield Finding(
             "warn",
-            f"ORCID did not announce {_share(health.missed)} of the {number} changes found within {health.days} "
+            f"ORCID did not announce {_share(health.missed)} of the {found} found within {health.days} "
             f"days; regular reads found these. {RUNBOOK}",
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from orcid_sync.model.text.phrases import number
 from orcid_sync.model.text.wording import ago, duration, moment
 from orcid_sync.service.explain.status_findings import Finding
 
@@ -82,22 +83,22 @@ def _replacing(seen: "Inventory", overlap_seconds: float) -> Iterator[Finding]:
 def _work(seen: "Inventory") -> Iterator[Finding]:
     visits = seen.visits
     if visits.waiting:
-        yield Finding("note", f"The service is correcting the webhooks of {visits.waiting} iDs.")
+        yield Finding("note", f"The service is correcting the webhooks of {number(visits.waiting, 'iD')}.")
     if visits.failing:
         yield Finding(
             "warn",
-            f"Requests for the webhooks of {visits.failing} iDs failed; the service retries them. Why: orcid-sync "
-            f"status",
+            f"Requests for the webhooks of {number(visits.failing, 'iD')} failed; the service retries them. "
+            "Why: orcid-sync status",
         )
     if visits.idle:
         oldest = f", the oldest {ago(seen.oldest_requested_at, seen.at)}" if seen.oldest_requested_at else ""
         yield Finding(
             "warn",
-            f"The webhooks of {visits.idle} iDs are not correct: not started yet, or refused by ORCID"
+            f"The webhooks of {number(visits.idle, 'iD')} are not correct: not started yet, or refused by ORCID"
             f"{oldest}. Do it now: orcid-sync webhooks apply",
         )
 
 
 def _suspects(seen: "Inventory") -> Iterator[Finding]:
     if seen.suspects:
-        yield Finding("warn", f"{seen.suspects} webhooks may be dead; the service revives them.")
+        yield Finding("warn", f"{number(seen.suspects, 'webhook')} may be dead; the service revives what is dead.")

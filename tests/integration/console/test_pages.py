@@ -117,7 +117,7 @@ async def test_the_overview_says_first_what_status_says_first(
     page = await reader.get("/")
 
     assert page.title == "Overview"
-    assert "1 iDs cannot be read: unavailable." in page.text
+    assert "1 iD cannot be read: unavailable." in page.text
     assert f'<a class="whole" href="/records/{people[4]}">{people[4]}</a>' in page.text
     assert page.text.index("cannot be read") < page.text.index("Freshness")
     assert re.search(r"within an hour</th><td class=\"num\">11</td><td class=\"num soft\">91.7 %", page.text)
@@ -304,7 +304,7 @@ async def test_a_board_is_sent_again_when_it_changes(
             pass  # until we end it
 
     assert "cannot be read" not in first
-    assert "1 iDs cannot be read: busy" in second
+    assert "1 iD cannot be read: busy" in second
 
 
 async def one_event(stream: aiohttp.ClientResponse) -> str:

@@ -61,7 +61,7 @@ AWAY = Outage(NOW - 40 * HOUR, NOW)
         pytest.param(
             hearing(alive_since=NOW - HOUR, webhooks=in_doubt(lost=7, reviving=3)),
             ["warn"],
-            ["7 webhooks may be dead", "the service revives them"],
+            ["7 webhooks may be dead", "the service revives what is dead"],
             id="back again",
         ),
         pytest.param(

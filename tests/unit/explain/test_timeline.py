@@ -100,6 +100,7 @@ def test_a_notification_is_told_once(called: datetime | None, notified: datetime
         (read(5), "read (check): changed"),
         (read(5, changes={"added": 2, "removed": 1}), "read (check): changed, 2 added and 1 removed"),
         (read(5, outcome="failed", error="busy: 503"), "read (check): failed, busy: 503"),
+        (read(5, outcome="held", error="held: for a while"), "read (check): held, for a while"),
         (
             read(5, outcome="failed", error="busy: 503", times=3, first_at=ago(9)),
             "read (check): failed, busy: 503 (3 times since 11 May 2026, 23:15 UTC)",

@@ -77,7 +77,7 @@ comment on column orcid_sync.doubts.due_at is 'When the record is read again bec
 comment on column orcid_sync.doubts.modified_ms is 'Of a full form: last-modified date of the summary that it should belong to, milliseconds since 1970.';
 comment on column orcid_sync.doubts.doc is 'Of a part set aside: as ORCID gave it.';
 comment on column orcid_sync.doubts.may_be is 'Of a part set aside: keys of items that were missing when it first came. It may be one of them, so they are not taken for removed.';
-comment on column orcid_sync.doubts.released is 'An operator has agreed to the removal: the next read that says the same applies it without waiting.';
+comment on column orcid_sync.doubts.released is 'An operator has agreed: it counts when the next read says the same, however soon that is.';
 
 -- Of all this, readers may know which sections were left out: these rows, and of them these columns (grant_readers()).
 alter table orcid_sync.doubts enable row level security;
