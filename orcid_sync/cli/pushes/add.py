@@ -30,7 +30,10 @@ View = Annotated[
 ]
 Sections = Annotated[
     list[str] | None,
-    typer.Option("--section", help="Send only changes of this section, and of the record itself. May be repeated. all: every section."),
+    typer.Option(
+        "--section",
+        help="Send only changes of this section, and those of the record itself. May be repeated. all: every section.",
+    ),
 ]
 Operations = Annotated[
     list[str] | None,

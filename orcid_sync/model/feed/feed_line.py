@@ -6,7 +6,6 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 
-
 GOING = ("removed", "withdrawn")
 """Operations after which a copy must not have the item any more: no choice of operations leaves them out."""
 

@@ -21,8 +21,15 @@ OPS = ("added", "updated", "removed", "withdrawn")
 SECTION_NAMES = (RECORD, *SECTIONS)
 
 _WANTED = (
-    p.one_of("section", "Only of these sections. Lines of the section `record` come in any case: obey them.", SECTION_NAMES, repeated=True),
-    p.one_of("op", "Only these operations. `removed`, `withdrawn` and lines of the section `record` come in any case: obey them.", OPS, repeated=True),
+    p.one_of(
+        "section", "Only of these sections; the section `record` comes in any case.", SECTION_NAMES, repeated=True
+    ),
+    p.one_of(
+        "op",
+        "Only these operations; `removed`, `withdrawn` and the section `record` come in any case.",
+        OPS,
+        repeated=True,
+    ),
     p.yes_or_no(
         "minor", "Include changes of nothing but dates, display order, grouping or names of sources.", default=True
     ),
