@@ -6,9 +6,6 @@ import msgspec
 
 from orcid_sync.model.ids import Orcid
 
-GOING = ("removed", "withdrawn")
-"""Operations after which a copy must not have the item any more: no choice of operations leaves them out."""
-
 
 class ChangeLine(msgspec.Struct, frozen=True):
     """What happened, without what it is about: the columns of the view `orcid.change_feed` (design section 5)."""

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from orcid_sync.model.feed.feed_line import GOING
 from orcid_sync.model.record.diff import RECORD
+from orcid_sync.model.record.removals import GOING
 from orcid_sync.model.record.sections import SECTIONS
 
 OPERATIONS = ("added", "updated", "removed", "withdrawn")
