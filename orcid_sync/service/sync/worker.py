@@ -66,7 +66,7 @@ class Worker:
         self._stopping = False
         self._running: dict[asyncio.Task[None], Lease] = {}
         self._abandoned: list[Lease] = []
-        self._ear = ChannelListener(database, WAKE_CHANNEL, self.wake)
+        self._ear = ChannelListener(database, WAKE_CHANNEL, self.wake, pause=0.1)
         self._database_away = False
 
     def wake(self, *_: object) -> None:

@@ -17,6 +17,7 @@ from orcid_sync.service.api import event_stream as streaming
 from orcid_sync.service.api import feed_reader
 from orcid_sync.service.api.feed import Ending
 from orcid_sync.service.api.feed_reader import Change
+from orcid_sync.service.runtime.listen import ChannelListener
 from orcid_sync.store.database.pools import Database
 from orcid_sync.store.feed import pages as store
 from orcid_sync.store.feed.changes import announce
@@ -151,6 +152,31 @@ async def test_an_announcement_wakes_those_who_wait_without_a_look(
     await rename(api.database, "Ada")
     await announce(connection)
     assert len((await asyncio.wait_for(waiting, 5))["changes"]) == 2
+
+
+@pytest.mark.parametrize("payload", ["\u00b2", "9" * 5_000, "", "x"])
+async def test_whatever_is_announced_a_position_is_read_only_if_it_is_one(api: Api, payload: str) -> None:
+    """Any role may NOTIFY."""
+    assert await api.tail._has_moved()
+    seen = api.tail._seen
+    api.tail._hear(None, 0, "", payload)
+    assert api.tail._seen == seen
+
+
+async def test_a_storm_of_announcements_is_passed_on_once(
+    database: Database, connection: asyncpg.Connection, wait_until: WaitUntil
+) -> None:
+    heard: list[str] = []
+    listener = ChannelListener(database, "storm", lambda *told: heard.append(told[-1]), pause=0.5)
+    await listener.open()
+    try:
+        for number in range(200):
+            await connection.execute("select pg_notify('storm', $1)", str(number))
+        await wait_until(lambda: heard[-1:] == ["199"])
+    finally:
+        listener.close()
+    assert heard[0] == "0"
+    assert len(heard) < 20
 
 
 async def test_those_who_wait_are_let_go_when_the_process_stops(api: Api, wait_until: WaitUntil) -> None:
