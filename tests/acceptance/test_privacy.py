@@ -94,6 +94,8 @@ select orcid, extract(epoch from due_at - now())::float8 as due_in
 class Lives(RuleBasedStateMachine):
     """Three people: the first one lives through most of it."""
 
+    rounds = 120
+    """Reconciliations after which all must be settled."""
     installation: Installation
     runner: asyncio.Runner
     commands: asyncpg.Connection
@@ -450,7 +452,7 @@ class Lives(RuleBasedStateMachine):
 
     def work_off(self) -> None:
         """Reconcile until nothing is owed; the waits between pass at once."""
-        for _ in range(120):
+        for _ in range(self.rounds):
             owed = self.run(self.commands.fetch(OWED))
             if not owed:
                 return

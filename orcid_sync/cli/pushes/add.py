@@ -30,13 +30,17 @@ View = Annotated[
 ]
 Sections = Annotated[
     list[str] | None,
-    typer.Option("--section", help="Send only changes of this section. May be repeated. all: every section."),
+    typer.Option(
+        "--section",
+        help="Send only changes of this section, and those of the record itself. May be repeated. all: every section.",
+    ),
 ]
 Operations = Annotated[
     list[str] | None,
     typer.Option(
         "--operation",
-        help="Send only this operation: added, updated, removed or withdrawn. May be repeated. all: every operation.",
+        help="Send only this operation: added, updated, removed or withdrawn. What is removed or withdrawn is sent in "
+        "any case. May be repeated. all: every operation.",
     ),
 ]
 Organisations = Annotated[

@@ -57,7 +57,8 @@ def changes(
     ] = False,
     orcid: Annotated[str | None, typer.Option("--orcid", metavar="iD", help="Only changes of this iD.")] = None,
     section: Annotated[
-        str | None, typer.Option("--section", help="Only changes of this section, as ORCID names it.")
+        str | None,
+        typer.Option("--section", help="Only changes of this section, as ORCID names it, and of the record itself."),
     ] = None,
     minor: Annotated[
         bool,

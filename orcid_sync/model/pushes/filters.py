@@ -1,7 +1,8 @@
 """Which changes a subscription wants: decided line by line, first without contents, then with those that it may see.
 
-What cannot be judged is delivered. Of an item that was removed or hidden a reader may not see any more what it said,
-but may have a copy that must go; a change too many does no harm (at least once), a missing one does.
+What cannot be judged is delivered, and what must be obeyed is, too: whoever has a copy of an item must hear that it
+goes, whatever it said at last (it may have been wanted for what it said before). A change too many does no harm (at
+least once), a missing one does.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from orcid_sync.model.record.diff import RECORD
+from orcid_sync.model.record.removals import GOING
 from orcid_sync.model.record.sections import SECTIONS
 
 OPERATIONS = ("added", "updated", "removed", "withdrawn")
@@ -48,18 +50,19 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     def wants(self, line: Line) -> bool:
         """Whether the line may be wanted, as far as it tells.
 
-        Lines about the record itself belong to every section: they say that it ended, or what of it is withheld, and
-        whoever keeps a copy of anything must obey.
+        Lines about the record itself belong to every section and operation: they say that it ended, or what of it is
+        withheld, and whoever keeps a copy of anything must obey. What goes belongs to every operation.
         """
-        return (
-            (self.minor or not line.minor)
-            and (not self.operations or line.op in self.operations)
-            and (not self.sections or line.section in self.sections or line.section == RECORD)
+        if line.minor and not self.minor:
+            return False
+        return line.section == RECORD or (
+            (not self.sections or line.section in self.sections)
+            and (not self.operations or line.op in self.operations or line.op in GOING)
         )
 
     def wants_contents(self, line: Line, *contents: bytes | None) -> bool:
         """Whether the line is wanted for what the item said before or after; None is what is not to be seen."""
-        if line.section == RECORD or not self.needs_contents:
+        if line.section == RECORD or line.op in GOING or not self.needs_contents:
             return True
         seen = [msgspec.json.decode(content) for content in contents if content is not None]
         if not seen or (line.op == "updated" and len(seen) < len(contents)):

@@ -10,6 +10,9 @@ from orcid_sync.model.record.diff import Change, Known
 from orcid_sync.model.record.sections import Content, Item, ItemKey
 from orcid_sync.model.record.visibility import LIMITED, wider_than
 
+GOING = ("removed", "withdrawn")
+"""Operations after which a copy must not have the item any more: no choice of operations leaves them out."""
+
 REMOVED = "removed"
 """Deleted or hidden by the holder, which cannot be told apart (contract section 3.4)."""
 

@@ -85,7 +85,8 @@ class Tail:
             await asyncio.sleep(nap)
 
     def _hear(self, _connection: object, _pid: int, _channel: str, position: str) -> None:
-        if self._seen is not None and position.isdigit():
+        # Any role may NOTIFY anything.
+        if self._seen is not None and position.isascii() and position.isdigit() and len(position) < 19:
             self._seen = Place(self._seen.epoch, int(position))  # so that the next look finds nothing new in it
         self.nudge()
 

@@ -6,7 +6,7 @@ misspelt filter that is silently ignored would pass for one that matches everyth
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -73,17 +73,24 @@ def one_of(name: str, meaning: str, known: Sequence[str], *, repeated: bool = Fa
 
 
 def text(name: str, meaning: str, **schema: Any) -> Parameter:
-    """Any text, judged later."""
-    return Parameter(name=name, meaning=meaning, schema={"type": "string", **schema}, read=str)
+    """Any text that PostgreSQL can take, judged later."""
+
+    def read(given: str) -> str:
+        if "\0" in given:
+            raise ValueError("must not contain the character NUL")
+        return given
+
+    return Parameter(name=name, meaning=meaning, schema={"type": "string", **schema}, read=read)
 
 
 def moment(name: str, meaning: str) -> Parameter:
     """A moment with its time zone, as ISO 8601 writes it."""
 
     def read(given: str) -> datetime:
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             when = datetime.fromisoformat(given.replace(" ", "+"))  # an unescaped plus sign
             if when.tzinfo is not None:
+                when.astimezone(UTC)  # OverflowError if that is before year 1 or after 9999: PostgreSQL is asked in UTC
                 return when
         raise ValueError("must be a time with its time zone, such as 2026-06-01T00:00:00Z")
 

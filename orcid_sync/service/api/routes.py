@@ -21,8 +21,15 @@ OPS = ("added", "updated", "removed", "withdrawn")
 SECTION_NAMES = (RECORD, *SECTIONS)
 
 _WANTED = (
-    p.one_of("section", "Only of these sections.", SECTION_NAMES, repeated=True),
-    p.one_of("op", "Only these operations.", OPS, repeated=True),
+    p.one_of(
+        "section", "Only of these sections; the section `record` comes in any case.", SECTION_NAMES, repeated=True
+    ),
+    p.one_of(
+        "op",
+        "Only these operations; `removed`, `withdrawn` and the section `record` come in any case.",
+        OPS,
+        repeated=True,
+    ),
     p.yes_or_no(
         "minor", "Include changes of nothing but dates, display order, grouping or names of sources.", default=True
     ),
@@ -41,6 +48,10 @@ _RESYNC = (
     "feed from `cursor`."
 )
 _VERIFIED = {VERIFIED: "When the record was last known to equal ORCID's.", "ETag": "For If-None-Match."}
+_OBEY = (
+    "Obey `removed`, `withdrawn` and the lines of the section `record`: no parameter leaves them out. Whenever the "
+    "record is `updated` or `removed`, read it again and replace what you have of it; 404 means: delete it."
+)
 _LINES_OF_CHANGES = "The changes. As lines, the last line has no change, only `cursor` and `more`."
 
 
@@ -55,8 +66,7 @@ def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
             path=path,
             name=operation,
             summary=summary,
-            details="In the order of commits, each at least once. Apply them by `seq`, and obey `removed` and "
-            "`withdrawn`.",
+            details=f"In the order of commits, each at least once. Apply them by `seq`. {_OBEY}",
             scope=Scope.READ_PUBLIC,
             parameters=(*more, *_FOLLOWED),
             answers={200: changes},
@@ -73,7 +83,7 @@ def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
             summary="Follow the changes after a cursor as server-sent events",
             details="Events are `change` (data: a change, id: the cursor after it) and `resync` (data: the problem; "
             "the last event). The header Last-Event-ID has precedence over `after`. The service sends something every "
-            "15 seconds.",
+            f"15 seconds. {_OBEY}",
             scope=Scope.READ_PUBLIC,
             parameters=(p.orcid("orcid", "Only of this iD."), _AFTER, *_WANTED),
             answers={200: Answer("The events.", {EVENTS: Change})},

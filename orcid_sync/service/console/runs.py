@@ -40,7 +40,7 @@ class JobPage:
         """Answer GET /runs/{job}."""
         demand(request, Scope.READ_PUBLIC)
         job, before = request.match_info["job"], request.query.get("before", "")
-        if before and not before.isdecimal():
+        if before and not (before.isascii() and before.isdecimal() and len(before) < 19):
             raise Problem(400, "before must be the number of a run.")
         async with self._site.working() as connection:
             now = await overview.clock(connection)

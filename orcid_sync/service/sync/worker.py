@@ -74,7 +74,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], Lease] = {}
         self._began: dict[asyncio.Task[None], float] = {}
         self._abandoned: list[Lease] = []
-        self._ear = ChannelListener(database, WAKE_CHANNEL, self.wake)
+        self._ear = ChannelListener(database, WAKE_CHANNEL, self.wake, pause=0.1)
         self._database_away = False
 
     def wake(self, *_: object) -> None:

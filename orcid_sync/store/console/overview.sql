@@ -129,12 +129,13 @@ select section, key, visibility, modified_at, changed_at, group_put_code, group_
  where orcid = :orcid and (:section::text is null or section = :section::text);
 
 -- name: changes_after
+-- Lines about the record itself belong to every section: whoever follows one must obey them.
 select epoch::text as epoch, seq, orcid, section, key, op, reason, fields, minor, visibility, cause, at,
        source_modified_at, old, new
   from orcid.change_feed
  where seq > :after
    and (:orcid::text is null or orcid = :orcid::text)
-   and (:section::text is null or section = :section::text)
+   and (:section::text is null or section in ('record', :section::text))
    and (:minor or not minor)
  order by seq
  limit :limit::bigint;
@@ -146,7 +147,7 @@ select coalesce(min(last.seq) - 1, 0)
     select seq
       from orcid.changes
      where (:orcid::text is null or orcid = :orcid::text)
-       and (:section::text is null or section = :section::text)
+       and (:section::text is null or section in ('record', :section::text))
        and (:minor or not minor)
      order by seq desc
      limit :number::bigint

@@ -22,7 +22,11 @@ _queries = load_queries(__file__)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which changes a reader wants."""
+    """Which changes a reader wants.
+
+    What whoever keeps a copy must obey comes besides: lines about the record itself (it ended, or something of it is
+    withheld), and whatever the operations, what was removed or withdrawn.
+    """
 
     orcid: Orcid | None = None
     sections: tuple[str, ...] | None = None

@@ -8,13 +8,15 @@ select epoch::text as epoch, last as seq from orcid_sync.feed_head;
 select epoch::text as epoch, last as seq, set_config('role', :role, true) from orcid_sync.feed_head;
 
 -- name: page
--- As the reader sees it, who is another role by now.
+-- As the reader sees it, who is another role by now. What a copy must obey passes whatever is wanted: lines about the
+-- record itself, and of the sections that are wanted what goes.
 select seq, orcid, section, key, op, reason, fields, minor, visibility, cause, at, source_modified_at, old, new
   from orcid.change_feed
  where seq > :after and seq <= :until
-   and (:sections::text[] is null or section = any(:sections::text[]))
-   and (:ops::text[] is null or op = any(:ops::text[]))
    and (:minor or not minor)
+   and (section = 'record'
+        or (:sections::text[] is null or section = any(:sections::text[]))
+           and (:ops::text[] is null or op in ('removed', 'withdrawn') or op = any(:ops::text[])))
  order by seq
  limit :limit::bigint;
 
@@ -22,8 +24,9 @@ select seq, orcid, section, key, op, reason, fields, minor, visibility, cause, a
 select seq, orcid, section, key, op, reason, fields, minor, visibility, cause, at, source_modified_at, old, new
   from orcid.change_feed
  where orcid = :orcid and seq > :after and seq <= :until
-   and (:sections::text[] is null or section = any(:sections::text[]))
-   and (:ops::text[] is null or op = any(:ops::text[]))
    and (:minor or not minor)
+   and (section = 'record'
+        or (:sections::text[] is null or section = any(:sections::text[]))
+           and (:ops::text[] is null or op in ('removed', 'withdrawn') or op = any(:ops::text[])))
  order by seq
  limit :limit::bigint;

@@ -1,6 +1,6 @@
 """A research information system that follows the feed over HTTP, written from deploy/docs/consumers.md alone.
 
-    python follower.py URL FILE [TOKEN]
+    python follower.py URL FILE [TOKEN [FILTERS]]
 
 It keeps its copy and its cursor in one SQLite file, and changes both in the same transaction, so that it may be killed
 at any moment. It knows nothing of orcid_sync but what "The feed over HTTP" says, and needs nothing but Python.
@@ -33,10 +33,12 @@ class Resync(Exception):
 class Follower:
     """The copy, and how it is kept."""
 
-    def __init__(self, url: str, file: str, token: str | None = None) -> None:
+    def __init__(self, url: str, file: str, token: str | None = None, filters: str = "") -> None:
         self.url = url
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.copy = sqlite3.connect(file, isolation_level=None)
+        self.filters = urllib.parse.parse_qsl(filters)
+        self.wait = 5
+        self.copy = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self.copy.executescript("pragma journal_mode = wal; pragma synchronous = off;" + SCHEMA)
 
     def run(self) -> None:
@@ -54,7 +56,7 @@ class Follower:
         cursor = self.cursor
         if cursor is None:
             raise Resync
-        query = urllib.parse.urlencode({"after": cursor, "wait": 5})
+        query = urllib.parse.urlencode([("after", cursor), ("wait", self.wait), *self.filters])
         for change in self.lines(f"/v1/changes?{query}"):
             with Transaction(self.copy):
                 if "seq" in change:
@@ -87,10 +89,8 @@ class Follower:
             )
         elif change["new"] is not None:
             self.put(orcid, section, key, change["new"])
-        if section == "record" and change["op"] == "updated":
-            before, now = (change[side] or {} for side in ("old", "new"))
-            if before.get("withheld") != now.get("withheld"):
-                self.read_anew(orcid)
+        if section == "record" and change["op"] != "added":
+            self.read_anew(orcid)
 
     def read_anew(self, orcid: str) -> None:
         """Rule 3: exactly what is shown of this iD now."""
@@ -99,6 +99,7 @@ class Follower:
         except urllib.error.HTTPError as error:
             if error.code != 404:
                 raise
+            self.copy.execute("delete from items where orcid = ?", (orcid,))
         else:
             self.take(record)
 
@@ -107,8 +108,10 @@ class Follower:
         orcid = record["orcid"]
         self.copy.execute("delete from items where orcid = ?", (orcid,))
         self.put(orcid, "record", "", record["record"])
+        sections = [value for name, value in self.filters if name == "section"]
         for item in record["items"]:
-            self.put(orcid, item["section"], item["key"], item["content"])
+            if not sections or item["section"] in sections:
+                self.put(orcid, item["section"], item["key"], item["content"])
 
     def put(self, *values: Any) -> None:
         """One item."""

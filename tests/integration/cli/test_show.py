@@ -174,7 +174,7 @@ async def test_changes_are_the_whole_feed_in_order(mirrored: Cli, connection: as
             ["--orcid", f"https://orcid.org/{A}", "--limit", "1"],
             f"seq = (select max(seq) from orcid.changes where orcid = '{A}')",
         ),
-        (["--section", "work", "--after", "0"], "section = 'work'"),
+        (["--section", "work", "--after", "0"], "section in ('work', 'record')"),
         (["--no-minor", "--after", "0"], "not minor"),
     ],
 )
@@ -235,7 +235,10 @@ async def next_change(process: asyncio.subprocess.Process) -> dict[str, Any]:
 
 async def test_follow_goes_on_and_ends_cleanly(mirrored: Cli, database: Database, dsn: str) -> None:
     async with following(dsn, "--json", "--section", "work", "--orcid", B, "--after", "0") as process:
-        assert [(await next_change(process))["op"] for _ in range(2)] == ["added", "updated"]
+        told = [await next_change(process) for _ in range(3)]
+        assert [(change["section"], change["op"]) for change in told] == [
+            *[("record", "added"), ("work", "added"), ("work", "updated")]
+        ]
 
         await apply_record(database.worker, record(B), cause="notification")
         assert (await next_change(process))["op"] == "removed"

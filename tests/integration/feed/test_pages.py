@@ -19,8 +19,11 @@ FEED = [
     (ONE, "work", "updated", True),
     (OTHER, "keyword", "added", False),
     (ONE, "work", "removed", False),
+    (OTHER, "work", "withdrawn", False),
+    (ONE, "record", "updated", False),
+    (OTHER, "record", "updated", True),
 ]
-"""Whose, section, operation, whether minor; the positions are 1 to 6."""
+"""Whose, section, operation, whether minor; the positions are 1 to 9."""
 
 
 @pytest.fixture
@@ -44,21 +47,23 @@ async def read(database: Database, after: int = 0, *, limit: int = 100, **wanted
 @pytest.mark.parametrize(
     ("wanted", "seqs"),
     [
-        ({}, [1, 2, 3, 4, 5, 6]),
-        ({"sections": ("keyword",)}, [3, 5]),
-        ({"sections": ("keyword", "work")}, [1, 2, 3, 4, 5, 6]),
-        ({"sections": ("funding",)}, []),
-        ({"ops": ("added", "removed")}, [1, 3, 5, 6]),
-        ({"minor": False}, [1, 3, 5, 6]),
-        ({"sections": ("work",), "ops": ("updated",)}, [2, 4]),
-        ({"sections": ("work",), "ops": ("updated",), "minor": False}, []),
-        ({"orcid": ONE}, [1, 3, 4, 6]),
-        ({"orcid": OTHER, "sections": ("work",)}, [2]),
-        ({"orcid": ONE, "ops": ("updated",)}, [4]),
-        ({"orcid": ONE, "minor": False}, [1, 3, 6]),
+        ({}, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ({"sections": ("keyword",)}, [3, 5, 8, 9]),
+        ({"sections": ("keyword", "work")}, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ({"sections": ("funding",)}, [8, 9]),
+        ({"sections": ("record",)}, [8, 9]),
+        ({"ops": ("added",)}, [1, 3, 5, 6, 7, 8, 9]),
+        ({"ops": ("removed",)}, [3, 6, 7, 8, 9]),
+        ({"minor": False}, [1, 3, 5, 6, 7, 8]),
+        ({"sections": ("work",), "ops": ("updated",)}, [2, 4, 6, 7, 8, 9]),
+        ({"sections": ("keyword",), "ops": ("updated",), "minor": False}, [3, 8]),
+        ({"orcid": ONE}, [1, 3, 4, 6, 8]),
+        ({"orcid": OTHER, "sections": ("keyword",)}, [5, 9]),
+        ({"orcid": ONE, "ops": ("updated",)}, [3, 4, 6, 8]),
+        ({"orcid": ONE, "minor": False}, [1, 3, 6, 8]),
     ],
 )
-async def test_a_page_has_what_is_wanted_and_reaches_to_the_end(
+async def test_a_page_has_what_is_wanted_and_must_be_obeyed_and_reaches_to_the_end(
     feed: Database, wanted: dict[str, Any], seqs: list[int]
 ) -> None:
     assert await read(feed, **wanted) == (seqs, len(FEED))
@@ -83,7 +88,7 @@ async def test_page_after_page_each_change_comes_once(
     assert seen == [seq for seq, line in enumerate(FEED, 1) if orcid in (None, line[0])]
 
 
-@pytest.mark.parametrize("after", [6, 9])
+@pytest.mark.parametrize("after", [9, 12])
 async def test_behind_the_end_there_is_nothing(feed: Database, after: int) -> None:
     assert await read(feed, after) == ([], len(FEED))
 

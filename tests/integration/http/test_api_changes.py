@@ -17,6 +17,7 @@ from orcid_sync.service.api import event_stream as streaming
 from orcid_sync.service.api import feed_reader
 from orcid_sync.service.api.feed import Ending
 from orcid_sync.service.api.feed_reader import Change
+from orcid_sync.service.runtime.listen import ChannelListener
 from orcid_sync.store.database.pools import Database
 from orcid_sync.store.feed import pages as store
 from orcid_sync.store.feed.changes import announce
@@ -59,13 +60,13 @@ async def test_pages_follow_each_other_without_gap_or_repetition(api: Api) -> No
 
 
 FILTERS = {
-    "section=work": "section = 'work'",
-    "section=work&section=name": "section in ('work', 'name')",
-    "op=updated": "op = 'updated'",
-    "op=updated&op=removed&section=name": "op in ('updated', 'removed') and section = 'name'",
+    "section=work": "section in ('work', 'record')",
+    "section=work&section=name": "section in ('work', 'name', 'record')",
+    "op=updated": "(op = 'updated' or section = 'record')",
+    "op=updated&op=removed&section=name": "(op in ('updated', 'removed') and section = 'name' or section = 'record')",
     "minor=false": "not minor",
     f"orcid={OTHER}": f"orcid = '{OTHER}'",
-    f"orcid=https://orcid.org/{OTHER}&section=name&minor=true": f"orcid = '{OTHER}' and section = 'name'",
+    f"orcid=https://orcid.org/{OTHER}&section=name&minor=true": f"orcid = '{OTHER}' and section in ('name', 'record')",
 }
 
 
@@ -93,24 +94,27 @@ async def test_a_question_that_matches_little_comes_to_its_end_in_steps(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "WINDOW", 5)
-    page = await api.json("/v1/changes?op=removed")
+    first = await api.json("/v1/changes?op=removed&limit=1")
+    assert [change["section"] for change in first["changes"]] == ["record"]
+    page = await api.json(f"/v1/changes?op=removed&after={first['cursor']}")
     assert (page["changes"], page["more"]) == ([], True)
-    assert parse_cursor(page["cursor"]).place.seq == 5  # type: ignore[union-attr]
-    assert [line["section"] for line in await api.lines("/v1/changes?section=work") if "section" in line]
+    assert parse_cursor(page["cursor"]).place.seq == 6  # type: ignore[union-attr]
+    assert [line for line in await api.lines("/v1/changes?section=work") if line.get("section") == "work"]
     await rename(api.database, "Ada")
     page = await api.json(f"/v1/changes?section=name&orcid={OTHER}")
-    assert len(page["changes"]) == 1
+    assert [change["section"] for change in page["changes"]] == ["record", "name"]
 
 
 async def test_whoever_waits_is_answered_when_something_wanted_comes(api: Api, wait_until: WaitUntil) -> None:
+    await rename(api.database, "Ada")
     end = (await api.json("/v1/changes?after=end"))["cursor"]
-    waiting = asyncio.create_task(api.json(f"/v1/changes?after={end}&section=name&wait=30"))
+    waiting = asyncio.create_task(api.json(f"/v1/changes?after={end}&section=name&orcid={OTHER}&wait=30"))
     lines = asyncio.create_task(api.lines(f"/v1/changes?after={end}&wait=30"))
     await wait_until(lambda: api.tail._waiting == 2)
-    await apply_record(api.database.worker, encode(skeleton("0000-0001-5109-3700")))  # no name: not for the first one
+    await apply_record(api.database.worker, encode(skeleton("0000-0001-5109-3700")))  # not for the first one
     assert (await asyncio.wait_for(lines, 5))[0]["orcid"] == "0000-0001-5109-3700"
     assert not waiting.done()
-    await rename(api.database, "Ada")
+    await rename(api.database, "Grace")
     page = await asyncio.wait_for(waiting, 5)
     assert [change["section"] for change in page["changes"]] == ["name"]
 
@@ -148,6 +152,31 @@ async def test_an_announcement_wakes_those_who_wait_without_a_look(
     await rename(api.database, "Ada")
     await announce(connection)
     assert len((await asyncio.wait_for(waiting, 5))["changes"]) == 2
+
+
+@pytest.mark.parametrize("payload", ["\u00b2", "9" * 5_000, "", "x"])
+async def test_whatever_is_announced_a_position_is_read_only_if_it_is_one(api: Api, payload: str) -> None:
+    """Any role may NOTIFY."""
+    assert await api.tail._has_moved()
+    seen = api.tail._seen
+    api.tail._hear(None, 0, "", payload)
+    assert api.tail._seen == seen
+
+
+async def test_a_storm_of_announcements_is_passed_on_once(
+    database: Database, connection: asyncpg.Connection, wait_until: WaitUntil
+) -> None:
+    heard: list[str] = []
+    listener = ChannelListener(database, "storm", lambda *told: heard.append(told[-1]), pause=0.5)
+    await listener.open()
+    try:
+        for number in range(200):
+            await connection.execute("select pg_notify('storm', $1)", str(number))
+        await wait_until(lambda: heard[-1:] == ["199"])
+    finally:
+        listener.close()
+    assert heard[0] == "0"
+    assert len(heard) < 20
 
 
 async def test_those_who_wait_are_let_go_when_the_process_stops(api: Api, wait_until: WaitUntil) -> None:
@@ -230,13 +259,14 @@ async def test_a_stream_goes_on_where_it_was_cut_off(api: Api) -> None:
 
 async def test_a_stream_tells_that_it_lives_and_where_it_is(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "BEAT_SECONDS", 0.05)
+    await rename(api.database, "Ada")
     async with events(api, "after=end&section=keyword") as (_, response):
         first = [await response.content.readline() for _ in range(4)]
         assert (first[0], first[3]) == (b"retry: 2000\n", b": beat\n")
-        await rename(api.database, "Ada")
+        await rename(api.database, "Grace")
         while not (line := await asyncio.wait_for(response.content.readline(), 5)).startswith(b"id: "):
             pass
-        assert parse_cursor(line.decode().strip()[4:]).place.seq == 29  # type: ignore[union-attr]
+        assert parse_cursor(line.decode().strip()[4:]).place.seq == 30  # type: ignore[union-attr]
 
 
 async def test_a_stream_ends_when_its_token_does(

@@ -57,8 +57,14 @@ async def test_the_past_can_be_asked(api: Api, connection: asyncpg.Connection) -
     assert past["as_of"] == then
     assert len((await api.json(f"/v1/records/{ORCID}/work?as_of={then}"))["items"]) > 0
     assert (await api.get(f"/v1/records/{ORCID}?as_of=2020-01-01T00:00:00%2B01:00")).status == 404
-    for wrong in ("2020-01-01", "yesterday", "2020-01-01T00:00:00"):
+    outside = ("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00")
+    for wrong in ("2020-01-01", "yesterday", "2020-01-01T00:00:00", *outside):
         assert (await api.get(f"/v1/records/{ORCID}?as_of={wrong}")).status == 400
+
+
+async def test_a_text_that_no_database_can_take_is_refused(api: Api) -> None:
+    for path in ("/v1/records?after=%00", "/v1/records?cursor=%00", "/v1/changes?after=%00"):
+        assert (await api.get(path)).status == 400
 
 
 async def test_who_has_it_already_is_told_so(api: Api, connection: asyncpg.Connection) -> None:

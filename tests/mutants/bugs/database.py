@@ -8,18 +8,19 @@ FEED = "orcid_sync/store/database/migrations/0008_feed.sql"
 _FEED_HEAD_BY_SEQUENCE = """
 drop table orcid_sync.feed_head;
 create sequence orcid_sync.feed_seq;
-create table orcid_sync.feed_epoch (one boolean primary key default true, epoch uuid default gen_random_uuid());
+create table orcid_sync.feed_epoch (one boolean primary key default true, epoch uuid default gen_random_uuid(),
+  at timestamptz default now());
 insert into orcid_sync.feed_epoch default values;
 create view orcid_sync.feed_head as
-  select one, epoch, (select case when is_called then last_value else 0 end from orcid_sync.feed_seq) as last
+  select one, epoch, (select case when is_called then last_value else 0 end from orcid_sync.feed_seq) as last, at
     from orcid_sync.feed_epoch;
 create table orcid.changes ("""
 _LINES_OF_PUBLIC_ITEMS = """  or 'public' in (visibility, visibility_before)
     and orcid not in (select r.orcid from orcid.records r where r.withheld = 'all')
 """
 _TAKE_POSITIONS = """
-update orcid_sync.feed_head set last = last + :count
-returning last - :count as before, clock_timestamp() as at;
+update orcid_sync.feed_head set last = last + :count, at = clock_timestamp()
+returning last - :count as before, at;
 """
 _TAKE_NUMBERS = """
 select min(n) - 1 as before, clock_timestamp() as at

@@ -4,9 +4,41 @@ from mutant import mutant
 
 CONSUMERS = "tests/integration/feed/test_consumers.py"
 CONSUMER_SQL = "orcid_sync/store/feed/consumers.sql"
+_OF_ALL = " where seq > :after and seq <= :until\n   and (:minor or not minor)\n"
+_GOING = "op in ('removed', 'withdrawn') or "
+_OBEYED = f"""   and (section = 'record'
+        or (:sections::text[] is null or section = any(:sections::text[]))
+           and (:ops::text[] is null or {_GOING}op = any(:ops::text[])))
+"""
 DOUBTS = "tests/integration/console/test_doubts.py"
 
 BUGS = [
+    mutant(
+        "filters-drop-what-is-withheld",
+        "a consumer that follows some sections over HTTP is not told that the record is withheld",
+        "tests/acceptance/test_consumers.py",
+        (
+            "orcid_sync/store/feed/pages.sql",
+            f"{_OF_ALL}   and (section = 'record'\n",
+            f"{_OF_ALL}   and (false\n",
+        ),
+    ),
+    mutant(
+        "filters-drop-removals",
+        "a consumer that wants additions over HTTP is not told what is removed or withdrawn",
+        "tests/acceptance/test_consumers.py",
+        ("orcid_sync/store/feed/pages.sql", f"{_OF_ALL}{_OBEYED}", f"{_OF_ALL}{_OBEYED}".replace(_GOING, "")),
+    ),
+    mutant(
+        "feed-that-never-ends",
+        "the end of the feed that readers compare is never before their position, so that a restore looks like silence",
+        "tests/integration/docs/test_consumers.py -k rewound",
+        (
+            "orcid_sync/store/database/migrations/0008_feed.sql",
+            "  select h.epoch, h.last as last_seq, h.at from orcid_sync.feed_head h;",
+            "  select h.epoch, 9223372036854775807 as last_seq, h.at from orcid_sync.feed_head h;",
+        ),
+    ),
     mutant(
         "past-stays-public",
         "what an item said while it was public stays readable for all after its holder restricted it",

@@ -8,6 +8,16 @@ _GIVEN_BACK = "lease_until = '-infinity'\n where subscription_id = :id"
 
 BUGS = [
     mutant(
+        "push-of-additions-only",
+        "a receiver that wants additions is not told of what is withheld, removed or withdrawn",
+        "tests/acceptance/test_consumers.py",
+        (
+            "orcid_sync/model/pushes/filters.py",
+            "            and (not self.operations or line.op in self.operations or line.op in GOING)\n",
+            "            and (not self.operations or line.op in self.operations)\n",
+        ),
+    ),
+    mutant(
         "push-other-eyes",
         "what is pushed to everybody is read with the eyes of those who may see limited items",
         f"{PUSHES}/test_privacy.py -k each_view",

@@ -31,9 +31,12 @@ class Line(msgspec.Struct):
         ({"sections": ["funding"]}, Line("record"), True),
         ({"sections": ["funding"]}, Line("record", minor=True), False),
         ({"operations": ["added", "removed"]}, Line(op="removed"), True),
-        ({"operations": ["added"]}, Line(op="withdrawn"), False),
+        ({"operations": ["added"]}, Line(op="updated"), False),
+        ({"operations": ["added"]}, Line(op="withdrawn"), True),  # whoever has it must hear that it goes
+        ({"operations": ["added"], "sections": ["funding"]}, Line(op="removed"), False),
         ({"operations": ["added"], "sections": ["work"]}, Line(op="added"), True),
-        ({"operations": ["added"]}, Line("record", op="removed"), False),
+        ({"operations": ["added"]}, Line("record", op="removed"), True),
+        ({"operations": ["added"], "sections": ["work"]}, Line("record"), True),
         ({"organisations": ["x"]}, Line(), True),
     ],
 )
@@ -81,7 +84,7 @@ BY_DOI = {"external_ids": ["doi:10.5281/"]}
         (BY_DOI, Line(), OTHER, DOI, True),
         (BY_DOI, Line(), OTHER, OTHER, False),
         (BY_DOI, Line(), None, OTHER, True),  # what it said before is not to be seen
-        (BY_DOI, Line(op="removed"), OTHER, None, False),
+        (BY_DOI, Line(op="removed"), OTHER, None, True),  # it may have had the identifier when it was sent
         (BY_DOI, Line(op="removed"), DOI, None, True),
         (BY_DOI, Line(op="removed"), None, None, True),
         (BY_DOI, Line(op="withdrawn"), None, None, True),

@@ -68,8 +68,8 @@ comment on function orcid_sync.protect_items is 'Puts a table of items, or of pa
 -- Roles
 
 -- The roles of readers: groups without a login, the same for all databases of the server. They may use schema orcid, as
--- far as it is protected, and nothing of orcid_sync: the few columns are those that change_feed, freshness and people
--- show, and only through them can they be reached, since the schema is closed.
+-- far as it is protected, and nothing of orcid_sync: the few columns are those that feed, change_feed, freshness and
+-- people show, and only through them can they be reached, since the schema is closed.
 create function orcid_sync.grant_readers() returns void
   language plpgsql
   set search_path = pg_catalog
@@ -89,7 +89,7 @@ begin
       execute format('grant select on %s to %I', relation, reader);
     end loop;
     execute format('grant execute on all functions in schema orcid to %I', reader);
-    execute format('grant select (epoch) on orcid_sync.feed_head to %I', reader);
+    execute format('grant select (epoch, last, at) on orcid_sync.feed_head to %I', reader);
     execute format('grant select (orcid, state) on orcid_sync.connections to %I', reader);
     execute format('grant select (orcid, verified_at, due_at, attempts, last_error) on orcid_sync.queue to %I', reader);
     execute format('grant select (orcid, kind, section) on orcid_sync.doubts to %I', reader);

@@ -4,13 +4,15 @@
 create table orcid_sync.feed_head (
   one   boolean primary key default true check (one),
   epoch uuid not null default gen_random_uuid(),
-  last  bigint not null default 0
+  last  bigint not null default 0,
+  at    timestamptz not null default now()
 );
 insert into orcid_sync.feed_head default values;
 comment on table orcid_sync.feed_head is 'The position of the change feed. Taken last in each applying transaction, so that positions are gap-free and in the order of commits.';
 comment on column orcid_sync.feed_head.one is 'Always true: the table has one row.';
 comment on column orcid_sync.feed_head.epoch is 'Changes when the feed''s history was lost or rewound; a reader with another epoch must start again.';
 comment on column orcid_sync.feed_head.last is 'The last position given out.';
+comment on column orcid_sync.feed_head.at is 'When the last position was given out, or the epoch.';
 
 -- seq comes from orcid_sync.feed_head, so that it is gap-free and in the order of commits.
 create table orcid.changes (
@@ -106,7 +108,7 @@ create view orcid.change_feed with (security_invoker = true) as
       offset 0 -- else the planner copies these conditions into every column
     ) s
    cross join orcid_sync.feed_head h;
-comment on view orcid.change_feed is 'The change feed with its contents, as the reader may see it: select … where seq > <last seen> order by seq. A reader remembers epoch and seq; another epoch means: start again. Whoever keeps a copy must obey removed and withdrawn, and the record''s field withheld: hide what it names (limited, all) until it is null again, and then read the iD anew.';
+comment on view orcid.change_feed is 'The change feed with its contents, as the reader may see it: select … where seq > <last seen> order by seq. A reader remembers epoch and seq, and compares them with the view feed first: only that tells of a restore. Whoever keeps a copy must obey removed and withdrawn, and the lines of section record, whatever else is chosen (section = … or section = ''record''): whenever the record is updated or removed, replace the copy of that iD by what the tables show now.';
 comment on column orcid.change_feed.epoch is 'Identity of the feed''s history.';
 comment on column orcid.change_feed.seq is 'Position: in the order of commits; gap-free for those who may see everything.';
 comment on column orcid.change_feed.orcid is 'The iD.';
@@ -122,6 +124,14 @@ comment on column orcid.change_feed.at is 'When the change was committed.';
 comment on column orcid.change_feed.source_modified_at is 'When it changed at ORCID.';
 comment on column orcid.change_feed.old is 'Content before; null if it was added, was forgotten, or is not for this reader. What an item said that is removed is for nobody but those who may see limited items.';
 comment on column orcid.change_feed.new is 'Content after; null if it is gone, was forgotten, or is not for this reader any more.';
+
+-- Where the feed ends. A reader of lines alone cannot notice a restore: "seq > mine" finds nothing then, as if all were well.
+create view orcid.feed with (security_invoker = true) as
+  select h.epoch, h.last as last_seq, h.at from orcid_sync.feed_head h;
+comment on view orcid.feed is 'Where the change feed ends: one row. Compare it before you read on: if epoch is another one than yours, or last_seq is less than your position, the database was restored or lost commits; start again from the tables, and from what this row says in the same transaction.';
+comment on column orcid.feed.epoch is 'Identity of the feed''s history.';
+comment on column orcid.feed.last_seq is 'The last position of the feed, whether or not its line is for this reader: whoever has read everything up to here in the same transaction goes on behind it.';
+comment on column orcid.feed.at is 'When that change was written; before the first one and after a restore, when this history began.';
 
 -- After a restore, or a fail-over that lost commits, what is in the database is older than what others have seen of it.
 --
@@ -150,7 +160,7 @@ begin atomic
          lane = case when known.connected and known.at < q.due_at then 4 else q.lane end
     from known
    where q.orcid = known.orcid;
-  update orcid_sync.feed_head set epoch = gen_random_uuid() returning epoch;
+  update orcid_sync.feed_head set epoch = gen_random_uuid(), at = now() returning epoch;
 end;
 revoke all on function orcid_sync.new_epoch from public;
 comment on function orcid_sync.new_epoch is 'To be called once after a restore, or a fail-over that lost commits: gives the change feed a new epoch, so that its readers start again, has every connected iD read again within the given time, and returns the epoch.';

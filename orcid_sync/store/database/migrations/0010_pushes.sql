@@ -26,7 +26,7 @@ comment on column orcid_sync.subscriptions.url is 'Address that the messages are
 comment on column orcid_sync.subscriptions.origin is 'Scheme, host and port of that address: what can be down (push_endpoints).';
 comment on column orcid_sync.subscriptions.view is 'What is sent: what a member of orcid_reader sees (public), or of orcid_reader_limited.';
 comment on column orcid_sync.subscriptions.sections is 'Only changes of these sections, and those of the record itself; empty: all.';
-comment on column orcid_sync.subscriptions.operations is 'Only these operations; empty: all.';
+comment on column orcid_sync.subscriptions.operations is 'Only these operations, and always removed and withdrawn; empty: all.';
 comment on column orcid_sync.subscriptions.organisations is 'Only items of these organisations, [SOURCE:]identifier; empty: all.';
 comment on column orcid_sync.subscriptions.external_ids is 'Only items with such an identifier, type:[prefix]; empty: all.';
 comment on column orcid_sync.subscriptions.minor is 'Whether minor changes are wanted, too.';
