@@ -250,3 +250,14 @@ comment on column orcid_sync.erasures.deleted is 'How many rows were deleted or 
 comment on column orcid_sync.erasures.consents_hash is 'Hash of the entry "erased" in the consent ledger: the certificate vouches for that ledger, too.';
 comment on column orcid_sync.erasures.at is 'When it was done.';
 comment on column orcid_sync.erasures.hash is 'SHA-256 of the hash before and the canonical text of this certificate.';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What was forgotten, but may still lie in PostgreSQL's own files (fault F67).
+
+create table orcid_sync.residue (
+  number bigint generated always as identity primary key,
+  at     timestamptz not null default clock_timestamp()
+);
+comment on table orcid_sync.residue is 'Forgettings after which the deleted rows have not been taken out of the files yet: a row for each, written by the forgetting transaction, and removed when VACUUM has run after no snapshot could see them any more. Says nothing of whom.';
+comment on column orcid_sync.residue.number is 'Number of the forgetting.';
+comment on column orcid_sync.residue.at is 'When it was done.';
