@@ -116,6 +116,7 @@ create table orcid_sync.consent_flows (
   browser_hash bytea not null,
   invitation   bigint not null references orcid_sync.invitations on delete cascade,
   expires_at   timestamptz not null,
+  purpose      text not null default 'connect' check (purpose in ('connect', 'leave')),
   began_at     timestamptz not null default now()
 );
 create index consent_flows_began on orcid_sync.consent_flows (began_at);
@@ -125,6 +126,7 @@ comment on column orcid_sync.consent_flows.state_hash is 'SHA-256 of the state i
 comment on column orcid_sync.consent_flows.browser_hash is 'SHA-256 of the cookie of the browser that may come back with it.';
 comment on column orcid_sync.consent_flows.invitation is 'The invitation whose link was used.';
 comment on column orcid_sync.consent_flows.expires_at is 'End of that link, from which it can be made again.';
+comment on column orcid_sync.consent_flows.purpose is 'What the browser was sent for: connect (to allow us to read the record), or leave (only to show who they are, to have everything deleted after they ended the connection).';
 comment on column orcid_sync.consent_flows.began_at is 'When the browser was sent to ORCID.';
 
 create view orcid_sync.invitation_states with (security_invoker = true) as
