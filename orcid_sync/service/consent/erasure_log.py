@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from orcid_sync.model.consent.erasure import fingerprint, pseudonym
 from orcid_sync.model.ids import Orcid
@@ -24,6 +25,8 @@ from orcid_sync.service.runtime.job import JobFailed
 from orcid_sync.store.consent import ended_grants, erasure, erasure_certificates
 from orcid_sync.store.consent.erasure_certificates import Certificate
 from orcid_sync.store.database.pools import AnyConnection
+
+log = structlog.get_logger(__name__)
 
 
 class ErasureLogUnusable(JobFailed):
@@ -77,7 +80,7 @@ class Again(msgspec.Struct, frozen=True):
 async def write_missing(connection: AnyConnection, path: Path) -> int:
     """Add what the log does not have yet; returns how many lines. Raises ErasureLogUnusable."""
     found = await lines_of(connection)
-    with _usable(path), _locked(path) as file:
+    with _usable(path), _locked(path, expected=bool(found)) as file:
         known = {line.hash for line in _lines(path)}
         missing = [line for line in found if line.hash not in known]
         _append(file, path, missing)
@@ -172,8 +175,13 @@ def _line(key: bytes, one: Certificate | ended_grants.Ending) -> Line:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """The file, opened, held against other processes, and without the beginning of a line at its end."""
+def _locked(path: Path, *, expected: bool = False) -> Iterator[int]:
+    """The file, opened, held against other processes, and without the beginning of a line at its end.
+
+    `expected`: there has been something to write before, so that it should be there.
+    """
+    if expected and not path.exists():
+        log.warning("the erasure log was not there, and is written anew", path=str(path))
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -220,6 +220,11 @@ def add_foreign(log: Path) -> None:
     edit(log, 1, database="0123456789abcdef")
 
 
+def other_chain(log: Path) -> None:
+    """A certificate's line that says that it is about the ledger."""
+    edit(log, 0, event="disconnected")
+
+
 def swap_people(log: Path) -> None:
     first, second, *_ = erasure_log.read(log)
     edit(log, 0, person=second.person)
@@ -243,6 +248,7 @@ SPOILT: dict[Callable[[Path], None], tuple[int | None, str]] = {
     # what is done to the log: the line that shows it, and what is said
     remove: (None, "There is no erasure log"),
     add_foreign: (2, "line 2: is of another database"),
+    other_chain: (1, "line 1: entry 1 of consents, which it tells, is not there"),
     swap_people: (1, "line 1: says something else than entry 1 of erasures"),
     renumber: (2, "line 2: entry 9 of erasures, which it tells, is not there"),
     spoil: (None, "Line 1 of the erasure log"),
