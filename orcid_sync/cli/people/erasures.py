@@ -1,6 +1,6 @@
 """erasures, consents: the proof of what was allowed, what ended, and what was erased."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +10,14 @@ from orcid_sync.cli.base.options import Json, command
 from orcid_sync.cli.base.output import console, line, print_json, print_json_line, table, text
 from orcid_sync.cli.base.session import Failure, Session, tell
 from orcid_sync.cli.people.connect import single
-from orcid_sync.model.consent.hash_chain import ChainBroken, Head
 
 if TYPE_CHECKING:
     from asyncpg import Connection
+    from rich.text import Text
 
-    from orcid_sync.service.consent.erasure_log import Again, Returned
+    from orcid_sync.model.consent.proof import Verdict
+    from orcid_sync.service.consent.erasure_log import Again
+    from orcid_sync.service.consent.proof import Proof
     from orcid_sync.store.consent.consent_ledger import Entry
     from orcid_sync.store.consent.erasure_certificates import Certificate
 
@@ -30,6 +32,13 @@ erasures = typer.Typer(
 LogFile = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", help="The erasure log. Default: the setting erasure_log.", show_default=False),
+]
+
+Restored = Annotated[
+    bool,
+    typer.Option(
+        "--restored", help="Write into the log that a backup was restored: verify then expects what it took away."
+    ),
 ]
 
 
@@ -98,58 +107,63 @@ def export(session: Session) -> None:
 
 @command
 def verify(session: Session, *, json: Json = False) -> None:
-    """Verify the hash chains of certificates and consent ledger, and find people whom a restored backup brought back.
+    """Verify certificates, consent ledger and erasure log against each other, and find who came back with a backup.
 
-    Exit code 1 if a chain is broken, with the first entry that was changed, or if somebody is back.
+    Exit code 1 if one of them is not what was written, with the first entry or line that shows it, or if somebody is
+    back.
     """
     path = session.settings.erasure_log
 
-    async def work(connection: "Connection") -> "tuple[dict[str, Head | ChainBroken], list[Returned]]":
-        from orcid_sync.service.consent import erasure_log  # noqa: PLC0415 - heavy
-        from orcid_sync.store.consent import consent_ledger, erasure_certificates  # noqa: PLC0415 - heavy
+    async def work(connection: "Connection") -> "Proof":
+        from orcid_sync.service.consent import proof  # noqa: PLC0415 - heavy
 
-        chains: dict[str, Head | ChainBroken] = {}
-        for name, check in (("certificates", erasure_certificates.verify), ("consents", consent_ledger.verify)):
-            try:
-                chains[name] = await check(connection)
-            except ChainBroken as broken:
-                chains[name] = broken
-        return chains, await erasure_log.who_is_back(connection, path) if path else []
+        return await proof.verify(connection, path)
 
-    chains, back = session.run(work)
-    _report_chains(chains, back, json=json)
-    if back:
+    found = session.run(work)
+    _report_proof(found, json=json)
+    if found.back:
         raise Failure(
             "A restored backup has brought people back. Erase or disconnect them again: orcid-sync erasures replay"
         )
-    if any(isinstance(found, ChainBroken) for found in chains.values()):
+    if found.log and not found.log.ok:
+        raise Failure(
+            "The erasure log and the database do not say the same. If you have restored a backup, say so: "
+            "orcid-sync erasures replay --restored. If nobody has, the past was changed: see the runbook."
+        )
+    if not found.ok:
         raise typer.Exit(1)
 
 
-def _report_chains(chains: dict[str, Head | ChainBroken], back: "Sequence[Returned]", *, json: bool) -> None:
+def _report_proof(found: "Proof", *, json: bool) -> None:
+    parts = {"certificates": found.certificates, "consents": found.consents, "log": found.log}
+    verdicts = {name: verdict for name, verdict in parts.items() if verdict is not None}
     if json:
-        print_json({"back": [one.orcid for one in back], **{name: _judged(found) for name, found in chains.items()}})
+        print_json({"back": [one.orcid for one in found.back], **verdicts})
         return
-    for name, found in chains.items():
-        if isinstance(found, ChainBroken):
-            line(name, text(f"broken: {found}", "fail"))
-        else:
-            line(name, text("ok", "ok"), f"{found.number} entries", f"the last hash: {found.hash.hex()}")
-    for one in back:
+    for name, verdict in verdicts.items():
+        line(name, *_told(verdict))
+    for one in found.back:
         line(one.orcid, text(f"is back: {one.line.event} at {one.line.at:%Y-%m-%d %H:%M} UTC", "fail"))
 
 
-def _judged(found: Head | ChainBroken) -> dict[str, object]:
-    if isinstance(found, ChainBroken):
-        return {"ok": False, "first_broken": found.number, "problem": str(found)}
-    return {"ok": True, "entries": found.number, "hash": found.hash.hex()}
+def _told(verdict: "Verdict") -> "Iterator[Text | str]":
+    if not verdict.ok:
+        yield text(f"broken: {verdict.problem}", "fail")
+        return
+    yield text("ok", "ok")
+    yield f"{verdict.entries} entries"
+    if verdict.hash:
+        yield f"the last hash: {verdict.hash}"
+    if verdict.explained:
+        yield f"{verdict.explained} of them from before a backup was restored"
 
 
 @command
-def replay(session: Session, file: LogFile = None, *, json: Json = False) -> None:
+def replay(session: Session, file: LogFile = None, *, restored: Restored = False, json: Json = False) -> None:
     """Erase and disconnect again the people in the erasure log whom a restored backup has brought back.
 
-    The service does this itself at every start if erasure_log is set.
+    The service does this itself at every start if erasure_log is set. What a restore took away from the chains is still
+    in the log, and only you can know that this is why: --restored writes it down there.
     """
     path = file or session.settings.erasure_log
     if path is None:
@@ -157,22 +171,24 @@ def replay(session: Session, file: LogFile = None, *, json: Json = False) -> Non
     if not path.exists():
         raise Failure(f"There is no erasure log {path}.")
 
-    async def work(connection: "Connection") -> "list[Again]":
-        from orcid_sync.service.consent import erasure_log  # noqa: PLC0415 - heavy
+    async def work(connection: "Connection") -> "tuple[list[Again], int]":
+        from orcid_sync.service.consent import erasure_log, proof  # noqa: PLC0415 - heavy
         from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy
 
         again = await erasure_log.replay(connection, path)
         await erasure_log.write_missing(connection, path)
         await queue.wake(connection)
-        return again
+        return again, await proof.note_restore(connection, path) if restored else 0
 
-    again = session.run(work)
+    again, explained = session.run(work)
     for one in again:
         if json:
             print_json_line(one.certificate or {"orcid": one.orcid, "event": one.event})
         else:
             line(one.orcid, f"{one.event} again", f"certificate {one.certificate.number}" if one.certificate else "")
     tell(f"{len(again)} people were erased or disconnected again." if again else "Nobody is back.")
+    if restored:
+        tell(f"{explained} lines of the log are from before the restore; that is written down there.")
 
 
 @command

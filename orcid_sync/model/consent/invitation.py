@@ -10,11 +10,16 @@ from orcid_sync.model.ids import Orcid
 SCOPE = "/read-limited"
 """What an invitation asks for (contract section 2.2)."""
 
+IDENTITY = "/authenticate"
+"""What is asked for if we only need to know who it is: it allows us to read nothing but what is public."""
+
 
 class Outcome(enum.StrEnum):
     """How a way to ORCID and back ended."""
 
     GRANTED = "granted"
+    RECOGNISED = "recognised"
+    """Nothing was asked for but who it is, and it is the one who ended the connection."""
     DENIED = "denied"
     DIFFERENT = "different"
     """Another iD than the one that the institution expected."""
@@ -45,6 +50,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """The number of another invitation that is connected with this iD."""
     connected: bool
     """Whether this iD is connected at present."""
+
+
+def recognise(orcid: Orcid, bound: str | None) -> Outcome:
+    """What becomes of the holder of `orcid` who comes back to have deleted what was kept of the iD `bound`."""
+    return Outcome.RECOGNISED if orcid == bound else Outcome.DIFFERENT
 
 
 def judge(orcid: Orcid, scopes: Collection[str], standing: Standing) -> Outcome:

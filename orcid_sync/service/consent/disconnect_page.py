@@ -1,12 +1,12 @@
 """The page of a connection, for half an hour after its holder has signed in at ORCID, and how to end it there.
 
 GET  /connected                          the iD as ORCID wants it shown (contract section 9), and what happens now
-POST /connected                          disconnect, and keep what was public or delete everything
+POST /connected                          disconnect, and keep what was public or delete everything; also later
 GET  /disconnected/{ending}/{language}   what was done
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 import structlog
@@ -40,7 +40,7 @@ async def _erase(connection: AnyConnection, orcid: Orcid) -> None:
 
 Act = Callable[[AnyConnection, Orcid], Awaitable[None]]
 
-_CHOICES: Final[Mapping[str, tuple[str, Act]]] = {"freeze": ("frozen", _freeze), "erase": ("erased", _erase)}
+_ACTS: Final[Mapping[str, tuple[str, Act]]] = {"freeze": ("frozen", _freeze), "erase": ("erased", _erase)}
 """What the holder may choose: the page that follows, and what is done."""
 
 
@@ -58,11 +58,11 @@ class DisconnectPage:
             return self._context.show(request, "session")
         async with transaction(self._context.pool) as connection:
             invitation = await invitations.load(connection, session.number)
-        if invitation is None or not _holds(invitation, session):
+        if invitation is None or not (choices := _choices(invitation, session)):
             return self._context.show(request, "ended", invitation)
         return self._context.show(
             request,
-            "connected",
+            "connected" if "freeze" in choices else "left",
             invitation,
             name=invitation.name,
             orcid=session.orcid,
@@ -80,9 +80,9 @@ class DisconnectPage:
         cookie = request.cookies[self._context.cookies.session]
         if not self._context.tickets.guards(cookie, form.get("guard", "")):
             return self._context.show(request, "session")
-        if (choice := _CHOICES.get(form.get("choice", ""))) is None:
+        if (choice := form.get("choice", "")) not in _ACTS:
             return self._context.lead(self._context.at("/connected"))
-        return await self._end(request, session, *choice)
+        return await self._end(request, session, choice)
 
     async def disconnected(self, request: web.BaseRequest) -> web.Response | None:
         """Show what was done."""
@@ -94,16 +94,11 @@ class DisconnectPage:
         session = self._context.tickets.read_session(request.cookies.get(self._context.cookies.session, ""))
         return session if session is not None and session.ends > self._context.seconds() else None
 
-    async def _end(
-        self,
-        request: web.BaseRequest,
-        session: Session,
-        page: str,
-        act: Callable[[AnyConnection, Orcid], Awaitable[None]],
-    ) -> web.Response:
+    async def _end(self, request: web.BaseRequest, session: Session, choice: str) -> web.Response:
+        page, act = _ACTS[choice]
         async with transaction(self._context.pool) as connection:
             invitation = await invitations.load(connection, session.number)
-            if invitation is None or not _holds(invitation, session):
+            if invitation is None or choice not in _choices(invitation, session):
                 return self._context.lead(self._context.at("/connected"))
             await act(connection, session.orcid)
             await queue.wake(connection)
@@ -114,6 +109,13 @@ class DisconnectPage:
         return response
 
 
-def _holds(invitation: Invitation, session: Session) -> bool:
-    """Whether it is still this iD that the person is connected with."""
-    return invitation.granted_orcid == session.orcid and invitation.connection_state == "connected"
+def _choices(invitation: Invitation, session: Session) -> Collection[str]:
+    """What the holder can choose, if it is still this iD that the person is or was connected with.
+
+    Who has kept what was public can still have it deleted later.
+    """
+    if invitation.granted_orcid != session.orcid:
+        return ()
+    if invitation.connection_state == "connected":
+        return _ACTS.keys()
+    return ("erase",) if invitation.left else ()

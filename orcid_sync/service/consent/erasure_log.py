@@ -1,6 +1,7 @@
 """The erasure log: a file outside the database, so that a restored backup does not bring people back (fault F66).
 
-A line per certificate of erasure, and per permission that ended (disconnected, revoked, expired), as JSON. The iD is
+A line per certificate of erasure, and per permission that ended (disconnected, revoked, expired), as JSON; and one for
+each chain when an operator says that a backup was restored, so that what it took away is not missed. The iD is
 not in it, only a pseudonym whose key is in the database and hence in every backup that could bring the person back: the
 file alone tells nobody who it was.
 
@@ -10,12 +11,13 @@ scheduled job, or the next start of the service; one that is missing is added la
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from orcid_sync.model.consent.erasure import fingerprint, pseudonym
 from orcid_sync.model.ids import Orcid
@@ -23,6 +25,8 @@ from orcid_sync.service.runtime.job import JobFailed
 from orcid_sync.store.consent import ended_grants, erasure, erasure_certificates
 from orcid_sync.store.consent.erasure_certificates import Certificate
 from orcid_sync.store.database.pools import AnyConnection
+
+log = structlog.get_logger(__name__)
 
 
 class ErasureLogUnusable(JobFailed):
@@ -33,6 +37,12 @@ ERASED = "erased"
 
 EVENTS: Sequence[str] = (ERASED, *ended_grants.EVENTS)
 """What lines tell, the strongest first: whoever is erased has nothing left that could end."""
+
+CERTIFICATES, CONSENTS = CHAINS = ("erasures", "consents")
+"""The chains of which the lines are entries, as the database names them."""
+
+RESTORED: Mapping[str, str] = {chain: f"{chain}-restored" for chain in CHAINS}
+"""What a line tells that says that a backup was restored: this chain goes on from the entry that it names."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,20 +79,37 @@ class Again(msgspec.Struct, frozen=True):
 
 async def write_missing(connection: AnyConnection, path: Path) -> int:
     """Add what the log does not have yet; returns how many lines. Raises ErasureLogUnusable."""
-    key = await erasure_certificates.pseudonym_key(connection)
-    found = await _gone(connection)
-    with _usable(path), _locked(path) as file:
+    found = await lines_of(connection)
+    with _usable(path), _locked(path, expected=bool(found)) as file:
         known = {line.hash for line in _lines(path)}
-        missing = [_line(key, one) for one in found if one.hash not in known]
+        missing = [line for line in found if line.hash not in known]
         _append(file, path, missing)
     return len(missing)
 
 
+def append(path: Path, lines: Sequence[Line]) -> None:
+    """Add these lines. Raises ErasureLogUnusable."""
+    with _usable(path), _locked(path) as file:
+        _append(file, path, lines)
+
+
+async def lines_of(connection: AnyConnection) -> list[Line]:
+    """What the log must say, as the database knows it."""
+    key = await erasure_certificates.pseudonym_key(connection)
+    return [_line(key, one) for one in await _gone(connection)]
+
+
 async def who_is_back(connection: AnyConnection, path: Path) -> list[Returned]:
     """Those who went, as the log has it, and go on here as if they had not. Raises ErasureLogUnusable."""
+    return await find_back(connection, read(path))
+
+
+async def find_back(connection: AnyConnection, lines: Sequence[Line]) -> list[Returned]:
+    """The same, of lines that were read before the database is asked, which then knows what they tell."""
     key = await erasure_certificates.pseudonym_key(connection)
     known = {one.hash for one in await _gone(connection)}
-    unknown = [line for line in read(path) if line.hash not in known and line.database == fingerprint(key)]
+    ours = [line for line in lines if line.database == fingerprint(key) and line.event in EVENTS]
+    unknown = [line for line in ours if line.hash not in known]
     if not unknown:
         return []
     people = {pseudonym(key, orcid): Orcid(orcid) for orcid in await erasure.all_orcids(connection)}
@@ -148,8 +175,13 @@ def _line(key: bytes, one: Certificate | ended_grants.Ending) -> Line:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """The file, opened, held against other processes, and without the beginning of a line at its end."""
+def _locked(path: Path, *, expected: bool = False) -> Iterator[int]:
+    """The file, opened, held against other processes, and without the beginning of a line at its end.
+
+    `expected`: there has been something to write before, so that it should be there.
+    """
+    if expected and not path.exists():
+        log.warning("the erasure log was not there, and is written anew", path=str(path))
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -22,6 +22,7 @@ from orcid_sync.service.http.headers import page_headers
 STATUSES: Final[Mapping[str, int]] = {
     "invitation": 200,
     "connected": 200,
+    "left": 200,
     "ended": 200,
     "frozen": 200,
     "erased": 200,
@@ -40,10 +41,10 @@ STATUSES: Final[Mapping[str, int]] = {
 }
 """Every page, with the status that it is answered with."""
 
-_TEMPLATES: Final = {"invitation": "invitation.html", "connected": "connected.html"}
+_TEMPLATES: Final = {"invitation": "invitation.html", "connected": "connected.html", "left": "left.html"}
 _MESSAGE: Final = "message.html"
-_LINKS: Final = {"retry": None, "other": None, "connected": None}
-"""What a message may lead to; mostly nothing."""
+_LINKS: Final = {"retry": None, "other": None, "connected": None, "leave": None}
+"""What a page may lead to besides its own matter; mostly nothing."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

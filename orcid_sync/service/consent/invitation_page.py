@@ -16,7 +16,7 @@ from typing import Final
 
 from aiohttp import web
 
-from orcid_sync.model.consent.invitation import Outcome
+from orcid_sync.model.consent.invitation import IDENTITY, Outcome
 from orcid_sync.registry.requests import authorize_url
 from orcid_sync.service.consent.page_context import PageContext
 from orcid_sync.service.consent.signed_links import Link
@@ -29,7 +29,7 @@ from orcid_sync.service.http.browser_requests import (
     secret_of,
 )
 from orcid_sync.store.consent import invitations
-from orcid_sync.store.consent.invitations import Invitation
+from orcid_sync.store.consent.invitations import CONNECT, LEAVE, Invitation
 from orcid_sync.store.database.pools import DatabaseUnavailable, transaction
 
 _ADDRESS: Final = re.compile(r"/connect/([A-Za-z0-9._-]{1,128})(?:/([a-z]{1,20}))?", re.ASCII)
@@ -37,6 +37,7 @@ _ADDRESS: Final = re.compile(r"/connect/([A-Za-z0-9._-]{1,128})(?:/([a-z]{1,20})
 _WAYS: Final[Mapping[str, dict[str, str]]] = {
     "sign-in": {"show_login": "true"},
     "register": {"show_login": "false", "orcid": ""},
+    LEAVE: {"show_login": "true", "prompt": "login", "scope": IDENTITY},
     "other": {"show_login": "true", "prompt": "login"},  # whoever is signed in at ORCID is not the one who was meant
 }
 """The buttons, and how each of them has ORCID begin (contract section 2.4)."""
@@ -44,7 +45,7 @@ _WAYS: Final[Mapping[str, dict[str, str]]] = {
 _OTHER: Final = frozenset({Outcome.DIFFERENT, Outcome.USED, Outcome.TAKEN})
 """Outcomes after which another account may help."""
 
-_SHOWN: Final = frozenset(Outcome) - {Outcome.GRANTED}
+_SHOWN: Final = frozenset(Outcome) - {Outcome.GRANTED, Outcome.RECOGNISED}
 
 
 class InvitationPage:
@@ -80,9 +81,10 @@ class InvitationPage:
             return self._context.lead(self._context.link(link))
         async with transaction(self._context.pool) as connection:
             invitation = await invitations.load(connection, link.number)
-        if invitation is None or self._is_over(link, invitation):
+        way = form.get("way", "")
+        if invitation is None or not self._is_open(link, invitation, way):
             return self._welcome(request, link, invitation)
-        return await self._send_off(request, link, invitation, _WAYS.get(form.get("way", ""), _WAYS["sign-in"]))
+        return await self._send_off(request, link, invitation, way if way in _WAYS else "sign-in")
 
     async def _outcome(self, request: web.BaseRequest, link: Link, outcome: Outcome) -> web.Response:
         """The page of an outcome: fixed words, whoever asks for it; also while the database is away."""
@@ -90,15 +92,17 @@ class InvitationPage:
         with suppress(DatabaseUnavailable):
             async with transaction(self._context.pool) as connection:
                 invitation = await invitations.load(connection, link.number)
-        other = address if outcome in _OTHER else None
+        # Another account is asked for permission, which is not what brings back who has left.
+        other = address if outcome in _OTHER and not (invitation and invitation.left) else None
         return self._context.show(request, outcome, invitation, retry=address, other=other)
 
     def _welcome(self, request: web.BaseRequest, link: Link, invitation: Invitation | None) -> web.Response:
         """The invitation, or why it cannot be followed."""
         if invitation is None:
             return self._context.show(request, "incomplete_link")
+        leave = self._context.link(link) if invitation.left else None
         if self._is_over(link, invitation):
-            return self._context.show(request, "expired", invitation)
+            return self._context.show(request, "expired", invitation, leave=leave)
         return self._context.show(
             request,
             "invitation",
@@ -106,15 +110,18 @@ class InvitationPage:
             action=self._context.link(link),
             name=" ".join(filter(None, (invitation.given_names, invitation.family_names))),
             returning=_is_used(invitation),
+            leave=leave,
         )
 
     def _is_over(self, link: Link, invitation: Invitation) -> bool:
         """Whether it has expired. Who is connected can come back as long as they like, to end it."""
         return link.expires <= self._context.seconds() and not _is_used(invitation)
 
-    async def _send_off(
-        self, request: web.BaseRequest, link: Link, invitation: Invitation, way: dict[str, str]
-    ) -> web.Response:
+    def _is_open(self, link: Link, invitation: Invitation, way: str) -> bool:
+        """Whether this way can be gone. Who has ended the connection can have the rest deleted as long as they like."""
+        return invitation.left if way == LEAVE else not self._is_over(link, invitation)
+
+    async def _send_off(self, request: web.BaseRequest, link: Link, invitation: Invitation, way: str) -> web.Response:
         context, state = self._context, self._context.new_secret()
         browser = secret_of(request.cookies.get(context.cookies.browser)) or context.new_secret()
         async with transaction(context.pool) as connection:
@@ -124,6 +131,7 @@ class InvitationPage:
                 browser_hash=hashed(browser),
                 invitation=link.number,
                 expires_at=datetime.fromtimestamp(link.expires, UTC),
+                purpose=LEAVE if way == LEAVE else CONNECT,
                 lasts=timedelta(seconds=BROWSER_SECONDS),
             )
         response = context.lead(
@@ -132,7 +140,7 @@ class InvitationPage:
                 client_id=context.client_id,
                 redirect_uri=context.redirect_uri,
                 state=state,
-                **(_wishes(invitation) | way),
+                **(_wishes(invitation) | _WAYS[way]),
             )
         )
         context.cookies.keep(response, context.cookies.browser, browser, BROWSER_SECONDS)

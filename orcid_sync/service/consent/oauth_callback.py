@@ -26,7 +26,7 @@ from orcid_sync.service.http.browser_requests import (
     secret_of,
 )
 from orcid_sync.store.consent import invitations
-from orcid_sync.store.consent.invitations import Flow
+from orcid_sync.store.consent.invitations import LEAVE, Flow
 from orcid_sync.store.database.pools import DatabaseUnavailable, transaction
 
 _PAGES: Final[Mapping[str, str]] = {"/oauth/over": "over", "/oauth/away": "away"}
@@ -58,7 +58,7 @@ class OAuthCallback:
         query = query_of(request)
         try:
             flow = await self._take(query.get("state"), request.cookies.get(self._context.cookies.browser))
-            ending = await self._conclude(flow.invitation, query) if flow else None
+            ending = await self._conclude(flow, query) if flow else None
         except DatabaseUnavailable:
             return self._context.lead(self._context.at("/oauth/away"))
         if flow is None or ending is None:
@@ -76,15 +76,17 @@ class OAuthCallback:
             return None
         return flow
 
-    async def _conclude(self, number: int, query: Mapping[str, str]) -> Ending:
+    async def _conclude(self, flow: Flow, query: Mapping[str, str]) -> Ending:
+        number, leaving = flow.invitation, flow.purpose == LEAVE
         if (error := query.get("error")) is not None:
-            if error == "access_denied":
+            if error == "access_denied" and not leaving:  # who leaves was asked for no permission
                 return await self._granting.decline(number)
             return await self._granting.refuse(number, error if error in OAUTH_ERRORS else "another error")
         code = query.get("code", "")
         if not _CODE.fullmatch(code):
             return await self._granting.refuse(number, "no code")
-        return await self._granting.accept(number, code, self._context.redirect_uri)
+        exchange = self._granting.recognise if leaving else self._granting.accept
+        return await exchange(number, code, self._context.redirect_uri)
 
     def _redirect(self, flow: Flow, ending: Ending) -> web.Response:
         context = self._context

@@ -6,7 +6,7 @@ for is kept only to be revoked.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from orcid_sync.model.consent.invitation import Outcome, judge
+from orcid_sync.model.consent.invitation import Outcome, judge, recognise
 from orcid_sync.model.ids import Orcid
 from orcid_sync.registry.answers import HolderGrant
 from orcid_sync.registry.client import Registry
@@ -41,7 +41,11 @@ class Ending(msgspec.Struct, frozen=True):
 
     outcome: Outcome
     orcid: Orcid | None = None
-    """Whose iD is connected now."""
+    """Who may see the page of the connection: whose iD is connected now, or was before they ended it."""
+
+
+Settle = Callable[[AnyConnection, int, HolderGrant], Awaitable[Outcome]]
+"""What is done with a grant for an invitation, in a transaction."""
 
 
 class TokenExchange:
@@ -55,6 +59,13 @@ class TokenExchange:
 
     async def accept(self, number: int, code: str, redirect_uri: str) -> Ending:
         """Exchange the code, and connect the iD of whoever said yes, if it is the person of this invitation."""
+        return await self._exchange(number, code, redirect_uri, self._settle)
+
+    async def recognise(self, number: int, code: str, redirect_uri: str) -> Ending:
+        """Exchange the code only to learn whether it is the one who ended the connection; nothing is connected."""
+        return await self._exchange(number, code, redirect_uri, self._look)
+
+    async def _exchange(self, number: int, code: str, redirect_uri: str, settle: Settle) -> Ending:
         try:
             async with asyncio.timeout(EXCHANGE_SECONDS):
                 granted = await self._registry.exchange_code(code, redirect_uri)
@@ -64,12 +75,12 @@ class TokenExchange:
             return await self._end(number, Outcome.UNAVAILABLE, error)
         try:
             async with transaction(self._pool) as connection:
-                outcome = await self._settle(connection, number, granted)
+                outcome = await settle(connection, number, granted)
         except (DatabaseUnavailable, DatabaseRefused) as error:
             # Of the token nothing is left with us; whoever starts again gets another one.
             return await self._end(number, Outcome.UNAVAILABLE, error)
         log.info("consent", outcome=outcome, invitation=number, orcid=granted.orcid)
-        return Ending(outcome, granted.orcid if outcome is Outcome.GRANTED else None)
+        return Ending(outcome, granted.orcid if outcome in {Outcome.GRANTED, Outcome.RECOGNISED} else None)
 
     async def decline(self, number: int) -> Ending:
         """The person said no at ORCID. Raises DatabaseUnavailable."""
@@ -95,6 +106,17 @@ class TokenExchange:
         else:
             await invitations.bind(connection, number, orcid, name=granted.name)
             await connections.connect_orcids(connection, [self._entry(granted, sealed)], learnt=LEARNT)
+        await queue.wake(connection)
+        return outcome
+
+    async def _look(self, connection: AnyConnection, number: int, granted: HolderGrant) -> Outcome:
+        """The token is only there to be revoked; its queue row is locked before the invitation's, as everywhere."""
+        sealed = self._vault.seal(granted.access_token, orcid=granted.orcid, column=_ACCESS_TOKEN)
+        await connections.retire_unwanted(connection, granted.orcid, sealed)
+        invitation = await invitations.load(connection, number)
+        outcome = recognise(granted.orcid, invitation.granted_orcid if invitation else None)
+        if outcome is not Outcome.RECOGNISED:
+            await invitations.note(connection, number, outcome)
         await queue.wake(connection)
         return outcome
 

@@ -114,6 +114,12 @@ async def noted_head(connection: AnyConnection, ledger: str) -> Head:
     return heads[ledger]
 
 
+async def hashes(connection: AnyConnection, ledger: str, numbers: Sequence[int]) -> dict[int, str]:
+    """The hashes of these entries of a chain, as hexadecimal digits; those that are not there are left out."""
+    rows = _queries.hashes(connection, ledger=ledger, numbers=list(numbers))
+    return {row["number"]: row["hash"].hex() async for row in rows}
+
+
 async def read(connection: AnyConnection, *, orcid: str | None = None) -> AsyncIterator[Entry]:
     """The entries in their order, of one iD or of all."""
     after = 0

@@ -10,6 +10,11 @@ select number, hash, clock_timestamp() as at
 -- name: heads
 select ledger, number, hash from orcid_sync.ledger_heads;
 
+-- name: hashes
+select number, hash from orcid_sync.consents where :ledger = 'consents' and number = any(:numbers::bigint[])
+ union all
+select number, hash from orcid_sync.erasures where :ledger = 'erasures' and number = any(:numbers::bigint[]);
+
 -- name: append!
 with added as (
   insert into orcid_sync.consents (number, orcid, event, by, learnt, scopes, facts, at, hash)

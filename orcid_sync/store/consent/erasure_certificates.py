@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from orcid_sync.model.consent.hash_chain import ChainBroken, Head, Link, Value, agree, extend, follow
+from orcid_sync.model.consent.hash_chain import Head, Link, Value, agree, extend, follow
+from orcid_sync.model.consent.proof import Claim, pair
 from orcid_sync.store.consent.consent_ledger import lock_head, noted_head
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
@@ -70,13 +71,16 @@ async def read(connection: AnyConnection, *, number: int | None = None) -> list[
 
 
 async def verify(connection: AnyConnection) -> Head:
-    """Compute the chain anew; returns its end. Raises ChainBroken at the first certificate that is not as it was."""
+    """Compute the chain anew; returns its end. Raises ChainBroken at the first certificate that is not as it was.
+
+    Certificates and the ledger's entries on erasures match one to one, so that neither can lose one alone.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         found = await read(connection)
         head = follow(Link(one.number, _content(one), bytes.fromhex(one.hash)) for one in found)
         agree(head, await noted_head(connection, "erasures"))
-        if unanchored := await _queries.unanchored(connection):
-            raise ChainBroken(unanchored, "its entry in the consent ledger is missing")
+        claims = [Claim(one.number, one.consents_hash, (one.orcid, one.by, one.learnt)) for one in found]
+        pair(claims, [_claim(row) async for row in _queries.list_erased(connection)])
     return head
 
 
@@ -84,6 +88,10 @@ async def pseudonym_key(connection: AnyConnection) -> bytes:
     """The key of the pseudonyms that stand for iDs in files outside the database; it is part of every backup."""
     key: bytes = await _queries.pseudonym_key(connection)
     return key
+
+
+def _claim(row: Any) -> Claim:
+    return Claim(row["number"], row["hash"].hex(), (row["orcid"], row["by"], row["learnt"]))
 
 
 def _content(certificate: Certificate) -> dict[str, Value]:

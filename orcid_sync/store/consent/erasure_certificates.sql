@@ -16,13 +16,9 @@ select number, orcid, by, learnt, deleted, consents_hash, at, hash, previous
  where :number::bigint is null or number = :number::bigint
  order by number;
 
--- name: unanchored$
--- The first certificate whose entry in the consent ledger is not there.
-select min(e.number)
-  from orcid_sync.erasures as e
- where not exists (
-   select from orcid_sync.consents as c where c.hash = e.consents_hash and c.orcid = e.orcid and c.event = 'erased'
- );
+-- name: list_erased
+-- The entries of the consent ledger for which there must be a certificate.
+select number, orcid, by, learnt, hash from orcid_sync.consents where event = 'erased' order by number;
 
 -- name: pseudonym_key$
 select key from orcid_sync.ledger_heads where ledger = 'erasures';

@@ -15,6 +15,9 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 
+CONNECT, LEAVE = "connect", "leave"
+"""What a browser is sent to ORCID for: to allow us to read the record, or only to show whose it is."""
+
 _queries = load_queries(__file__)
 
 
@@ -63,6 +66,11 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     connection_state: str
     """State of the connection of `granted_orcid`; empty if there is none."""
 
+    @property
+    def left(self) -> bool:
+        """Whether the connection was ended, and something of the record may be left here."""
+        return self.granted_orcid is not None and self.connection_state in {"disconnecting", "disconnected"}
+
     def __repr__(self) -> str:
         return f"<Invitation {self.number}>"
 
@@ -74,6 +82,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     invitation: int
     expires_at: datetime
     """End of the link that it began with."""
+    purpose: str
+    """CONNECT or LEAVE."""
     in_time: bool
 
 
@@ -143,6 +153,7 @@ async def begin_flow(
     browser_hash: bytes,
     invitation: int,
     expires_at: datetime,
+    purpose: str,
     lasts: timedelta,
 ) -> None:
     """Remember a browser that is sent to ORCID; those that began longer ago than `lasts` are forgotten."""
@@ -152,6 +163,7 @@ async def begin_flow(
         browser_hash=browser_hash,
         invitation=invitation,
         expires_at=expires_at,
+        purpose=purpose,
         lasts=lasts,
     )
 

@@ -59,14 +59,14 @@ update orcid_sync.invitations set opened_at = now() where number = :number and o
 with swept as (
   delete from orcid_sync.consent_flows where began_at < now() - :lasts::interval
 )
-insert into orcid_sync.consent_flows (state_hash, browser_hash, invitation, expires_at)
-values (:state_hash, :browser_hash, :invitation, :expires_at);
+insert into orcid_sync.consent_flows (state_hash, browser_hash, invitation, expires_at, purpose)
+values (:state_hash, :browser_hash, :invitation, :expires_at, :purpose);
 
 -- name: take_flow^
 -- Deleted by whoever comes first, whatever becomes of it: a state is good for one return (fault F70).
 delete from orcid_sync.consent_flows
  where state_hash = :state_hash
-returning browser_hash, invitation, expires_at, began_at >= now() - :lasts::interval as in_time;
+returning browser_hash, invitation, expires_at, purpose, began_at >= now() - :lasts::interval as in_time;
 
 -- name: lock_orcid!
 -- Grants of one iD come one after the other, also when it has no row yet that could be locked.

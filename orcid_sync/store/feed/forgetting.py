@@ -18,6 +18,7 @@ async def forget_all(connection: AnyConnection, orcid: str) -> int:
     """Forget all that the history says of the iD: contents, and e-mail addresses. Returns how many contents."""
     await _queries.forget_addresses(connection, orcid=orcid)
     count: int = await _queries.forget_contents(connection, orcid=orcid)
+    await _note_residue(connection)
     return count
 
 
@@ -28,7 +29,17 @@ async def forget_limited(connection: AnyConnection, orcid: str) -> int:
     """
     await _queries.forget_limited_addresses(connection, orcid=orcid)
     count: int = await _queries.forget_limited_contents(connection, orcid=orcid)
+    await _note_residue(connection)
     return count
+
+
+async def _note_residue(connection: AnyConnection) -> None:
+    """Note that deleted rows are to be taken out of the files (`consent.deleted_rows`, fault F67).
+
+    In a subtransaction of its own, whose number is above those of all that deleted something before it.
+    """
+    async with connection.transaction():
+        await _queries.note_residue(connection)
 
 
 async def restrict(connection: AnyConnection, orcid: str, restrictions: Iterable[Restriction]) -> None:

@@ -50,3 +50,6 @@ update orcid.changes as c
  where c.orcid = :orcid and c.section = 'email' and c.key = any(:keys::text[])
    and c.op in ('added', 'updated')
    and (c.visibility = any(:wider::text[]) or c.visibility_before = any(:wider::text[]));
+
+-- name: note_residue!
+insert into orcid_sync.residue default values;

@@ -199,9 +199,14 @@ async def test_after_a_restore_it_says_who_is_back_and_erases_them_again(
     for table in ("erasures", "consents"):  # as if the backup were older
         await connection.execute(f"alter table orcid_sync.{table} disable trigger all")
     await connection.execute("delete from orcid_sync.erasures")
+    await connection.execute("delete from orcid_sync.consents where event = 'erased'")
     await connection.execute(
         "update orcid_sync.ledger_heads set number = 0, hash = decode(repeat('00', 32), 'hex') "
         "where ledger = 'erasures'"
+    )
+    await connection.execute(
+        "update orcid_sync.ledger_heads as h set number = c.number, hash = c.hash from orcid_sync.consents as c "
+        "where h.ledger = 'consents' and c.number = (select max(number) from orcid_sync.consents)"
     )
     await connection.execute("update orcid_sync.connections set erased_at = null, state = 'connected'")
 
@@ -212,7 +217,16 @@ async def test_after_a_restore_it_says_who_is_back_and_erases_them_again(
 
     again = await cli.apart("erasures", "replay", env=log)
     assert (again.exit_code, again.stdout) == (0, f"{HERE}  erased again  certificate 1\n")
-    assert (await cli.apart("erasures", "verify", env=log)).exit_code == 0
+    unexplained = await cli.apart("erasures", "verify", env=log)
+    assert unexplained.exit_code == 1
+    assert "log  broken: line 1: entry 1 of erasures has another hash" in unexplained.stdout
+    assert "orcid-sync erasures replay --restored" in unexplained.stderr
+    said = await cli.apart("erasures", "replay", "--restored", env=log)
+    assert (said.exit_code, said.stdout) == (0, "")
+    assert "1 lines of the log are from before the restore" in said.stderr
+    explained = await cli.apart("erasures", "verify", env=log)
+    assert explained.exit_code == 0
+    assert "log  ok  3 entries  1 of them from before a backup was restored\n" in explained.stdout
     nobody = await cli.apart("erasures", "replay", log["ORCID_SYNC_ERASURE_LOG"])
     assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "Nobody is back.\n")
 

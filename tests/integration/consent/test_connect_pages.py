@@ -9,6 +9,7 @@ import pytest
 from integration.consent.connect_service import ERIKA, MAX, STRANGER, Asking, asking_service, query_of
 from orcid_sync.service.consent import token_exchange
 from orcid_sync.simulator.registry import SimulatedRegistry
+from orcid_sync.store.consent.erasure import erase
 from orcid_sync.store.database.encryption import Vault
 
 
@@ -267,13 +268,16 @@ async def test_a_connection_is_ended_where_it_was_made(
 async def test_the_page_shows_what_became_of_the_connection_elsewhere(asking: Asking) -> None:
     page = await asking.browser.connect(await asking.invite(), ERIKA)
     await asking.connection.execute("update orcid_sync.connections set state = 'disconnecting'")
+    ended = await asking.browser.get(f"{asking.url}/connected")
+    assert (ended.status, ended.title) == (200, "This connection has ended")
 
+    await erase(asking.connection, ERIKA, by="operator", learnt="command")
     later = await asking.browser.get(f"{asking.url}/connected")
     sent = await asking.browser.send("POST", f"{asking.url}/connected", data={**page.fields, "choice": "erase"})
 
     assert (later.status, later.title) == (200, "Your ORCID iD is not connected")
     assert sent.location == f"{asking.url}/connected"
-    assert await asking.connection.fetchval("select erased_at from orcid_sync.connections") is None
+    assert [by for event, _, by, _ in await asking.events() if event == "erased"] == ["operator"], "and not once more"
 
 
 @pytest.mark.parametrize(
@@ -306,3 +310,80 @@ async def test_without_webhooks_the_pages_are_served_all_the_same(
         assert (await asking.browser.connect(await asking.invite(), ERIKA)).status == 200
         notification = await asking.browser.send("POST", f"{asking.url}/webhooks/{ERIKA}/1.{'A' * 43}")
         assert (notification.status, notification.text) == (404, "")
+
+
+async def come_back(asking: Asking, link: str, orcid: str) -> Any:
+    """Sign in only to show who it is, after the connection was ended."""
+    return await asking.browser.follow(await asking.browser.decide(await asking.browser.press(link, "leave"), orcid))
+
+
+@pytest.mark.fault("F64")
+@pytest.mark.invariant("S11")
+async def test_who_kept_what_was_public_can_have_it_deleted_later(
+    registry: SimulatedRegistry, dsn: str, connection: asyncpg.Connection, wait_until: Any
+) -> None:
+    """Also by a link that has expired; nothing is connected or read for it, and no token is kept."""
+    async with asking_service(registry, dsn, connection, only=None) as asking:
+        registry.edit.add_item(ERIKA, "work", {"title": "Public"})
+        await asking.browser.connect(await asking.invite(given_names="Erika"), ERIKA)
+        await wait_until(lambda: connection.fetchval("select count(*) = 1 from orcid.works"))
+        old = asking.link((await asking.invitation())["number"], datetime.now(UTC) - timedelta(days=1))
+        await leave(asking, old, "freeze", ERIKA)
+        await wait_until(lambda: connection.fetchval("select state = 'disconnected' from orcid_sync.connections"), 10)
+        reads = await connection.fetchval("select count(*) from orcid_sync.reads")
+
+        assert 'value="leave"' in (await asking.browser.get(old)).text
+        address = await asking.browser.press(old, "leave")
+        assert query_of(address)["scope"] == "/authenticate"
+        page = await asking.browser.follow(await asking.browser.decide(address, ERIKA))
+        assert (page.status, page.title) == (200, "This connection has ended")
+        assert ERIKA in page.text
+        form = {**page.fields, "choice": "erase"}
+        ended = await asking.browser.send("POST", f"{asking.url}/connected", data=form)
+        assert (await asking.browser.get(ended.location)).title == "Everything has been deleted"
+
+        assert await connection.fetchval("select count(*) from orcid.works") == 0
+        assert [event for event, *_ in await asking.events()] == ["granted", "granted", "disconnected", "erased"]
+        await wait_until(lambda: all(token.disabled == "CLIENT_REVOKED" for token in asking.tokens(ERIKA)), 10)
+        assert await connection.fetchval("select count(*) from orcid_sync.reads") <= reads, "nothing was read for it"
+        assert 'value="leave"' not in (await asking.browser.get(old)).text, "there is nothing left to delete"
+
+
+@pytest.mark.invariant("S18")
+async def test_only_the_holder_has_deleted_what_was_kept(asking: Asking) -> None:
+    link = await asking.invite()
+    await asking.browser.connect(link, ERIKA)
+    assert (await asking.browser.send("POST", link, data={"way": "leave"})).status == 200, "first it must be ended"
+    await leave(asking, link, "freeze", ERIKA)
+
+    stranger = await come_back(asking, link, STRANGER)
+
+    assert (stranger.status, stranger.title) == (403, "This is another ORCID iD than expected")
+    assert 'value="other"' not in stranger.text, "that would ask for permission"
+    assert (await asking.browser.get(f"{asking.url}/connected")).title == "Please sign in again"
+    states = "select count(*) from orcid_sync.connections where state = 'connected'"
+    assert await asking.connection.fetchval(states) == 0
+    assert await asking.connection.fetchval("select count(*) from orcid_sync.tokens") == 0
+
+
+async def test_who_does_not_sign_in_to_have_it_deleted_has_not_said_no(asking: Asking) -> None:
+    """No permission was asked for, so there is none that was denied."""
+    link = await asking.invite()
+    await asking.browser.connect(link, ERIKA)
+    await leave(asking, link, "freeze", ERIKA)
+
+    back = await asking.browser.decide(await asking.browser.press(link, "leave"), ERIKA, "deny")
+    assert (await asking.browser.follow(back)).title == "ORCID has ended the sign-in"
+    assert "denied" not in [event for event, *_ in await asking.events()]
+
+
+async def test_who_has_left_cannot_choose_what_is_done_already(asking: Asking) -> None:
+    link = await asking.invite()
+    await asking.browser.connect(link, ERIKA)
+    await leave(asking, link, "freeze", ERIKA)
+    page = await come_back(asking, link, ERIKA)
+
+    again = await asking.browser.send("POST", f"{asking.url}/connected", data={**page.fields, "choice": "freeze"})
+
+    assert again.location == f"{asking.url}/connected"
+    assert [event for event, *_ in await asking.events()] == ["granted", "granted", "disconnected"]

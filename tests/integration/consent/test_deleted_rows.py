@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from orcid_sync.service.runtime.scheduler import JobRunner
 from orcid_sync.store.consent import deleted_rows
 from orcid_sync.store.consent.connections import Entry, connect_orcids
 from orcid_sync.store.consent.erasure import erase
-from orcid_sync.store.database.pools import Database
+from orcid_sync.store.database.pools import Database, connect
+from orcid_sync.store.feed import forgetting
 from orcid_sync.store.sync import job_runs
 from rig.records.marked_record import MARKER, marked_forms, marked_record, places
 from rig.records.mirror import apply_record
@@ -64,6 +67,77 @@ async def test_it_is_done_once_after_each_forgetting(runner: JobRunner, connecti
     assert (await runner.run(job()))["rows"] == 0
     await erase(connection, OTHER, by="operator", learnt="command")
     assert (await runner.run(job()))["rows"] > 0
+
+
+async def dead_works(connection: asyncpg.Connection) -> int:
+    """Deleted works that VACUUM had to leave in the file, the last time it ran."""
+    number: int = await connection.fetchval("select pg_stat_get_dead_tuples('orcid.works'::regclass)")
+    return number
+
+
+@asynccontextmanager
+async def reading(dsn: str) -> AsyncIterator[None]:
+    """Somebody looks at the database as it is now, for long: a dump, an analyst."""
+    async with connect(dsn) as other, other.transaction(isolation="repeatable_read", readonly=True):
+        await other.fetchval("select count(*) from orcid.works")
+        yield
+
+
+@asynccontextmanager
+async def writing(dsn: str) -> AsyncIterator[None]:
+    """A transaction that wrote and does nothing now; no snapshot, but who comes after it may need the rows."""
+    async with connect(dsn) as other, other.transaction():
+        await other.execute("select pg_current_xact_id()")
+        yield
+
+
+@pytest.mark.fault("F67")
+@pytest.mark.invariant("S11")
+@pytest.mark.parametrize("holding", [reading, writing])
+async def test_it_stays_due_while_somebody_can_see_what_was_deleted(
+    database: Database,
+    connection: asyncpg.Connection,
+    dsn: str,
+    holding: Callable[[str], AbstractAsyncContextManager[None]],
+) -> None:
+    runner = JobRunner(database, Heartbeats(asyncio.get_running_loop().time))
+    await connect_orcids(connection, [Entry(orcid=HERE), Entry(orcid=OTHER)])
+    await apply_record(database.worker, encode(marked_record()), marked_forms())
+    async with holding(dsn):
+        await erase(connection, HERE, by="operator", learnt="command")
+        assert (await runner.run(job()))["rows"] > 0
+        assert await dead_works(connection) > 0, "VACUUM had to leave them"
+        assert await places(connection) == [], "the statistics are new all the same"
+        assert (await runner.run(job()))["rows"] == 0, "nothing is gained before that ends"
+
+    assert (await runner.run(job()))["rows"] > 0
+    assert await dead_works(connection) == 0
+    assert (await runner.run(job()))["rows"] == 0
+
+
+@pytest.mark.fault("F67")
+@pytest.mark.parametrize("forget", [forgetting.forget_all, forgetting.forget_limited])
+async def test_whatever_forgets_makes_it_due(
+    database: Database, connection: asyncpg.Connection, forget: Callable[[asyncpg.Connection, str], Awaitable[int]]
+) -> None:
+    """Also long after its entry in the ledger: what was not public goes when the worker comes to it."""
+    runner = JobRunner(database, Heartbeats(asyncio.get_running_loop().time))
+    await connect_orcids(connection, [Entry(orcid=HERE, access_token="sealed")])
+    assert (await runner.run(job()))["rows"] == 0
+    async with connection.transaction():
+        await forget(connection, HERE)
+    assert (await runner.run(job()))["rows"] > 0
+
+
+async def test_every_table_about_people_is_reached(connection: asyncpg.Connection) -> None:
+    """Those in which nothing but the iD stands are named here."""
+    nothing = {"connections", "webhooks", "consents", "erasures"}
+    found = await connection.fetch(
+        "select n.nspname || '.' || c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
+        " join pg_attribute as a on a.attrelid = c.oid and a.attname = 'orcid'"
+        " where n.nspname in ('orcid', 'orcid_sync') and c.relkind in ('r', 'p')"
+    )
+    assert {name for (name,) in found} == {*deleted_rows.tables()} | {f"orcid_sync.{name}" for name in nothing}
 
 
 async def test_a_run_that_failed_is_made_up_for(

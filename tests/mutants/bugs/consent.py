@@ -207,4 +207,21 @@ BUGS = [
             "",
         ),
     ),
+    mutant(
+        "forged-behind-the-log",
+        "a chain that was written anew passes, although the erasure log holds the old hashes",
+        "tests/integration/consent/test_proof.py -k right_in_itself",
+        ("orcid_sync/service/consent/proof.py", "    if found != line.hash:", "    if not found:"),
+        ("orcid_sync/service/consent/proof.py", "and entry != line:", "and entry is None:"),
+    ),
+    mutant(
+        "residue-after-one-try",
+        "deleted rows that a snapshot still saw stay in the files, because one VACUUM counts for all",
+        "tests/integration/consent/test_deleted_rows.py -k stays_due",
+        (
+            "orcid_sync/store/consent/deleted_rows.py",
+            'passed = [row["number"] for row in waiting if row["passed"]]',
+            'passed = [row["number"] for row in waiting]',
+        ),
+    ),
 ]

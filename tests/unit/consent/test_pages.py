@@ -28,6 +28,7 @@ FACTS = Facts(
 WORDS: dict[str, dict[str, Any]] = {
     "invitation": {"action": "https://x/connect/1", "name": f"Erika {MARKUP}", "returning": False},
     "connected": {"action": "https://x/connected", "name": MARKUP, "orcid": "0000-0002-1825-0097", "guard": "g"},
+    "left": {"action": "https://x/connected", "name": MARKUP, "orcid": "0000-0002-1825-0097", "guard": "g"},
 }
 VOID = {"meta", "input", "br", "wbr"}
 

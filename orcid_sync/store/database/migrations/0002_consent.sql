@@ -116,6 +116,7 @@ create table orcid_sync.consent_flows (
   browser_hash bytea not null,
   invitation   bigint not null references orcid_sync.invitations on delete cascade,
   expires_at   timestamptz not null,
+  purpose      text not null default 'connect' check (purpose in ('connect', 'leave')),
   began_at     timestamptz not null default now()
 );
 create index consent_flows_began on orcid_sync.consent_flows (began_at);
@@ -125,6 +126,7 @@ comment on column orcid_sync.consent_flows.state_hash is 'SHA-256 of the state i
 comment on column orcid_sync.consent_flows.browser_hash is 'SHA-256 of the cookie of the browser that may come back with it.';
 comment on column orcid_sync.consent_flows.invitation is 'The invitation whose link was used.';
 comment on column orcid_sync.consent_flows.expires_at is 'End of that link, from which it can be made again.';
+comment on column orcid_sync.consent_flows.purpose is 'What the browser was sent for: connect (to allow us to read the record), or leave (only to show who they are, to have everything deleted after they ended the connection).';
 comment on column orcid_sync.consent_flows.began_at is 'When the browser was sent to ORCID.';
 
 create view orcid_sync.invitation_states with (security_invoker = true) as
@@ -250,3 +252,14 @@ comment on column orcid_sync.erasures.deleted is 'How many rows were deleted or 
 comment on column orcid_sync.erasures.consents_hash is 'Hash of the entry "erased" in the consent ledger: the certificate vouches for that ledger, too.';
 comment on column orcid_sync.erasures.at is 'When it was done.';
 comment on column orcid_sync.erasures.hash is 'SHA-256 of the hash before and the canonical text of this certificate.';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What was forgotten, but may still lie in PostgreSQL's own files (fault F67).
+
+create table orcid_sync.residue (
+  number bigint generated always as identity primary key,
+  at     timestamptz not null default clock_timestamp()
+);
+comment on table orcid_sync.residue is 'Forgettings after which the deleted rows have not been taken out of the files yet: a row for each, written by the forgetting transaction, and removed when VACUUM has run after no snapshot could see them any more. Says nothing of whom.';
+comment on column orcid_sync.residue.number is 'Number of the forgetting.';
+comment on column orcid_sync.residue.at is 'When it was done.';
