@@ -17,8 +17,16 @@ from orcid_sync.model.sync.record_states import Fate
 READ_LIMITED = "read-limited"
 READ_PUBLIC = "read-public"
 
-LIMITED_SCOPES = frozenset({"/read-limited", "/activities/read-limited", "/person/read-limited"})
-"""Scopes that show what is not public (contract section 2.2)."""
+LIMITED_SCOPES = frozenset(
+    {
+        "/read-limited",
+        "/activities/read-limited",
+        "/person/read-limited",
+        "/orcid-profile/read-limited",
+        "/orcid-bio/read-limited",
+    }
+)
+"""Scopes that show what is not public (contract section 2.2), by their present and earlier names."""
 
 
 class Lane(enum.IntEnum):

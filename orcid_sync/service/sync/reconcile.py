@@ -201,6 +201,7 @@ class Reconciler:
         )
         if _older(reading, job.lease) and job.turn.attempts < schedule.STALE_TRIES:
             raise Stale
+        job = await permission.proven(job, reading, self.registry.client_id)
         moment = Moment(now=job.lease.leased_at, wait=self.policy.second_look, chance=self.chance())
         compared = await compare(self.database.worker, self.registry, job, reading, moment)
         fate = TRANSITIONS[job.known.record_state or State.ACTIVE, Outcome.RECORD]

@@ -63,6 +63,34 @@ BUGS = [
         ("orcid_sync/model/record/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
     ),
     mutant(
+        "scopes-as-said",
+        "what a token shows is what somebody wrote beside it",
+        f"{RECONCILE}/test_token_scopes.py -k 'revoke or once'",
+        (PERMISSION, "    if job.token is None:\n        return job\n", "    return job\n"),
+    ),
+    mutant(
+        "own-items-prove-permission",
+        "our own items are taken for shown by the holder's token",
+        f"{RECONCILE}/test_access.py -k narrower",
+        (PERMISSION, " and not is_own(item, client_id)", ""),
+    ),
+    mutant(
+        "proof-outlives-its-token",
+        "a new token counts as showing what the one before it has shown",
+        f"{RECONCILE}/test_token_scopes.py -k replace",
+        (
+            "orcid_sync/store/consent/connections.sql",
+            "shown = case when t.access_token = excluded.access_token then t.shown else '{}' end,",
+            "shown = t.shown,",
+        ),
+    ),
+    mutant(
+        "unspoken-outlives-permission",
+        "limited items stay after the permission, because the answer does not speak of them",
+        f"{RECONCILE}/test_token_scopes.py -k speak",
+        (PERMISSION, "return [key for key, item in held.items() if part_of", "return [key for key in () if part_of"),
+    ),
+    mutant(
         "frozen-items-read-again",
         "items that stayed while a record was locked are taken for read with the access of that day",
         f"{RECONCILE}/test_refused_tokens.py -k locked",
