@@ -11,8 +11,8 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from orcid_sync.cli.base.csv_file import read_cells
-from orcid_sync.model.consent.orcid_scopes import doubts_about, read_scopes
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.model.wire.orcid_scopes import doubts_about, read_scopes
 from orcid_sync.registry.answers import is_token
 
 # Our columns by how people write them, once case, blanks, hyphens and underscores are taken away.

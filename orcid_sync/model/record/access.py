@@ -5,31 +5,14 @@ said to show, and what it was seen to show, because an item came with it that ne
 (contract section 3.4). What is hidden, forgotten and taken for lost goes by what was seen.
 """
 
-from contextlib import suppress
+from collections.abc import Iterable
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orcid_sync.model.record.extract import path
-from orcid_sync.model.record.sections import SECTIONS, Item, ItemKey
+from orcid_sync.model.record.sections import SECTIONS, ItemKey
 from orcid_sync.model.sync.schedule import READ_LIMITED, READ_PUBLIC
-from orcid_sync.model.wire import lenient, orcid_json
-
-PERSON, ACTIVITIES, PRIVATE_EMAILS = "person", "activities-summary", "private e-mails"
-"""Parts of a record of which more than what is public can be read."""
-
-_BLOCKS = frozenset({PERSON, ACTIVITIES})
-_SHOWS = {
-    "/read-limited": _BLOCKS,
-    "/person/read-limited": frozenset({PERSON}),
-    "/activities/read-limited": frozenset({ACTIVITIES}),
-    "/email/read-private": frozenset({PRIVATE_EMAILS}),
-    # Of tokens that ORCID gave out under earlier names.
-    "/orcid-profile/read-limited": _BLOCKS,
-    "/orcid-bio/read-limited": frozenset({PERSON}),
-}
-"""By scope: the parts that it shows (contract sections 2.2 and 3.4)."""
+from orcid_sync.model.wire.orcid_scopes import BLOCKS, PRIVATE_EMAILS, SHOWS
 
 _UNSEEN = "not seen: "
 
@@ -45,7 +28,7 @@ class Access(Struct, frozen=True):
     @property
     def kind(self) -> str:
         """In one word: read-limited or read-public."""
-        return READ_LIMITED if self.shows & _BLOCKS else READ_PUBLIC
+        return READ_LIMITED if self.shows & BLOCKS else READ_PUBLIC
 
     @property
     def text(self) -> str:
@@ -64,15 +47,15 @@ class Access(Struct, frozen=True):
 PUBLIC = Access()
 
 
-def access_with(scopes: list[str]) -> Access:
+def access_with(scopes: Iterable[str]) -> Access:
     """What a holder's token with these scopes should show."""
-    return Access(frozenset().union(*(_SHOWS.get(scope, frozenset()) for scope in scopes)))
+    return Access(frozenset().union(*(SHOWS.get(scope, frozenset()) for scope in scopes)))
 
 
 def access_from(text: str | None) -> Access:
     """Read what `text` wrote. Earlier releases did not say which parts, or which were seen: all may have been."""
     if text == READ_LIMITED:
-        return PUBLIC.has_shown(_BLOCKS)
+        return PUBLIC.has_shown(BLOCKS)
     parts = (text or READ_PUBLIC).split(", ")[1:]
     seen = frozenset(part for part in parts if not part.startswith(_UNSEEN))
     return Access(frozenset(part.removeprefix(_UNSEEN) for part in parts), seen)
@@ -85,15 +68,3 @@ def part_of(key: ItemKey, visibility: str | None) -> str | None:
     if visibility == "private" and key[0] == "email":
         return PRIVATE_EMAILS
     return SECTIONS[key[0]].block
-
-
-class _Sourced(Struct):
-    source: orcid_json.Source | None = None
-
-
-def is_own(item: Item, client_id: str) -> bool:
-    """Whether our own token sees the item whatever its visibility: we are its source (contract section 3.4)."""
-    source = None
-    with suppress(msgspec.DecodeError):
-        source = lenient.decode(item.content.doc, _Sourced).source
-    return source is not None and client_id in (path(source.source_client_id), path(source.assertion_origin_client_id))

@@ -13,12 +13,13 @@ import structlog
 from msgspec import structs
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.access import PUBLIC, Access, access_with, is_own, part_of
+from orcid_sync.model.record.access import PUBLIC, Access, access_with, part_of
 from orcid_sync.model.record.diff import Known
 from orcid_sync.model.record.sections import ItemKey
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.record_states import ACCESS_TRANSITIONS, USABLE, AccessFate, AccessState, Heard, withheld
 from orcid_sync.model.sync.schedule import Policy
+from orcid_sync.model.wire.own_items import is_own
 from orcid_sync.service.record.changeset import NOTHING, Changeset, withholding
 from orcid_sync.service.record.read_outcome import Effect, Finding, Job, Superseded
 from orcid_sync.service.record.record_reader import Reading, yielding_to_event_loop
@@ -55,7 +56,7 @@ async def proven(job: Job, reading: Reading, client_id: str) -> Job:
     parts: set[str] = set()
     async for item in yielding_to_event_loop(reading.items):
         part = part_of(item.id, item.visibility)
-        if part is not None and part not in parts and not is_own(item, client_id):
+        if part is not None and part not in parts and not is_own(item.content.doc, client_id):
             parts.add(part)
     return replace(job, access=job.access.has_shown(frozenset(parts)))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from orcid_sync.model.record.access import PUBLIC, Access, access_from, access_with, is_own, part_of
+from orcid_sync.model.record.access import PUBLIC, Access, access_from, access_with, part_of
 from orcid_sync.model.record.diff import Change, Known
 from orcid_sync.model.record.removals import readdition, reason_gone, removal_of_emails
-from orcid_sync.model.record.sections import Content, Item
+from orcid_sync.model.record.sections import Content
 
 
 def proven(*scopes: str) -> Access:
@@ -26,6 +26,9 @@ SAID = access_with(["/read-limited"])
     [
         (PUBLIC, "read-public"),
         (access_with(["/authenticate", "openid"]), "read-public"),
+        (access_with(["/read-public", "/webhook"]), "read-public"),
+        (access_with(["/activities/update", "/person/update"]), "read-public"),
+        (access_with(["/authenticate", "/activities/read-limited"]), "read-limited"),
         (FULL, "read-limited"),
         (SAID, "read-limited"),
         (PERSON, "read-limited"),
@@ -99,26 +102,6 @@ def test_a_read_with_less_access_never_deletes(
     key: tuple[str, str], visibility: str | None, before: Access, now: Access, reason: str
 ) -> None:
     assert reason_gone(key, Known(b"", visibility), before, now) == reason
-
-
-CLIENT = "APP-0000000000000001"
-
-
-@pytest.mark.parametrize(
-    ("source", "own"),
-    [
-        ('{"source-client-id":{"path":"APP-0000000000000001"}}', True),
-        ('{"source-client-id":{"path":"APP-9"},"assertion-origin-client-id":{"path":"APP-0000000000000001"}}', True),
-        ('{"source-client-id":{"path":"APP-9"},"source-name":{"value":"APP-0000000000000001"}}', False),
-        ('{"source-orcid":{"path":"0000-0002-1825-0097"}}', False),
-        ('{"source-client-id":["APP-0000000000000001"]}', False),
-        ("null", False),
-    ],
-)
-def test_which_items_our_own_token_sees_anyhow(source: str, own: bool) -> None:  # noqa: FBT001
-    content = Content(b'{"source":%b}' % source.encode())
-    item = Item("work", "1", 1, None, "limited", content, b"")
-    assert is_own(item, CLIENT) is own
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcid_sync.model.consent.orcid_scopes import SCOPES, Scopes, doubts_about, read_scopes
 from orcid_sync.model.record.access import access_with
-from orcid_sync.model.sync.schedule import LIMITED_SCOPES, READ_LIMITED
+from orcid_sync.model.sync.schedule import READ_LIMITED
+from orcid_sync.model.wire.orcid_scopes import SCOPES, Scopes, doubts_about, read_scopes
 
 TWO = ("/read-limited", "/activities/update")
 
@@ -59,10 +59,6 @@ def test_earlier_names_count_for_what_they_show() -> None:
     read = read_scopes("/orcid-profile/read-limited /orcid-works/create")
     assert read.unknown == ()
     assert access_with(list(read.known)) == access_with(["/read-limited"])
-
-
-def test_what_is_limited_is_said_in_one_way() -> None:
-    assert {one for one in LIMITED_SCOPES if access_with([one]).kind != READ_LIMITED} == set()
 
 
 @pytest.mark.fault("F87")

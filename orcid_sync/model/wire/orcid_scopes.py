@@ -14,6 +14,22 @@ SCOPES: Final = (
 )
 """Those that a token can have today."""
 
+PERSON, ACTIVITIES, PRIVATE_EMAILS = "person", "activities-summary", "private e-mails"
+"""Parts of a record of which a token can show more than what is public."""
+
+BLOCKS: Final = frozenset({PERSON, ACTIVITIES})
+SHOWS: Final = {
+    "/read-limited": BLOCKS,
+    "/person/read-limited": frozenset({PERSON}),
+    "/activities/read-limited": frozenset({ACTIVITIES}),
+    "/email/read-private": frozenset({PRIVATE_EMAILS}),
+    "/orcid-profile/read-limited": BLOCKS,
+    "/orcid-bio/read-limited": frozenset({PERSON}),
+}
+"""By scope: the parts that it shows (contract section 3.4)."""
+
+LIMITED_SCOPES: Final = frozenset(scope for scope, parts in SHOWS.items() if parts & BLOCKS)
+
 _EARLIER: Final = frozenset(
     {
         *("/orcid-profile/read-limited", "/orcid-profile/create", "/orcid-bio/read-limited", "/orcid-bio/update"),
