@@ -63,6 +63,24 @@ BUGS = [
         ("orcid_sync/model/record/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
     ),
     mutant(
+        "another-environments-id",
+        "an iD that is an address in another environment is taken for one of ours",
+        "tests/unit/record/test_ids.py",
+        ("orcid_sync/model/ids.py", "if None not in (home, environment) and environment != home:", "if False:"),
+    ),
+    mutant(
+        "listener-nowhere-at-home",
+        "the internal listener does not know of which environment it speaks",
+        "tests/integration/http/test_internal_listener.py -k environment",
+        ("orcid_sync/daemon/internal_listener.py", "if settings.home is not None:", "if False:"),
+    ),
+    mutant(
+        "scopes-not-decoded",
+        "scopes that a program has percent-encoded are no scopes",
+        "tests/unit/wire/test_orcid_scopes.py",
+        ("orcid_sync/model/wire/orcid_scopes.py", "return unquote(unquote(text))", "return text"),
+    ),
+    mutant(
         "scopes-as-said",
         "what a token shows is what somebody wrote beside it",
         f"{RECONCILE}/test_token_scopes.py -k once",
