@@ -13,6 +13,7 @@ from orcid_sync.service.console.routes import add_pages
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import internal_listener
 from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.http.orcids import HOME
 from orcid_sync.service.rendering.html import Renderer
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.service.runtime.health import Draining, Heartbeats
@@ -39,6 +40,8 @@ def internal_side(
         clock=asyncio.get_running_loop().time,
     )
     app = make_console(console, authority)
+    if settings.home is not None:
+        app[HOME] = settings.home
     add_api(app, database, authority)
     add_pages(app, site)
     return internal_listener(app, host=settings.internal_host, port=settings.internal_port)

@@ -104,6 +104,11 @@ class Registry:
         # do the same.
         self._large = {endpoint: asyncio.Semaphore(limits.large_answers) for endpoint in Endpoint}
 
+    @property
+    def client_id(self) -> str:
+        """Who we are at the Registry: the source of our own items."""
+        return self._account.client_id
+
     @asynccontextmanager
     async def record(self, orcid: Orcid, token: str | None = None) -> AsyncIterator[bytes]:
         """The record's JSON. A large one holds a permit until the context ends, or for some seconds: drop the body."""

@@ -6,7 +6,7 @@ from pydantic import SecretStr, model_validator
 
 from orcid_sync.settings.consistency import broken_demands
 from orcid_sync.settings.definitions_tuning import Definitions
-from orcid_sync.settings.environments import HOSTS, Hosts
+from orcid_sync.settings.environments import HOSTS, Hosts, home_of
 from orcid_sync.settings.values import decode_key
 
 
@@ -32,6 +32,11 @@ class Settings(Definitions):
         if problems := broken_demands(self):
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def home(self) -> str | None:
+        """The environment of ORCID's whose iDs we speak of; None if it is not ORCID's."""
+        return home_of(self.environment, self.api_url)
 
     @property
     def needed_to_serve(self) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
 from orcid_sync.model.analysis.institution import parse_domain, parse_organization_id
 from orcid_sync.model.ids import Orcid, parse_orcid
+from orcid_sync.settings.environments import home_of
 
 _KEY_ID = r"^[A-Za-z0-9_-]{1,32}$"
 
@@ -112,8 +113,8 @@ def _folder(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
-def _orcid(text: str) -> Orcid:
-    return parse_orcid(text)
+def _orcid(text: str, info: ValidationInfo) -> Orcid:
+    return parse_orcid(text, home=home_of(info.data.get("environment", "custom"), info.data.get("api_url", "")))
 
 
 def _several(value: Any) -> Any:

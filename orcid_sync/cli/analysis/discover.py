@@ -130,7 +130,7 @@ class _Steps:
 
 
 def _dismiss(session: Session, given: list[str], *, json: bool) -> None:
-    orcids = several(given)
+    orcids = several(session, given)
 
     async def work(connection: "Connection") -> list[Any]:
         from orcid_sync.store.analysis import discoveries  # noqa: PLC0415 - heavy

@@ -4,7 +4,6 @@ Forgiving about form (see `csv_file`; letters in any encoding), exact about cont
 named with its number and reason.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, TypeAlias
@@ -13,6 +12,7 @@ import msgspec
 
 from orcid_sync.cli.base.csv_file import read_cells
 from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.model.wire.orcid_scopes import doubts_about, read_scopes
 from orcid_sync.registry.answers import is_token
 
 # Our columns by how people write them, once case, blanks, hyphens and underscores are taken away.
@@ -38,6 +38,8 @@ class Entrant(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str | None = None
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    doubt: str | None = None
+    """What is strange about the line, although it can be followed."""
 
     def __repr__(self) -> str:
         return f"Entrant({self.line}, {self.orcid})"
@@ -55,23 +57,23 @@ class Rejected(msgspec.Struct, frozen=True):
 Line: TypeAlias = Entrant | Rejected
 
 
-def read_arguments(texts: Iterable[str]) -> Iterator[Line]:
-    """Read iDs given as arguments of the command."""
+def read_arguments(texts: Iterable[str], *, home: str | None) -> Iterator[Line]:
+    """Read iDs given as arguments of the command. `home` is the environment in which we are, if it is ORCID's."""
     for text in texts:
         try:
-            yield Entrant(line=None, orcid=parse_orcid(text))
+            yield Entrant(line=None, orcid=parse_orcid(text, home=home))
         except InvalidOrcid as error:
             yield Rejected(None, str(error))
 
 
-def read_people(stream: BinaryIO, *, now: datetime) -> Iterator[Line]:
-    """The lines of a CSV file, one by one. `now` is what `expires_in` counts from.
+def read_people(stream: BinaryIO, *, now: datetime, home: str | None) -> Iterator[Line]:
+    """The lines of a CSV file, one by one. `now` is what `expires_in` counts from, `home` our environment.
 
     Whatever is not text is in columns that we do not read: iDs and tokens are ASCII. Raises Failure if the first line
     does not name a column orcid.
     """
     for line, cells in read_cells(stream, _COLUMNS, required="orcid"):
-        yield Rejected(line, cells) if isinstance(cells, str) else _read(line, cells, now)
+        yield Rejected(line, cells) if isinstance(cells, str) else _read(line, cells, now, home)
 
 
 def without_repetitions(lines: Iterable[Line]) -> Iterator[Line]:
@@ -90,15 +92,18 @@ def without_repetitions(lines: Iterable[Line]) -> Iterator[Line]:
         yield line
 
 
-def _read(line: int, cells: dict[str, str], now: datetime) -> Line:
+def _read(line: int, cells: dict[str, str], now: datetime, home: str | None) -> Line:
+    given = cells.get("scope") or ""
+    scopes = read_scopes(given)
     try:
         return Entrant(
             line=line,
-            orcid=parse_orcid(cells.get("orcid", "")),
+            orcid=parse_orcid(cells.get("orcid", ""), home=home),
             access_token=_token(cells, "access_token"),
             refresh_token=_token(cells, "refresh_token"),
-            scopes=tuple(re.split(r"[\s,]+", cells["scope"])) if cells.get("scope") else (),
+            scopes=scopes.known,
             expires_at=_expiry(cells, now),
+            doubt=doubts_about(scopes, given=bool(given)) if cells.get("access_token") else None,
         )
     except ValueError as error:
         return Rejected(line, str(error))

@@ -33,9 +33,9 @@ POLL_SECONDS = 0.5
 Orcids = Annotated[list[str] | None, typer.Argument(metavar="iD…", help="iDs in any form.", show_default=False)]
 
 
-def several(texts: list[str] | None) -> list[Orcid]:
+def several(session: Session, texts: list[str] | None) -> list[Orcid]:
     """The iDs of the arguments, each once. Raises BadParameter that names each one that is none."""
-    read = list(without_repetitions(read_arguments(texts or [])))
+    read = list(without_repetitions(read_arguments(texts or [], home=session.settings.home)))
     if problems := [one.problem for one in read if isinstance(one, Rejected) and not one.harmless]:
         raise typer.BadParameter("\n".join(problems))
     if not read:
@@ -43,10 +43,10 @@ def several(texts: list[str] | None) -> list[Orcid]:
     return [one.orcid for one in read if isinstance(one, Entrant)]
 
 
-def single(given: str) -> Orcid:
+def single(session: Session, given: str) -> Orcid:
     """One iD from an argument. Raises BadParameter."""
     try:
-        return parse_orcid(given)
+        return parse_orcid(given, home=session.settings.home)
     except InvalidOrcid as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -63,7 +63,8 @@ def connect(
             "-f",
             metavar="CSV",
             help="Read the iDs from a CSV file (- for stdin). Its first line names the columns: orcid and, if you "
-            "have tokens, access_token, refresh_token, scope, expires_at or expires_in.",
+            "have tokens, access_token, refresh_token, scope, expires_at or expires_in. Tokens without scopes, and "
+            "words that are no scopes, are named; what a token shows is found out by reading.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only show what would happen.")] = False,
@@ -82,20 +83,21 @@ def connect(
         reported = _connect_all(session, dsn, lines, dry_run=dry_run)
         return await _report_all(reported, json=json)
 
-    with lines_of(orcids, file) as lines, session.database(create=True) as dsn:
+    with lines_of(session, orcids, file) as lines, session.database(create=True) as dsn:
         bad = asyncio.run(work(dsn))
     if bad:
         raise typer.Exit(1)
 
 
 @contextmanager
-def lines_of(orcids: list[str] | None, file: Path | None) -> Iterator[Iterator[Line]]:
+def lines_of(session: Session, orcids: list[str] | None, file: Path | None) -> Iterator[Iterator[Line]]:
     """The iDs that are given as arguments or in a CSV file (- for stdin), one by one."""
+    home = session.settings.home
     if file is None:
-        yield without_repetitions(read_arguments(orcids or []))
+        yield without_repetitions(read_arguments(orcids or [], home=home))
         return
     with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
-        yield without_repetitions(read_people(stream, now=datetime.now(UTC)))
+        yield without_repetitions(read_people(stream, now=datetime.now(UTC), home=home))
 
 
 async def _connect_all(
@@ -117,10 +119,14 @@ async def _connect_all(
 async def _report_all(reported: AsyncIterator[tuple[Line, str]], *, json: bool) -> int:
     """Print line by line, and at the end the sums; returns the number of bad lines."""
     counts: dict[str, int] = {}
+    doubtful = 0
     async for one, outcome in reported:
         counts[outcome] = counts.get(outcome, 0) + 1
+        doubtful += isinstance(one, Entrant) and one.doubt is not None
         _report(one, outcome, json=json)
     tell(", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "The file has no lines.")
+    if doubtful:
+        tell(f"{doubtful} with a warning: tokens without scopes, or with words that are none")
     return counts.get("bad", 0)
 
 
@@ -184,11 +190,14 @@ def _foreseen(state: str | None, *, has_token: bool) -> str:
 def _report(one: Line, outcome: str, *, json: bool) -> None:
     orcid = one.orcid if isinstance(one, Entrant) else None
     problem = one.problem if isinstance(one, Rejected) else None
+    doubt = one.doubt if isinstance(one, Entrant) else None
     if json:
-        print_json_line({"line": one.line, "orcid": orcid, "outcome": outcome, "problem": problem})
+        said = {"line": one.line, "orcid": orcid, "outcome": outcome, "problem": problem, "warning": doubt}
+        print_json_line(said)
         return
     where = f"line {one.line}" if one.line else None
-    line(where, orcid, text(problem, "warn" if outcome == "repeated" else "fail") if problem else outcome)
+    said_of_it = text(problem, "warn" if outcome == "repeated" else "fail") if problem else outcome
+    line(where, orcid, said_of_it, text(doubt, "warn") if doubt else None)
 
 
 @command
@@ -201,7 +210,7 @@ def sync(
     json: Json = False,
 ) -> None:
     """Read the records of these iDs from ORCID now; only notifications go first. The service must be running."""
-    wanted = several(orcids)
+    wanted = several(session, orcids)
 
     async def work(connection: "Connection") -> dict[Orcid, str]:
         from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy

@@ -44,7 +44,7 @@ def disconnect(
     """
     if (file is None) == (not orcids):
         raise typer.BadParameter("give either iDs or --file")
-    wanted = several(orcids) if file is None else from_file(file, "Nobody was disconnected.")
+    wanted = several(session, orcids) if file is None else from_file(session, file, "Nobody was disconnected.")
     if erase and not yes:
         _confirm(len(wanted))
     left_out = session.run(lambda connection: _disconnect_or_erase(session, connection, wanted, erase=erase, json=json))
@@ -52,9 +52,9 @@ def disconnect(
         raise Failure(f"Nothing to erase for {left_out} of them: never connected.")
 
 
-def from_file(file: Path, consequence: str) -> list[Orcid]:
+def from_file(session: Session, file: Path, consequence: str) -> list[Orcid]:
     """The iDs of a CSV file. Raises Failure that names every bad line and the consequence."""
-    with lines_of(None, file) as given:
+    with lines_of(session, None, file) as given:
         lines = list(given)
     if problems := [
         f"line {one.line}: {one.problem}" for one in lines if isinstance(one, Rejected) and not one.harmless

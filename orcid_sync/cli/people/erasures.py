@@ -199,7 +199,7 @@ def consents(
     json: Json = False,
 ) -> None:
     """Show the consent ledger: who allowed what, and when and how it ended."""
-    wanted = single(orcid) if orcid else None
+    wanted = single(session, orcid) if orcid else None
 
     async def work(connection: "Connection") -> "list[Entry]":
         from orcid_sync.store.consent import consent_ledger  # noqa: PLC0415 - heavy

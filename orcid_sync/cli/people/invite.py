@@ -80,18 +80,18 @@ def invite(
         answers = _invite_all(session, dsn, people, expires_at, again=again, link_to=link_to)
         return await _report(answers, json=json)
 
-    with _people(file) as people, session.database(create=True) as dsn:
+    with _people(session, file) as people, session.database(create=True) as dsn:
         bad = asyncio.run(work(dsn))
     if bad:
         raise typer.Exit(1)
 
 
 @contextmanager
-def _people(file: Path) -> "Iterator[Iterator[Invitee | Rejected]]":
+def _people(session: Session, file: Path) -> "Iterator[Iterator[Invitee | Rejected]]":
     from orcid_sync.cli.people.invitees_file import read_invitees  # noqa: PLC0415 - heavy
 
     with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
-        yield read_invitees(stream)
+        yield read_invitees(stream, home=session.settings.home)
 
 
 def _link_maker(session: Session) -> Callable[[int, datetime], str]:

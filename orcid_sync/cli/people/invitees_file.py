@@ -34,15 +34,18 @@ _EMAIL: Final = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}")
 Invitee: TypeAlias = tuple[int, Person]
 
 
-def read_invitees(stream: BinaryIO) -> Iterator[Invitee | Rejected]:
-    """The people of the file with their lines, each once. Raises Failure if it has no column person_id."""
+def read_invitees(stream: BinaryIO, *, home: str | None) -> Iterator[Invitee | Rejected]:
+    """The people of the file with their lines, each once. Raises Failure if it has no column person_id.
+
+    `home` is the environment in which we are, if it is ORCID's.
+    """
     seen: dict[str, int] = {}
     for line, cells in read_cells(stream, COLUMNS, required="person_id"):
         if isinstance(cells, str):
             yield Rejected(line, cells)
             continue
         try:
-            person = _read(cells)
+            person = _read(cells, home)
         except ValueError as error:
             yield Rejected(line, str(error))
             continue
@@ -53,7 +56,7 @@ def read_invitees(stream: BinaryIO) -> Iterator[Invitee | Rejected]:
             yield Rejected(line, f"line {first} has the same person_id; this line is skipped", harmless=True)
 
 
-def _read(cells: dict[str, str]) -> Person:
+def _read(cells: dict[str, str], home: str | None) -> Person:
     """One person. Raises ValueError that says what is wrong, without quoting a name or an address."""
     for column, cell in cells.items():
         if len(cell) > _LONGEST:
@@ -73,6 +76,6 @@ def _read(cells: dict[str, str]) -> Person:
         given_names=cells.get("given_names") or None,
         family_names=cells.get("family_names") or None,
         email=email or None,
-        orcid=parse_orcid(orcid) if orcid else None,
+        orcid=parse_orcid(orcid, home=home) if orcid else None,
         lang=locale,
     )

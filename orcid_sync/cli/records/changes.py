@@ -69,7 +69,7 @@ def changes(
     """Print the change feed: the changes of the mirror in the order in which they were committed."""
     from orcid_sync.store.console.overview import Choice  # noqa: PLC0415 - heavy
 
-    choice = Choice(orcid=single(orcid) if orcid else None, section=section, minor=minor)
+    choice = Choice(orcid=single(session, orcid) if orcid else None, section=section, minor=minor)
 
     async def work(dsn: str) -> None:
         start, known = await _start(session, dsn, choice, after, epoch, limit)

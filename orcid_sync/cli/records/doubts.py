@@ -42,7 +42,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List what is in doubt, the oldest first: since when, how often it was tried, and when it is tried next."""
-    wanted = single(orcid) if orcid else None
+    wanted = single(session, orcid) if orcid else None
 
     async def work(connection: "Connection") -> "tuple[datetime, list[Entry]]":
         from orcid_sync.store.console import in_doubt, overview  # noqa: PLC0415 - heavy

@@ -70,7 +70,7 @@ def explain(
         raise typer.BadParameter("--item is empty: give a DOI, a put-code, or a part of a title")
     if ask:
         session.settings.require("client_id", "client_secret", "encryption_key")
-    wish = _Wish(orcid=single(orcid), item=item, view=view, ask=ask)
+    wish = _Wish(orcid=single(session, orcid), item=item, view=view, ask=ask)
     with session.database() as dsn:
         explanation = judge(asyncio.run(_facts(session, dsn, wish)))
     if json:

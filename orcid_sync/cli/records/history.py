@@ -40,7 +40,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show what changed in a record between two moments, field by field."""
-    wanted = single(orcid)
+    wanted = single(session, orcid)
     check_section(section)
 
     async def work(connection: "Connection") -> Compared:

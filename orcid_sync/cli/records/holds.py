@@ -75,7 +75,7 @@ def discard(session: Session, orcids: Orcids = None, *, json: Json = False) -> N
 
 
 def _decide(session: Session, orcids: list[str] | None, decide: "Decide", done: str, *, json: bool) -> None:
-    wanted = several(orcids)
+    wanted = several(session, orcids)
 
     async def work(connection: "Connection") -> list[Orcid]:
         from orcid_sync.store.sync import queue  # noqa: PLC0415 - heavy

@@ -45,7 +45,7 @@ def show(
     """Show what the mirror holds of an iD, with its connection, access and next read; or what it held at a moment."""
     from orcid_sync.model.record.sections import SECTIONS  # noqa: PLC0415 - heavy
 
-    wanted = single(orcid)
+    wanted = single(session, orcid)
     if as_of is not None:
         show_past(session, wanted, as_of, section, json=json)
         return

@@ -119,7 +119,7 @@ def revive(
 
     if bool(orcids) + every + suspect != 1:
         raise typer.BadParameter("give either iDs, --all or --suspect")
-    wanted, overlap = several(orcids) if orcids else None, overlap_of(session)
+    wanted, overlap = several(session, orcids) if orcids else None, overlap_of(session)
 
     async def work(connection: "Connection") -> "tuple[int, Visits]":
         since = await overview.clock(connection)

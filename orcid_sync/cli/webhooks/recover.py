@@ -54,7 +54,7 @@ def recover(
         addresses = [check_address(one) for one in address or []]
     except ValueError as error:
         raise typer.BadParameter(f"--address {error}") from None
-    named = from_file(file, "Nothing was changed.") if file else []
+    named = from_file(session, file, "Nothing was changed.") if file else []
 
     async def work(connection: "Connection") -> "tuple[Calls, Visits | None]":
         generations = await _announce(session, connection, addresses, dry_run=dry_run)

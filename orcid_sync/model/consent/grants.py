@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from orcid_sync.model.sync.schedule import READ_LIMITED, access_of
+from orcid_sync.model.record.access import access_with
+from orcid_sync.model.sync.schedule import READ_LIMITED
 
 
 def event_of_grant(before: Collection[str] | None, after: Collection[str]) -> str:
@@ -13,7 +14,7 @@ def event_of_grant(before: Collection[str] | None, after: Collection[str]) -> st
     if before is None:
         return "granted"
     old, new = frozenset(before), frozenset(after)
-    reading = (access_of(old) == READ_LIMITED) - (access_of(new) == READ_LIMITED)
+    reading = (access_with(old).kind == READ_LIMITED) - (access_with(new).kind == READ_LIMITED)
     if reading > 0 or (reading == 0 and new < old):
         return "narrowed"
     if reading < 0 or new > old:

@@ -34,6 +34,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     scopes: list[str]
     granted_at: datetime | None
     expires_at: datetime | None
+    shown: list[str] = []
+    """Parts of the record of which the token has shown more than what is public."""
     ended_at: datetime | None
     """When the permission ended, by the consent ledger; None if it did not."""
 

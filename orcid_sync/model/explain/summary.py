@@ -46,7 +46,7 @@ def _connection(facts: Facts) -> Iterator[Fact]:
 
 
 def _access(known: Connection) -> str:
-    scopes = f" ({series(known.scopes)})" if known.scopes else ""
+    scopes = f" ({_permitted(known)})"
     said = {
         "public": "the client's own token: public items only",
         "granted": f"the holder's token{scopes}",
@@ -56,6 +56,13 @@ def _access(known: Connection) -> str:
     }[known.access_state]
     until = f", until {moment(known.expires_at)}" if known.expires_at else ""
     return said + until
+
+
+def _permitted(known: Connection) -> str:
+    if known.scopes:
+        return series(known.scopes)
+    shows = f"; it has shown more than what is public of: {series(known.shown)}" if known.shown else ""
+    return f"no scopes came with it{shows}"
 
 
 def _record(facts: Facts) -> Iterator[Fact]:

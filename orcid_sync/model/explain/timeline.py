@@ -58,7 +58,8 @@ def _connection(facts: Facts) -> Iterator[Event]:
     if known.erased_at:
         yield Event(known.erased_at, EventKind.CONNECTION, "erased")
     if known.granted_at:
-        yield Event(known.granted_at, EventKind.ACCESS, f"the holder granted {series(known.scopes)}")
+        what = series(known.scopes) if known.scopes else "a token that came without its scopes"
+        yield Event(known.granted_at, EventKind.ACCESS, f"the holder granted {what}")
     if known.suspect_since:
         yield Event(known.suspect_since, EventKind.ACCESS, "ORCID refused the holder's token for the first time")
     if known.ended_at:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from orcid_sync.model.record.access import Access
+from orcid_sync.model.record.access import Access, part_of
 from orcid_sync.model.record.diff import Change, Known
 from orcid_sync.model.record.sections import Content, Item, ItemKey
 from orcid_sync.model.record.visibility import LIMITED, wider_than
@@ -31,9 +31,12 @@ _OPENNESS = ("public", "limited")
 
 
 def reason_gone(key: ItemKey, known: Known, before: Access, now: Access) -> str:
-    """Why an item is not shown any more: a read with less access must never be taken for a deletion (S8, F59)."""
-    lost_sight = now.hides(key, known.visibility) and not before.hides(key, known.visibility)
-    return ACCESS_LOST if lost_sight else REMOVED
+    """Why an item is not shown any more: a read with less access must never be taken for a deletion (S8, F59).
+
+    `now` counts with what it was seen to show: a new token that shows nothing of a part may have been granted without
+    it, whatever scopes were handed to us with it.
+    """
+    return ACCESS_LOST if part_of(key, known.visibility) in before.seen - now.seen else REMOVED
 
 
 def removal(key: ItemKey, known: Known, old: Content | None, *, reason: str, at: datetime | None) -> Change:

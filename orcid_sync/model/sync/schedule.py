@@ -17,9 +17,6 @@ from orcid_sync.model.sync.record_states import Fate
 READ_LIMITED = "read-limited"
 READ_PUBLIC = "read-public"
 
-LIMITED_SCOPES = frozenset({"/read-limited", "/activities/read-limited", "/person/read-limited"})
-"""Scopes that show what is not public (contract section 2.2)."""
-
 
 class Lane(enum.IntEnum):
     """Who goes first; the lower number."""
@@ -173,11 +170,6 @@ def turn(
     else:
         cause = Cause.CHECK if verified_at else Cause.FIRST_LOAD
     return Turn(cause, lane, attempts, None if looks_again else owed)
-
-
-def access_of(scopes: frozenset[str] | set[str]) -> str:
-    """What a token with these scopes reads with (contract section 2.2)."""
-    return READ_LIMITED if LIMITED_SCOPES & scopes else READ_PUBLIC
 
 
 def backoff(kind: str, attempts: int, chance: float) -> timedelta:

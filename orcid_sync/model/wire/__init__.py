@@ -1,1 +1,1 @@
-"""ORCID's JSON as typed values, and taking it apart."""
+"""ORCID's JSON and the words of its protocol as typed values, and taking them apart."""

@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import web
 
-from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.model.ids import InvalidOrcid, Orcid
 from orcid_sync.service.api.request_body import decode, read_body, read_document
 from orcid_sync.service.api.responses import document, streaming, write
 from orcid_sync.service.api.route import LINES, Asked
+from orcid_sync.service.http.orcids import read_orcid
 from orcid_sync.service.http.problems import Problem
 from orcid_sync.store.consent import connections
 from orcid_sync.store.consent.connections import Entry, Standing
@@ -101,7 +102,7 @@ class Following:
             return await self._post_lines(asked.request)
         wish = await read_document(asked.request, Wish)
         try:
-            orcid = parse_orcid(wish.orcid)
+            orcid = read_orcid(asked.request, wish.orcid)
         except InvalidOrcid as error:
             raise Problem(422, f"orcid: {error}.", kind="orcid") from None
         outcomes = await self._grant([orcid], wish.state)
@@ -124,7 +125,7 @@ class Following:
 
     async def _post_lines(self, request: web.Request) -> web.StreamResponse:
         """Read all before anything is answered: hardly any program reads an answer while it still sends."""
-        lines = [_read_line(number, text) for number, text in _numbered(await read_body(request))]
+        lines = [_read_line(request, number, text) for number, text in _numbered(await read_body(request))]
         async with streaming(request, LINES) as response:
             for start in range(0, len(lines), BATCH):
                 results = await self._grant_lines(lines[start : start + BATCH])
@@ -165,10 +166,10 @@ def _numbered(body: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, text) for number, text in enumerate(body.split(b"\n"), 1) if text.strip())
 
 
-def _read_line(number: int, text: bytes) -> "tuple[int, Orcid | None, State, str | None]":
+def _read_line(request: web.Request, number: int, text: bytes) -> "tuple[int, Orcid | None, State, str | None]":
     try:
         wish = decode(text, Wish)
-        return number, parse_orcid(wish.orcid), wish.state, None
+        return number, read_orcid(request, wish.orcid), wish.state, None
     except Problem as problem:
         return number, None, "connected", problem.detail.removeprefix("The body: ")
     except InvalidOrcid as error:

@@ -4,7 +4,7 @@ The same declarations check requests and make the OpenAPI document. What is not 
 misspelt filter that is silently ignored would pass for one that matches everything.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -12,8 +12,9 @@ from typing import Any, Literal
 import msgspec
 from aiohttp import web
 
-from orcid_sync.model.ids import InvalidOrcid, parse_orcid
+from orcid_sync.model.ids import parse_orcid
 from orcid_sync.model.scopes import NAME
+from orcid_sync.service.http.orcids import read_orcid
 from orcid_sync.service.http.problems import Problem
 
 Schema = dict[str, Any]
@@ -100,14 +101,7 @@ def moment(name: str, meaning: str) -> Parameter:
 def orcid(name: str, meaning: str) -> Parameter:
     """An iD in the query, in any form."""
     schema: Schema = {"type": "string", "format": "orcid", "examples": [EXAMPLE]}
-    return Parameter(name=name, meaning=meaning, schema=schema, read=_read_orcid)
-
-
-def _read_orcid(given: str) -> str:
-    try:
-        return parse_orcid(given)
-    except InvalidOrcid as error:
-        raise ValueError(str(error)) from None
+    return Parameter(name=name, meaning=meaning, schema=schema, read=parse_orcid)
 
 
 ORCID = msgspec.structs.replace(orcid("orcid", "The iD."), place="path")
@@ -128,33 +122,38 @@ def name_in_path(name: str, meaning: str) -> Parameter:
 
 def read_all(request: web.Request, declared: Sequence[Parameter]) -> dict[str, Any]:
     """The values of a request by name. Raises Problem: 400 for the query, 404 for the path."""
-    values = {one.name: _of_path(one, request.match_info) for one in declared if one.place == "path"}
+    values = {one.name: _of_path(one, request) for one in declared if one.place == "path"}
     queried = {one.name: one for one in declared if one.place == "query"}
     given = request.rel_url.query
     for name in given:
         if name not in queried:
             known = ", ".join(queried) or "none"
             raise _bad(name, f"this address has no such parameter; it has: {known}.")
-    return values | {name: _of_query(one, given.getall(name, [])) for name, one in queried.items()}
+    return values | {name: _of_query(one, request, given.getall(name, [])) for name, one in queried.items()}
 
 
-def _of_path(one: Parameter, found: Mapping[str, str]) -> Any:
+def _of_path(one: Parameter, request: web.Request) -> Any:
     try:
-        return one.read(found[one.name])
+        return _value(one, request, request.match_info[one.name])
     except ValueError as error:
         raise Problem(404, f"{one.name}: {error}.", parameter=one.name) from None
 
 
-def _of_query(one: Parameter, texts: list[str]) -> Any:
+def _of_query(one: Parameter, request: web.Request, texts: list[str]) -> Any:
     if not texts:
         return one.default
     if len(texts) > 1 and not one.repeated:
         raise _bad(one.name, "must be given only once.")
     try:
-        values = [one.read(each) for each in texts]
+        values = [_value(one, request, each) for each in texts]
     except ValueError as error:
         raise _bad(one.name, f"{error}.") from None
     return values if one.repeated else values[0]
+
+
+def _value(one: Parameter, request: web.Request, text: str) -> Any:
+    """What the text means; an iD means somebody only in the environment that the listener speaks of."""
+    return read_orcid(request, text) if one.read is parse_orcid else one.read(text)
 
 
 def _bad(name: str, what: str) -> Problem:

@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 from aiohttp import web
 from msgspec import Struct
 
-from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.model.ids import InvalidOrcid, Orcid
 from orcid_sync.model.scopes import Caller, Scope
 from orcid_sync.service.http.authentication import demand
+from orcid_sync.service.http.orcids import read_orcid
 from orcid_sync.service.http.problems import Problem
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.store.console import connection_list, overview
@@ -86,7 +87,7 @@ class Connections:
     async def _by_orcid(self, request: web.Request, wish: Wish) -> web.Response:
         """Lead to the page of the iD, or say why there is none."""
         try:
-            orcid = parse_orcid(wish.text)
+            orcid = read_orcid(request, wish.text)
         except InvalidOrcid as error:
             return self._nothing(request, wish, str(error))
         async with self._site.working() as connection:
@@ -132,7 +133,7 @@ def wish_of(request: web.Request) -> Wish:
         raise Problem(400, f"There is no state {standing!a}; there are: {', '.join(STANDINGS)}.")
     if after:
         try:
-            after = parse_orcid(after)
+            after = read_orcid(request, after)
         except InvalidOrcid as error:
             raise Problem(400, str(error)) from None
     return Wish(request.query.get("q", "").strip()[:200], standing, after)

@@ -8,12 +8,13 @@ from msgspec import Struct
 
 from orcid_sync.model.explain import summary
 from orcid_sync.model.explain.doubts_in_words import would
-from orcid_sync.model.ids import InvalidOrcid, Orcid, parse_orcid
+from orcid_sync.model.ids import InvalidOrcid, Orcid
 from orcid_sync.model.record.doubts import UNCONFIRMED
 from orcid_sync.model.record.sections import SECTIONS
 from orcid_sync.model.scopes import Caller, Scope
 from orcid_sync.model.text.labels import Label, label
 from orcid_sync.service.http.authentication import demand
+from orcid_sync.service.http.orcids import read_orcid
 from orcid_sync.service.http.problems import Problem
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.store.console import connection_list, in_doubt, overview
@@ -147,7 +148,7 @@ def by_section(entries: list[Entry]) -> list[Section]:
 def orcid_of(request: web.Request) -> Orcid:
     """The iD in the address. Raises Problem 404."""
     try:
-        return parse_orcid(request.match_info["orcid"])
+        return read_orcid(request, request.match_info["orcid"])
     except InvalidOrcid as error:
         raise Problem(404, str(error)) from None
 

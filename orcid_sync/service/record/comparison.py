@@ -60,8 +60,10 @@ async def compare(pool: asyncpg.Pool, registry: Registry, job: Job, reading: Rea
         before = doubts.by_id(await store.load(connection, job.orcid))
     moment = replace(moment, before=before)
     full_forms, incomplete = await _full_forms(registry, job, reading, held, moment)
-    known = permission.in_sight(job, held.items, {item.id for item in reading.items})
+    shown = {item.id for item in reading.items}
+    known = permission.in_sight(job, held.items, shown)
     found = diff.compare(known, reading.answered, reading.items, full_forms)
+    found.gone[:] = dict.fromkeys((*found.gone, *permission.out_of_sight(job, held.items, shown)))
     reasons = {key: reason_gone(key, held.items[key], job.read_with, job.access) for key in found.gone}
     set_aside = list(
         doubts.misunderstood(reading.set_aside, [key for key in found.gone if reasons[key] == REMOVED], moment)

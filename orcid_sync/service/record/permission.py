@@ -13,14 +13,16 @@ import structlog
 from msgspec import structs
 
 from orcid_sync.model.ids import Orcid
-from orcid_sync.model.record.access import PUBLIC, Access, access_with
+from orcid_sync.model.record.access import PUBLIC, Access, access_with, part_of
 from orcid_sync.model.record.diff import Known
 from orcid_sync.model.record.sections import ItemKey
 from orcid_sync.model.sync import schedule
 from orcid_sync.model.sync.record_states import ACCESS_TRANSITIONS, USABLE, AccessFate, AccessState, Heard, withheld
 from orcid_sync.model.sync.schedule import Policy
+from orcid_sync.model.wire.own_items import is_own
 from orcid_sync.service.record.changeset import NOTHING, Changeset, withholding
 from orcid_sync.service.record.read_outcome import Effect, Finding, Job, Superseded
+from orcid_sync.service.record.record_reader import Reading, yielding_to_event_loop
 from orcid_sync.store.consent import consent_ledger
 from orcid_sync.store.database.encryption import Vault
 from orcid_sync.store.database.pools import AnyConnection, statements
@@ -40,14 +42,30 @@ def means(vault: Vault, orcid: Orcid, known: Standing) -> tuple[str | None, Acce
     """The token to read with (None: our own), and what it shows (contract section 3.4). Raises VaultError."""
     if known.access_token is None or known.access_state not in USABLE:
         return None, PUBLIC
-    return vault.open(known.access_token, orcid=orcid, column="access_token"), access_with(known.scopes)
+    shows = access_with(known.scopes).has_shown(frozenset(known.shown))
+    return vault.open(known.access_token, orcid=orcid, column="access_token"), shows
+
+
+async def proven(job: Job, reading: Reading, client_id: str) -> Job:
+    """With what the answer itself proves that the holder's token shows, whatever is said of its scopes.
+
+    Our own items prove nothing: our own token sees them as well (contract section 3.4).
+    """
+    if job.token is None:
+        return job
+    parts: set[str] = set()
+    async for item in yielding_to_event_loop(reading.items):
+        part = part_of(item.id, item.visibility)
+        if part is not None and part not in parts and not is_own(item.content.doc, client_id):
+            parts.add(part)
+    return replace(job, access=job.access.has_shown(frozenset(parts)))
 
 
 async def foresee(pool: asyncpg.Pool, job: Job) -> Finding | None:
     """What is over without a question to the Registry; None if nothing is, and the record can be read."""
     if job.expires_in is not None and job.expires_in.total_seconds() <= 0:
         return await _step(pool, job, Heard.EXPIRED)
-    if job.has_lost_sight and job.known.record_state is not None and job.known.withheld is None:
+    if job.is_narrower and job.known.record_state is not None and job.known.withheld is None:
         return await _step(pool, job, Heard.NARROWED)
     return None
 
@@ -96,7 +114,16 @@ def in_sight(job: Job, held: Mapping[ItemKey, Known], shown: Container[ItemKey])
     """
     if not job.in_doubt:
         return held
-    return {key: item for key, item in held.items() if key in shown or not PUBLIC.hides(key, item.visibility)}
+    return {key: item for key, item in held.items() if key in shown or part_of(key, item.visibility) is None}
+
+
+def out_of_sight(job: Job, held: Mapping[ItemKey, Known], shown: Container[ItemKey]) -> list[ItemKey]:
+    """The items that only a permission showed that there is no more, and that this answer does not show.
+
+    They go though the answer may not speak of their section at all: what we may not see must not wait to be spoken of.
+    """
+    lost = job.read_with.seen - job.access.seen
+    return [key for key, item in held.items() if part_of(key, item.visibility) in lost and key not in shown]
 
 
 def effects(job: Job, heard: Heard) -> tuple[Effect, ...]:
@@ -111,9 +138,17 @@ def effects(job: Job, heard: Heard) -> tuple[Effect, ...]:
 
 
 def effects_of_reading(job: Job) -> tuple[Effect, ...]:
-    """The same for a record that was read and is written: what it no longer shows is forgotten."""
+    """The same for a record that was read and is written: what it no longer shows is forgotten, what it proves kept."""
     lost = (demand(job), _forget) if job.has_lost_sight else ()
-    return (*lost, *effects(job, Heard.ANSWERED))
+    proof = (demand(job), _proving(job.access.seen)) if job.token and job.access.seen != set(job.known.shown) else ()
+    return (*lost, *proof, *effects(job, Heard.ANSWERED))
+
+
+def _proving(parts: frozenset[str]) -> Effect:
+    async def prove(connection: AnyConnection, orcid: Orcid) -> None:
+        await access.prove(connection, orcid, parts)
+
+    return prove
 
 
 async def _forget(connection: AnyConnection, orcid: Orcid) -> None:

@@ -36,7 +36,7 @@ class Job:
     token: str | None = field(repr=False)
     """The holder's token; None: our own."""
     access: Access
-    """What it shows."""
+    """What it shows; before the read, as far as that is known."""
     announced: bool = False
     """Whether a webhook of ours will announce changes of it."""
     in_doubt: bool = False
@@ -63,9 +63,14 @@ class Job:
         return "limited" if self.in_doubt and self.access != PUBLIC else None
 
     @property
-    def has_lost_sight(self) -> bool:
-        """Whether the mirror was read with more access than there is now."""
+    def is_narrower(self) -> bool:
+        """Whether the mirror was read with more access than there should be now; known without a read."""
         return not self.access.covers(self.read_with)
+
+    @property
+    def has_lost_sight(self) -> bool:
+        """Whether the mirror was read with more access than this read had; known after it."""
+        return not self.read_with.seen <= self.access.seen
 
     @property
     def usable(self) -> bool:

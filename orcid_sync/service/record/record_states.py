@@ -83,7 +83,7 @@ async def _pause(pool: asyncpg.Pool, policy: Policy, job: Job, fate: Fate, held:
     """The items stay for when the record comes back, and with them what they were read with (S8)."""
     before = held.record or RecordContent(fate.state, job.access.kind)
     hidden = withheld(fate.withholds, before=before.withheld, hide_locked=policy.hide_locked)
-    in_doubt = "limited" if heard is not Heard.ANSWERED or job.has_lost_sight else None
+    in_doubt = "limited" if heard is not Heard.ANSWERED or job.is_narrower else None
     content = replace(before, state=fate.state, primary_orcid=None, withheld=hidden or in_doubt)
     answer = Answer(content, held.modified_at, Comparison([], [], []), {}, {})
     changeset = await make_changeset(pool, job.orcid, held, answer)

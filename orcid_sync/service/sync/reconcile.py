@@ -201,6 +201,7 @@ class Reconciler:
         )
         if _older(reading, job.lease) and job.turn.attempts < schedule.STALE_TRIES:
             raise Stale
+        job = await permission.proven(job, reading, self.registry.client_id)
         moment = Moment(now=job.lease.leased_at, wait=self.policy.second_look, chance=self.chance())
         compared = await compare(self.database.worker, self.registry, job, reading, moment)
         fate = TRANSITIONS[job.known.record_state or State.ACTIVE, Outcome.RECORD]
@@ -246,7 +247,8 @@ class Reconciler:
         """Time until the record is read next without a reason."""
         modified = moment_of(Timestamp(applied.registry_modified_ms))
         quiet = job.lease.leased_at - modified if modified else timedelta()
-        watch = Watch(announced=job.announced, swept=self.swept and job.access == PUBLIC)
+        all_public = job.token is None and job.access == PUBLIC  # a token may show what it has not shown yet
+        watch = Watch(announced=job.announced, swept=self.swept and all_public)
         return jittered(routine_interval(self.policy.interval, quiet, watch), self.chance())
 
     def _failure(self, turn: Turn, error: Exception) -> Finding:

@@ -11,6 +11,7 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
+from orcid_sync.model.record.access import access_from
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.sync.schedule import Cause, Turn
 from orcid_sync.model.webhooks.evidence import Verdict, Witness, announced_dates, first_unannounced, judge
@@ -43,11 +44,15 @@ async def note(connection: AnyConnection, lease: Lease, turn: Turn, finding: Fin
         log.exception("evidence not noted by a defect", orcid=lease.orcid)
 
 
+def _shows(access: str | None) -> frozenset[str]:
+    return access_from(access).shows
+
+
 async def _note(connection: AnyConnection, lease: Lease, turn: Turn, finding: Finding, *, grace: timedelta) -> None:
     if turn.cause is Cause.NOTIFICATION and lease.notified_at:
         await evidence.called(connection, lease.orcid, lease.notified_at)
     applied = finding.settlement.applied
-    if not finding.changeset.changes or applied is None or applied.access != lease.body_access:
+    if not finding.changeset.changes or applied is None or _shows(applied.access) != _shows(lease.body_access):
         return  # what other access shows or hides is no edit
     known = lease.registry_modified_ms
     after = None if known is None else moment(Timestamp(known))

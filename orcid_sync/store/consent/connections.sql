@@ -77,6 +77,7 @@ with given as materialized (
      set access_token = excluded.access_token,
          refresh_token = excluded.refresh_token,
          scopes = excluded.scopes,
+         shown = case when t.access_token = excluded.access_token then t.shown else '{}' end,
          granted_at = excluded.granted_at,
          expires_at = excluded.expires_at
    where (t.access_token, t.refresh_token, t.scopes, t.expires_at)

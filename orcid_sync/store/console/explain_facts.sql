@@ -3,7 +3,7 @@
 
 -- name: connection^
 select c.state, c.connected_at, c.disconnected_at, c.erased_at, c.access_state, c.suspect_since, c.suspect_reason, c.refusals,
-       coalesce(t.scopes, '{}') as scopes, t.granted_at, t.expires_at,
+       coalesce(t.scopes, '{}') as scopes, coalesce(t.shown, '{}') as shown, t.granted_at, t.expires_at,
        case when c.access_state in ('revoked', 'expired') then (
          select max(l.at) from orcid_sync.consents as l where l.orcid = c.orcid and l.event in ('revoked', 'expired')
        ) end as ended_at

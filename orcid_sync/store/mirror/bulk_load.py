@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from orcid_sync.model.sync.schedule import LIMITED_SCOPES
+from orcid_sync.model.wire.orcid_scopes import LIMITED_SCOPES
 from orcid_sync.store.database.pools import AnyConnection
 from orcid_sync.store.database.queries import load_queries
 

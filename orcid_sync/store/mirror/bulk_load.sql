@@ -45,7 +45,7 @@ with given as (
   select g.orcid, g.modified_ms
     from unnest(:orcids::text[], :modified_ms::bigint[]) as g (orcid, modified_ms)
 ), held as materialized (
-  select q.orcid, q.lane = 2 and q.verified_at is null and not coalesce(t.scopes && :limited::text[], false) as can_wait
+  select q.orcid, q.lane = 2 and q.verified_at is null and not coalesce(t.scopes = '{}' or t.shown <> '{}' or t.scopes && :limited::text[], false) as can_wait
     from orcid_sync.queue as q
     left join orcid_sync.tokens as t using (orcid)
    where q.orcid = any(:orcids::text[])

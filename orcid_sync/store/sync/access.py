@@ -4,6 +4,7 @@ What changes here belongs to the transaction that applies what was read; `stands
 concluded from a token that was replaced while the Registry was asked. Tokens go in and out as ciphertext.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import msgspec
@@ -31,6 +32,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     access_token: str | None
     """Ciphertext."""
     scopes: list[str]
+    shown: list[str]
+    """Parts of the record of which this very token has shown something that is not public."""
     expires_at: datetime | None
     record_state: State | None
     """None: it was never read."""
@@ -70,6 +73,11 @@ async def refuse(connection: AnyConnection, orcid: Orcid, reason: Heard) -> None
 async def accept(connection: AnyConnection, orcid: Orcid) -> None:
     """The holder's token works, again."""
     await _queries.accept(connection, orcid=orcid)
+
+
+async def prove(connection: AnyConnection, orcid: Orcid, parts: Collection[str]) -> None:
+    """Keep what the holder's token was seen to show: that stays true of it for as long as it lives."""
+    await _queries.prove(connection, orcid=orcid, shown=sorted(parts))
 
 
 async def lose(connection: AnyConnection, orcid: Orcid, access_state: AccessState) -> None:

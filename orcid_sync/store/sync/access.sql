@@ -3,7 +3,7 @@
 -- name: load^
 -- All that a reconciliation must know before it reads: the connection, its token, and how the mirror stands.
 select c.state, c.access_state, c.suspect_since, c.suspect_reason, c.refusals, t.access_token, coalesce(t.scopes, '{}') as scopes,
-       t.expires_at, r.state as record_state, r.withheld,
+       coalesce(t.shown, '{}') as shown, t.expires_at, r.state as record_state, r.withheld,
        exists (select from orcid_sync.retired_tokens as old where old.orcid = c.orcid) as has_retired
   from orcid_sync.connections as c
   left join orcid_sync.tokens as t using (orcid)
@@ -31,6 +31,9 @@ update orcid_sync.connections
 update orcid_sync.connections
    set access_state = 'granted', refusals = 0, suspect_since = null, suspect_reason = null
  where orcid = :orcid;
+
+-- name: prove!
+update orcid_sync.tokens set shown = :shown::text[] where orcid = :orcid;
 
 -- name: lose!
 with lost as (

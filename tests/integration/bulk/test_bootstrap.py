@@ -105,6 +105,7 @@ async def test_a_loaded_record_is_still_to_be_read_but_last_of_all(
         (("/read-limited",), Lane.FIRST_LOAD),
         (("/authenticate", "/person/read-limited"), Lane.FIRST_LOAD),
         (("/authenticate",), Lane.SWEEP),
+        ((), Lane.FIRST_LOAD),  # nobody said what the token shows
     ],
 )
 async def test_a_record_whose_holder_shows_more_is_read_as_soon_as_ever(

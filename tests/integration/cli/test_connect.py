@@ -28,7 +28,7 @@ def lines(stdout: str) -> list[dict[str, Any]]:
 
 
 async def test_connects_arguments_in_any_form(cli: Cli, connection: asyncpg.Connection) -> None:
-    result = await cli.apart("connect", f"https://orcid.org/{A}", B.lower().replace("-", ""))
+    result = await cli.apart("connect", f"https://sandbox.orcid.org/{A}", B.lower().replace("-", ""))
 
     assert (result.exit_code, result.stdout) == (0, f"{A}  connected\n{B}  connected\n")
     assert result.stderr == "2 connected\n"
@@ -59,12 +59,13 @@ async def test_takes_the_file_from_stdin_and_reports_as_json(cli: Cli, connectio
 
     assert result.exit_code == 1
     assert lines(result.stdout) == [
-        {"line": 2, "orcid": A, "outcome": "connected", "problem": None},
+        {"line": 2, "orcid": A, "outcome": "connected", "problem": None, "warning": None},
         {
             "line": 3,
             "orcid": None,
             "outcome": "bad",
             "problem": f"{BAD} has a wrong check digit: it ends in 8, but 7 belongs there; was it mistyped?",
+            "warning": None,
         },
     ]
     assert await states(connection) == {A: "connected"}
@@ -75,7 +76,7 @@ async def test_a_dry_run_foresees_and_changes_nothing(cli: Cli, connection: asyn
     await cli.apart("disconnect", B)
     before = await connection.fetch("select * from orcid_sync.queue order by orcid")
 
-    text = f"orcid,access_token\n{A},\n{B},\n{C},kestrel-token\n"
+    text = f"orcid,access_token,scope\n{A},,\n{B},,\n{C},kestrel-token,/read-limited\n"
     result = await cli.apart("connect", "--file", "-", "--dry-run", input=text)
 
     assert result.exit_code == 0
@@ -102,6 +103,76 @@ async def test_tokens_are_sealed_for_their_place(cli: Cli, connection: asyncpg.C
     assert vault.open(row["refresh_token"], orcid=A, column="refresh_token") == "kestrel-r"
     assert row["scopes"] == ["/read-limited"]
     assert 3_500 < row["lasts"].total_seconds() <= 3_600
+
+
+async def test_an_institutions_file_of_tokens_is_stored_as_orcid_writes_scopes(
+    cli: Cli, connection: asyncpg.Connection
+) -> None:
+    """Other orders, repeated, in capitals, encoded, without any, with words that are none: all are connected."""
+    text = (
+        "ORCID iD;Access Token;Scope\n"
+        f"{A};kestrel-a;/activities/update /READ-LIMITED openid /read-limited\n"
+        f"{B};kestrel-b;\n"
+        f"{C};kestrel-c;%2Fperson%2Fread-limited%20/read-limitid\n"
+    )
+
+    result = await cli.apart("connect", "--file", "-", input=text, env={"ORCID_SYNC_ENCRYPTION_KEY": KEY})
+
+    assert result.exit_code == 0
+    first, second, third = result.stdout.splitlines()
+    assert first == f"line 2  {A}  connected"
+    assert second.startswith(f"line 3  {B}  connected  the token comes without scopes")
+    assert third.startswith(f"line 4  {C}  connected  /read-limitid: no scope of ORCID's, which are /read-limited, ")
+    assert result.stderr.splitlines() == [
+        "3 connected",
+        "2 with a warning: tokens without scopes, or with words that are none",
+    ]
+    assert dict(await connection.fetch("select orcid, scopes from orcid_sync.tokens")) == {
+        A: ["/activities/update", "/read-limited", "openid"],
+        B: [],
+        C: ["/person/read-limited"],
+    }
+
+
+FOREIGN = f"https://orcid.org/{A}"
+
+
+@pytest.mark.fault("F45")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["connect", FOREIGN],
+        ["connect", "--file", "people.csv"],
+        ["disconnect", FOREIGN],
+        ["disconnect", "--file", "people.csv"],
+        ["disconnect", "--erase", "--yes", FOREIGN],
+        ["invite", "--file", "people.csv"],
+        ["sync", FOREIGN],
+        ["show", FOREIGN],
+        ["explain", FOREIGN],
+        ["changes", "--orcid", FOREIGN],
+        ["discover", "--dismiss", FOREIGN],
+        ["consents", FOREIGN],
+        ["holds", "release", FOREIGN],
+        ["webhooks", "recover", "--file", "people.csv"],
+    ],
+    ids=" ".join,
+)
+async def test_an_address_in_another_environment_is_refused_with_the_reason(
+    cli: Cli, connection: asyncpg.Connection, tmp_path: Path, command: list[str]
+) -> None:
+    """The commands run in ORCID's sandbox here; the other way round it is the same."""
+    (tmp_path / "people.csv").write_text(f"person_id,orcid\n1,{FOREIGN}\n")
+    pages = dict.fromkeys(("INSTITUTION", "PURPOSE", "CONTACT"), "x@example.edu")
+    pages |= {"PUBLIC_URL": "https://orcid.example.edu", "PRIVACY_URL": "https://example.edu/privacy"}
+    given = {f"ORCID_SYNC_{name}": value for name, value in pages.items()}
+
+    result = await cli.apart(*command, env={**given, "ORCID_SYNC_ENCRYPTION_KEY": KEY})
+
+    assert result.exit_code != 0, result.stdout
+    said = " ".join((result.stdout + result.stderr).replace("│", " ").split())
+    assert "is an iD of ORCID's production, but this is its sandbox" in said
+    assert await states(connection) == {}
 
 
 async def test_tokens_need_a_key(cli: Cli, connection: asyncpg.Connection) -> None:

@@ -171,7 +171,7 @@ async def test_changes_are_the_whole_feed_in_order(mirrored: Cli, connection: as
         (["--limit", "2"], "seq > (select last from orcid_sync.feed_head) - 2"),
         (["--orcid", B, "--after", "0"], f"orcid = '{B}'"),
         (
-            ["--orcid", f"https://orcid.org/{A}", "--limit", "1"],
+            ["--orcid", f"https://sandbox.orcid.org/{A}", "--limit", "1"],
             f"seq = (select max(seq) from orcid.changes where orcid = '{A}')",
         ),
         (["--section", "work", "--after", "0"], "section in ('work', 'record')"),

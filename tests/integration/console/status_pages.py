@@ -19,6 +19,7 @@ from orcid_sync.service.console.routes import add_pages
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import internal_listener
 from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.http.orcids import HOME
 from orcid_sync.service.rendering.html import Renderer
 from orcid_sync.service.rendering.page import Site
 from orcid_sync.service.runtime.health import Draining, Heartbeats
@@ -108,6 +109,7 @@ async def status_pages(database: Database, *, internal_token: str | None = None)
     authority = Authority(database.reader, host="127.0.0.1", internal_token=internal_token)
     console = Console(draining=draining, heartbeats=Heartbeats(lambda: 0), database=database, metrics=Metrics())
     app = make_console(console, authority)
+    app[HOME] = "sandbox"
     site = Site(
         pool=database.reader,
         renderer=Renderer(environment="sandbox", web_url=WEB_URL),

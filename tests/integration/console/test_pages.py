@@ -203,8 +203,11 @@ async def test_people_are_found_by_id_and_by_name(
 ) -> None:
     await connection.execute("update orcid.names set credit_name = 'Ayşe 100%_Örnekoğlu' where orcid = $1", people[7])
 
-    for form in (people[2], f"https://orcid.org/{people[2]}", people[2].replace("-", "")):
+    for form in (people[2], f"https://sandbox.orcid.org/{people[2]}", people[2].replace("-", "")):
         assert (await reader.get(f"/connections?q={form}")).location == f"/records/{people[2]}"
+    elsewhere = f"https%3A%2F%2Forcid.org%2F{people[2]}"  # there it is another person (fault F45)
+    for path in (f"/connections?q={elsewhere}", f"/connections?after={elsewhere}", f"/records/{elsewhere}"):
+        assert "iD of ORCID&#39;s production, but this is its sandbox" in (await reader.get(path)).text
     assert listed(await reader.get("/connections?q=family+GIVEN3")) == [people[2]]
     assert listed(await reader.get("/connections?q=%C3%B6rnek")) == [people[7]]
     assert listed(await reader.get("/connections?q=100%25_")) == [people[7]]

@@ -16,6 +16,7 @@ from orcid_sync.service.console.health_and_metrics import Console, make_console
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import internal_listener
 from orcid_sync.service.http.metrics import Metrics
+from orcid_sync.service.http.orcids import HOME
 from orcid_sync.service.runtime.health import Draining, Heartbeats
 from orcid_sync.store.console import api_tokens
 from orcid_sync.store.database.pools import Database
@@ -86,11 +87,13 @@ class Api:
 
 
 @asynccontextmanager
-async def serving_api(database: Database) -> AsyncIterator[Api]:
-    """The listener, asked by the operator at their own machine."""
+async def serving_api(database: Database, *, home: str | None = None) -> AsyncIterator[Api]:
+    """The listener, asked by the operator at their own machine. `home` is ORCID's environment, if it is one."""
     authority = Authority(database.reader, host="127.0.0.1", internal_token=None)
     console = Console(draining=Draining(), heartbeats=Heartbeats(lambda: 0), database=database, metrics=Metrics())
     app = make_console(console, authority)
+    if home is not None:
+        app[HOME] = home
     tail = add_api(app, database, authority)
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,

@@ -34,6 +34,12 @@ async def api(database: Database, connection: asyncpg.Connection) -> AsyncIterat
         yield running
 
 
+@pytest.fixture
+async def api_of_production(database: Database) -> AsyncIterator[Api]:
+    async with serving_api(database, home="production") as running:
+        yield running
+
+
 async def test_a_record_is_what_the_feed_says_of_it(api: Api) -> None:
     record = await api.json(f"/v1/records/{ORCID}")
     *lines, _ = await api.lines(f"/v1/changes?orcid={ORCID}")
@@ -132,6 +138,45 @@ async def sentences(connection: asyncpg.Connection) -> list[str]:
     """What status says of consumers, without ages."""
     found = findings(await overview(connection))
     return [one.sentence.partition(", the first")[0] for one in found if "consumer" in one.sentence]
+
+
+@pytest.mark.fault("F45")
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/v1/records/https%3A%2F%2Fsandbox.orcid.org%2F{iD}", None),
+        ("GET", "/v1/records/https%3A%2F%2Fsandbox.orcid.org%2F{iD}/changes", None),
+        ("POST", "/v1/records/https%3A%2F%2Fsandbox.orcid.org%2F{iD}/sync", None),
+        ("DELETE", "/v1/connections/https%3A%2F%2Fsandbox.orcid.org%2F{iD}", None),
+        ("GET", "/v1/changes?orcid=https://sandbox.orcid.org/{iD}", None),
+        ("POST", "/v1/connections", {"orcid": "https://sandbox.orcid.org/{iD}"}),
+        ("POST", "/v1/connections", {"orcid": "sandbox.orcid.org/{iD}", "state": "disconnected"}),
+    ],
+)
+async def test_an_address_in_another_environment_is_refused_with_the_reason(
+    api_of_production: Api, method: str, path: str, said: dict[str, str] | None
+) -> None:
+    body = said and {name: value.replace("{iD}", OTHER) for name, value in said.items()}
+
+    reply = await api_of_production.ask(method, path.replace("{iD}", OTHER), json=body)
+
+    assert reply.status in (400, 404, 422)
+    assert "is an iD of ORCID's sandbox, but this is its production" in reply.json["detail"]
+
+
+async def test_lines_with_an_address_in_another_environment_are_named_and_the_others_are_done(
+    api_of_production: Api,
+) -> None:
+    given = [f"https://sandbox.orcid.org/{OTHER}", f"https://orcid.org/{THIRD}"]
+    body = b"\n".join(msgspec.json.encode({"orcid": one}) for one in given)
+
+    reply = await api_of_production.ask(
+        "POST", "/v1/connections", data=body, headers={"Content-Type": "application/x-ndjson"}
+    )
+
+    first, second = reply.lines
+    assert "is an iD of ORCID's sandbox" in first["problem"]
+    assert (second["orcid"], second["outcome"]) == (THIRD, "connected")
 
 
 async def test_connections_are_listed_page_by_page(api: Api) -> None:

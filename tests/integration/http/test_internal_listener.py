@@ -12,11 +12,13 @@ import asyncpg
 import msgspec
 import pytest
 
+from orcid_sync.daemon.internal_listener import internal_side
 from orcid_sync.service.console.health_and_metrics import Console, make_console
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.service.http.listeners import internal_listener
 from orcid_sync.service.http.metrics import Metrics
 from orcid_sync.service.runtime.health import Draining, Heartbeats
+from orcid_sync.settings.settings import Settings
 from orcid_sync.store.database.pools import Database, open_database
 from rig.service.intake import SilentProxy, WaitUntil, connect_cold, sample_orcids
 
@@ -217,3 +219,16 @@ async def test_metrics_show_the_queue_by_lane_and_never_an_id(rig: Rig, connecti
     assert re.search(r'orcid_sync_queue_oldest_seconds\{lane="notification"\} 9[0-9]\.', text)
     assert 'orcid_sync_changes_total{op="added",section="work"} 7.0' in text
     assert not re.search(r"[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]", text)
+
+
+@pytest.mark.fault("F45")
+@pytest.mark.parametrize(("environment", "refused"), [("production", True), ("sandbox", False)])
+async def test_the_listener_speaks_of_one_environment(database: Database, environment: str, *, refused: bool) -> None:
+    """As the service composes it: an address in another environment is refused, not taken for the same person's."""
+    settings = Settings(environment=environment, internal_port=0, webhooks=False)  # type: ignore[arg-type]
+    side = internal_side(settings, database, metrics=Metrics(), draining=Draining(), heartbeats=Heartbeats(lambda: 0))
+    async with side as port, aiohttp.ClientSession() as session:
+        address = "https://sandbox.orcid.org/0000-0002-1825-0097"
+        async with session.get(f"http://127.0.0.1:{port}/v1/changes", params={"orcid": address}) as answer:
+            said = await answer.text()
+    assert (answer.status, "is an iD of ORCID's sandbox" in said) == ((400, True) if refused else (200, False))

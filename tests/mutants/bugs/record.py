@@ -63,6 +63,52 @@ BUGS = [
         ("orcid_sync/model/record/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
     ),
     mutant(
+        "another-environments-id",
+        "an iD that is an address in another environment is taken for one of ours",
+        "tests/unit/record/test_ids.py",
+        ("orcid_sync/model/ids.py", "if None not in (home, environment) and environment != home:", "if False:"),
+    ),
+    mutant(
+        "listener-nowhere-at-home",
+        "the internal listener does not know of which environment it speaks",
+        "tests/integration/http/test_internal_listener.py -k environment",
+        ("orcid_sync/daemon/internal_listener.py", "if settings.home is not None:", "if False:"),
+    ),
+    mutant(
+        "scopes-not-decoded",
+        "scopes that a program has percent-encoded are no scopes",
+        "tests/unit/wire/test_orcid_scopes.py",
+        ("orcid_sync/model/wire/orcid_scopes.py", "return unquote(unquote(text))", "return text"),
+    ),
+    mutant(
+        "scopes-as-said",
+        "what a token shows is what somebody wrote beside it",
+        f"{RECONCILE}/test_token_scopes.py -k once",
+        (PERMISSION, "    if job.token is None:\n        return job\n", "    return job\n"),
+    ),
+    mutant(
+        "own-items-prove-permission",
+        "our own items are taken for shown by the holder's token",
+        f"{RECONCILE}/test_access.py -k narrower",
+        (PERMISSION, " and not is_own(item.content.doc, client_id)", ""),
+    ),
+    mutant(
+        "proof-outlives-its-token",
+        "a new token counts as showing what the one before it has shown",
+        f"{RECONCILE}/test_token_scopes.py -k replace",
+        (
+            "orcid_sync/store/consent/connections.sql",
+            "shown = case when t.access_token = excluded.access_token then t.shown else '{}' end,",
+            "shown = t.shown,",
+        ),
+    ),
+    mutant(
+        "unspoken-outlives-permission",
+        "limited items stay after the permission, because the answer does not speak of them",
+        f"{RECONCILE}/test_token_scopes.py -k speak",
+        (PERMISSION, "return [key for key, item in held.items() if part_of", "return [key for key in () if part_of"),
+    ),
+    mutant(
         "frozen-items-read-again",
         "items that stayed while a record was locked are taken for read with the access of that day",
         f"{RECONCILE}/test_refused_tokens.py -k locked",

@@ -94,10 +94,19 @@ class Bench:
     """Sees what the service's own token sees."""
 
     async def connect(
-        self, orcid: Orcid = O, *, scopes: Collection[str] = (), expires_in: timedelta | None = None
+        self,
+        orcid: Orcid = O,
+        *,
+        scopes: Collection[str] = (),
+        held: Collection[str] | None = None,
+        expires_in: timedelta | None = None,
     ) -> str | None:
-        """Connect an iD, with a token of its holder if there are scopes; returns that token."""
-        token = self.registry.token_service.issue(CLIENT_ID, scopes, orcid=orcid).text if scopes else None
+        """Connect an iD, with a token of its holder if there are scopes; returns that token.
+
+        `held` are the scopes that ORCID granted, if what is said of the token is not true.
+        """
+        granted = scopes if held is None else held
+        token = self.registry.token_service.issue(CLIENT_ID, granted, orcid=orcid).text if granted else None
         sealed = self.vault.seal(token, orcid=orcid, column="access_token") if token else None
         expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
         entry = Entry(orcid=orcid, access_token=sealed, scopes=tuple(scopes), expires_at=expires_at)

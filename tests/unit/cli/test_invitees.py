@@ -15,7 +15,7 @@ ORCID = "0000-0002-1825-0097"
 
 def read(content: bytes | str) -> list[tuple[int, Person] | Rejected]:
     raw = content.encode() if isinstance(content, str) else content
-    return list(read_invitees(io.BytesIO(raw)))
+    return list(read_invitees(io.BytesIO(raw), home="production"))
 
 
 def test_reads_all_columns_in_any_order_and_spelling() -> None:

@@ -13,10 +13,10 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 A, B = parse_orcid("0000-0002-1825-0097"), parse_orcid("0000-0002-1694-233X")
 
 
-def lines(content: bytes | str) -> list[Line]:
+def lines(content: bytes | str, *, home: str | None = None) -> list[Line]:
     """The file's lines, read."""
     raw = content.encode() if isinstance(content, str) else content
-    return list(without_repetitions(read_people(io.BytesIO(raw), now=NOW)))
+    return list(without_repetitions(read_people(io.BytesIO(raw), now=NOW, home=home)))
 
 
 def orcids(content: bytes | str) -> list[tuple[int | None, str]]:
@@ -73,6 +73,43 @@ def test_takes_tokens_and_their_end() -> None:
     )
     assert isinstance(second, Entrant)
     assert (second.scopes, second.expires_at) == (("openid", "/read-limited"), datetime(2026, 1, 1, 1, tzinfo=UTC))
+    assert second.doubt is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "scopes", "doubt"),
+    [
+        ("", (), "the token comes without scopes; what it shows"),
+        ("/read-limitid", (), "/read-limitid: no scope of ORCID's, which are /read-limited, "),
+        ("/activities/update,read", ("/activities/update",), "read: no scope of ORCID's"),
+        ("%2Fread-limited%20%2Factivities%2Fupdate", ("/read-limited", "/activities/update"), None),
+    ],
+)
+def test_what_is_strange_about_scopes_is_said_and_the_line_is_good(
+    cell: str, scopes: tuple[str, ...], doubt: str | None
+) -> None:
+    """What a token shows is found out by reading: a wrong word beside it keeps nobody from being connected."""
+    [line] = lines(f'orcid,access_token,scope\n{A},token,"{cell}"\n')
+
+    assert isinstance(line, Entrant)
+    assert line.scopes == scopes
+    assert (line.doubt or "").startswith(doubt or "")
+    assert (line.doubt is None) == (doubt is None)
+
+
+def test_without_a_token_scopes_say_nothing() -> None:
+    [line] = lines(f"orcid,scope\n{A},whatever\n")
+
+    assert line == Entrant(line=2, orcid=A)
+
+
+def test_an_address_in_another_environment_is_named() -> None:
+    """Most lists of sandbox iDs were made for trying things out: in production they are other people's."""
+    bad, good, bare = lines(f"orcid\nhttps://sandbox.orcid.org/{A}\nhttps://orcid.org/{B}\n{A}\n", home="production")
+
+    assert isinstance(bad, Rejected)
+    assert "is an iD of ORCID's sandbox, but this is its production" in bad.problem
+    assert [good, bare] == [Entrant(line=3, orcid=B), Entrant(line=4, orcid=A)]
 
 
 def test_a_moment_without_zone_is_utc() -> None:
@@ -154,14 +191,14 @@ def test_a_large_file_is_read_bit_by_bit() -> None:
             return len(text)
 
     endless = Endless()
-    stream = read_people(endless, now=NOW)  # type: ignore[arg-type]
+    stream = read_people(endless, now=NOW, home=None)  # type: ignore[arg-type]
 
     assert next(stream) == Entrant(line=2, orcid=A)
     assert endless.asked < 2_000
 
 
 def test_arguments_have_no_line() -> None:
-    good, bad = read_arguments([f"https://orcid.org/{A}", "x"])
+    good, bad = read_arguments([f"https://orcid.org/{A}", "x"], home="production")
 
     assert good == Entrant(line=None, orcid=A)
     assert bad == Rejected(None, "'x' is not an ORCID iD; expected a form such as 0000-0002-1825-0097")

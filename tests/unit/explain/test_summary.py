@@ -55,7 +55,16 @@ def test_when_all_is_well_nothing_is_doubtful() -> None:
         ),
         (
             but(connection={"scopes": [], "expires_at": NOW + HOUR}),
-            {"access": ("the holder's token, until 12 May 2026, 09:15 UTC", False)},
+            {"access": ("the holder's token (no scopes came with it), until 12 May 2026, 09:15 UTC", False)},
+        ),
+        (
+            but(connection={"scopes": [], "shown": ["person"]}),
+            {
+                "access": (
+                    "the holder's token (no scopes came with it; it has shown more than what is public of: person)",
+                    False,
+                )
+            },
         ),
         (but(record=None), {"record": ("not read yet", True)}),
         (

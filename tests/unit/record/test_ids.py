@@ -25,6 +25,28 @@ def test_accepts_every_written_form(text: str) -> None:
     assert parse_orcid(text) == "0000-0002-1825-0097"
 
 
+@pytest.mark.fault("F45")
+@pytest.mark.parametrize("home", ["production", "sandbox", "qa", None])
+@pytest.mark.parametrize(
+    ("host", "environment"),
+    [
+        ("", None),
+        ("https://orcid.org/", "production"),
+        ("www.orcid.org/", "production"),
+        ("HTTPS://Sandbox.ORCID.org/", "sandbox"),
+        ("http://qa.orcid.org/", "qa"),
+    ],
+)
+def test_an_address_means_somebody_only_in_its_own_environment(
+    host: str, environment: str | None, home: str | None
+) -> None:
+    if None in (environment, home) or environment == home:
+        assert parse_orcid(f"{host}0000-0002-1825-0097", home=home) == "0000-0002-1825-0097"
+        return
+    with pytest.raises(InvalidOrcid, match=f"is an iD of ORCID's {environment}, but this is its {home}, where"):
+        parse_orcid(f"{host}0000-0002-1825-0097", home=home)
+
+
 def test_stores_an_upper_case_x() -> None:
     assert parse_orcid("0000-0002-1694-233x") == "0000-0002-1694-233X"
 

@@ -42,6 +42,27 @@ def test_the_environment_says_where_orcid_is(environment: str) -> None:
     assert (settings.api_url, settings.web_url) == (HOSTS[environment].api, HOSTS[environment].web)
 
 
+@pytest.mark.fault("F45")
+@pytest.mark.parametrize(
+    ("given", "home"),
+    [
+        ({"environment": "production"}, "production"),
+        ({"environment": "production", "api_url": "https://proxy.example.edu"}, "production"),
+        ({}, "sandbox"),
+        ({"environment": "custom", "api_url": "https://api.qa.orcid.org", "web_url": "https://qa.orcid.org"}, "qa"),
+        ({"environment": "custom", "api_url": "http://127.0.0.1:8000", "web_url": "http://127.0.0.1:8000"}, None),
+    ],
+)
+def test_the_environment_whose_ids_are_spoken_of(given: dict[str, str], home: str | None) -> None:
+    assert Settings(**given).home == home  # type: ignore[arg-type]
+    address = "https://sandbox.orcid.org/0000-0002-1825-0097"
+    if home in ("sandbox", None):
+        assert Settings(**given, canary_orcid=address).canary_orcid == "0000-0002-1825-0097"  # type: ignore[arg-type]
+        return
+    with pytest.raises(ValidationError, match=f"iD of ORCID's sandbox, but this is its {home}"):
+        Settings(**given, canary_orcid=address)  # type: ignore[arg-type]
+
+
 def test_an_address_can_be_given_for_any_environment() -> None:
     settings = Settings(environment="production", api_url="https://proxy.example.edu/orcid/")
 
@@ -64,6 +85,7 @@ SANDBOX, PRODUCTION, PROXY = "https://api.sandbox.orcid.org", "https://orcid.org
         ("custom", SANDBOX, PROXY, None),
         ("production", PROXY, PRODUCTION, None),
         ("sandbox", "https://pub.sandbox.orcid.org", "", None),
+        ("production", "https://api.qa.orcid.org", "", "api_url: is an address of ORCID's qa, but environment is"),
     ],
 )
 def test_no_environment_is_mixed_with_another(environment: str, api_url: str, web_url: str, said: str | None) -> None:

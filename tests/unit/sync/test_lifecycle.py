@@ -57,22 +57,6 @@ def test_why_a_turn_has_come(
 
 
 @pytest.mark.parametrize(
-    ("scopes", "access"),
-    [
-        (set(), READ_PUBLIC),
-        ({"/authenticate"}, READ_PUBLIC),
-        ({"/read-public", "/webhook"}, READ_PUBLIC),
-        ({"/activities/update", "/person/update"}, READ_PUBLIC),
-        ({"/read-limited"}, READ_LIMITED),
-        ({"/authenticate", "/activities/read-limited"}, READ_LIMITED),
-        ({"/person/read-limited"}, READ_LIMITED),
-    ],
-)
-def test_what_a_token_reads(scopes: set[str], access: str) -> None:
-    assert schedule.access_of(scopes) == access
-
-
-@pytest.mark.parametrize(
     ("cause", "applied", "owed", "second_look_in"),
     [
         (Cause.NOTIFICATION, APPLIED, None, 15 * MINUTE),

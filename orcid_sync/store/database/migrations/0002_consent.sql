@@ -38,6 +38,7 @@ create table orcid_sync.tokens (
   access_token  text not null,
   refresh_token text,
   scopes        text[] not null default '{}',
+  shown         text[] not null default '{}',
   granted_at    timestamptz not null default now(),
   expires_at    timestamptz
 );
@@ -45,7 +46,8 @@ comment on table orcid_sync.tokens is 'The permission tokens that record holders
 comment on column orcid_sync.tokens.orcid is 'The iD whose holder granted the token.';
 comment on column orcid_sync.tokens.access_token is 'Ciphertext of the access token.';
 comment on column orcid_sync.tokens.refresh_token is 'Ciphertext of the refresh token; null if none was given.';
-comment on column orcid_sync.tokens.scopes is 'The scopes that ORCID granted, as it names them (contract section 2.2).';
+comment on column orcid_sync.tokens.scopes is 'The scopes that ORCID granted, as it names them (contract section 2.2), or as whoever handed the token to us says.';
+comment on column orcid_sync.tokens.shown is 'Parts of the record of which this very token has shown something that is neither public nor our own: what it really shows, whatever its scopes say.';
 comment on column orcid_sync.tokens.granted_at is 'When the token was granted or handed to us.';
 comment on column orcid_sync.tokens.expires_at is 'When the token ends; ORCID''s usual life is 20 years (contract section 2.7). Null if unknown.';
 

@@ -43,7 +43,7 @@ comment on column orcid_sync.queue.notified_at is 'When a notification last move
 comment on column orcid_sync.queue.verified_at is 'When the mirror was last known to equal the Registry''s answer.';
 comment on column orcid_sync.queue.registry_modified_ms is 'history.last-modified-date of the last applied answer, milliseconds since 1970.';
 comment on column orcid_sync.queue.body_digest is 'Hash of the last applied answer''s body; an equal body is not even parsed.';
-comment on column orcid_sync.queue.body_access is 'The access with which that body, and so what the mirror holds, was read: read-limited or read-public, and the parts of the record of which it showed more than what is public.';
+comment on column orcid_sync.queue.body_access is 'The access with which that body, and so what the mirror holds, was read: read-limited or read-public, and the parts of the record of which it showed more than what is public, or should have: those are marked as not seen.';
 comment on column orcid_sync.queue.unconfirmed_at is 'When the state in unconfirmed was first told; it counts when it is told again long enough after.';
 comment on column orcid_sync.queue.last_error is 'Kind of the last failure, for operators; null after a success. Never contains a token or a record''s content.';
 comment on column orcid_sync.queue.unconfirmed is 'The state that the Registry told and that must be told again before anything is forgotten: not-found, deactivated or deprecated.';
