@@ -77,7 +77,11 @@ class EmbeddedCluster:
         folder = self._choose_socket_folder()
         settings = {**SETTINGS, "unix_socket_directories": str(folder)}
         options = shlex.join(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
-        self.run("pg_ctl", "-w", "-o", options, "-l", "log", "start")
+        try:
+            self.run("pg_ctl", "-w", "-o", options, "-l", "log", "start")
+        except EmbeddedUnavailable:
+            self._leave(folder)
+            raise
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server, if it runs, as `pg_ctl stop -m` names it."""
@@ -85,6 +89,10 @@ class EmbeddedCluster:
         if folder is None:
             return
         self.run("pg_ctl", "-w", "-m", mode, "stop")
+        self._leave(folder)
+
+    def _leave(self, folder: Path) -> None:
+        """Remove a folder that was made for a socket, if nothing is in it."""
         if folder != self.folder and folder.name.startswith(PRIVATE):
             with suppress(OSError):
                 folder.rmdir()
@@ -196,7 +204,7 @@ class EmbeddedCluster:
         os.chown(folder, self.owner.uid, self.owner.gid)
         if _fits(folder) and closed_folder(folder, self.owner) is None:
             return folder
-        folder.rmdir()
+        self._leave(folder)
         raise EmbeddedUnavailable(
             f"The path of {self.folder} is too long for a socket, and so is that of {parent} or it is closed to "
             f"{self.owner.name}: set ORCID_SYNC_DATA_DIR or TMPDIR to a shorter one."

@@ -20,6 +20,7 @@ import pytest
 from orcid_sync.store.database.embedded import EmbeddedUnavailable, embedded_postgres
 from orcid_sync.store.database.migrate import SchemaState, migrate
 from orcid_sync.store.database.pools import DatabaseUnavailable, connect
+from rig.postgres import in_memory
 
 USE = """
 import sys
@@ -38,7 +39,7 @@ PYTHONS = (sys.executable, "/usr/bin/python3")
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A new folder through which every user may pass, which pytest's own are not for root."""
-    with TemporaryDirectory(prefix="orcid-sync-", ignore_cleanup_errors=True) as name:
+    with TemporaryDirectory(prefix="orcid-sync-", dir=in_memory(), ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o711)
         yield Path(name)
 
@@ -51,6 +52,12 @@ def mode(path: Path) -> int:
 def socket_of(dsn: str) -> Path:
     """The file behind an address."""
     return Path(parse_qs(urlsplit(dsn).query)["host"][0]) / ".s.PGSQL.5432"
+
+
+def pid_of_nobody() -> int:
+    """The id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return process.pid
 
 
 async def who(dsn: str) -> Any:
@@ -257,13 +264,30 @@ async def test_an_interruption_while_the_data_were_made_is_made_good(folder: Pat
 
 
 async def test_a_process_id_left_behind_starts_a_new_server(folder: Path) -> None:
-    """The machine went down, and the number is some other process's now."""
+    """The machine went down while it ran."""
     data = folder / "pg"
     with embedded_postgres(data):
         left = (data / "postmaster.pid").read_text().splitlines()
-    (data / "postmaster.pid").write_text("\n".join([str(os.getppid()), *left[1:]]) + "\n")
+    (data / "postmaster.pid").write_text("\n".join([str(pid_of_nobody()), *left[1:]]) + "\n")
+    os.chown(data / "postmaster.pid", data.stat().st_uid, -1)
     with embedded_postgres(data) as dsn:
         assert await who(dsn) == "postgres"
+
+
+def test_a_server_that_does_not_start_says_why_and_leaves_no_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, sockets = folder / ("l" * 100), folder / "tmp"
+    sockets.mkdir()
+    with embedded_postgres(data):
+        pass
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("no_such_setting = 1\n")
+    monkeypatch.setattr(tempfile, "tempdir", str(sockets))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with pytest.raises(EmbeddedUnavailable, match="no_such_setting"), embedded_postgres(data):
+        pytest.fail("it started")
+    assert list(sockets.iterdir()) == []
 
 
 def test_a_link_is_not_followed(folder: Path) -> None:
