@@ -29,8 +29,8 @@ find_python() {
 }
 
 find_cache() {
-    # Not below root's home: the embedded PostgreSQL refuses to run as root, changes to a user of its own, and opens the
-    # folders above its programs for that user.
+    # Not below root's home, which is closed to the user whom root has the embedded PostgreSQL run as: PostgreSQL refuses
+    # to run as root.
     if [ "$(id -u)" = 0 ]; then
         cache=${XDG_CACHE_HOME:-/var/cache}/orcid-sync
     else
@@ -58,6 +58,8 @@ is_ready() {
 
 # Made beside its place and put there by one rename, so that neither an interruption nor a second run breaks it.
 make_environment() {
+    mask=$(umask)
+    [ "$(id -u)" != 0 ] || umask 022 # for the user whom root has the embedded PostgreSQL run as
     made=$environment.$$ log=$environment.log
     trap 'rm -rf "$made" "$made.link"' EXIT
     trap 'exit 130' INT TERM HUP
@@ -74,6 +76,7 @@ make_environment() {
         "$python" -c 'import os, sys; os.replace(*sys.argv[1:])' "$made.link" "$environment"
         rm -rf ${old:+"$old"}
     fi
+    umask "$mask"
     trap - EXIT INT TERM HUP
     rm -f "$log"
 }

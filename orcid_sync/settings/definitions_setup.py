@@ -151,7 +151,8 @@ class Setup(BaseSettings):
     )
     data_dir: Folder = Field(
         Path("~/.local/share/orcid-sync"),
-        description="Folder of the embedded PostgreSQL. Unused when database_url is set.",
+        description="Folder of the embedded PostgreSQL, which is closed to other users. Unused when database_url is "
+        "set.",
     )
     erasure_log: Folder | None = Field(
         None,

@@ -24,7 +24,7 @@ def cluster() -> Iterator[Cluster]:
     """A PostgreSQL of these tests alone."""
     with (
         tempfile.TemporaryDirectory(prefix="orcid-sync-crash-", ignore_cleanup_errors=True) as folder,
-        open_cluster(Path(folder) / "pg") as opened,
+        open_cluster(Path(folder)) as opened,
     ):
         yield opened
 

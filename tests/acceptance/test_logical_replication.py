@@ -27,7 +27,7 @@ async def logical() -> AsyncIterator[Cluster]:
     """A server that can be followed."""
     with (
         tempfile.TemporaryDirectory(prefix="orcid-sync-copy-", ignore_cleanup_errors=True) as folder,
-        open_cluster(Path(folder) / "pg") as cluster,
+        open_cluster(Path(folder)) as cluster,
     ):
         connection = await asyncpg.connect(cluster.dsn)
         await connection.execute("alter system set wal_level = 'logical'")

@@ -1,6 +1,7 @@
 """A real fail-over: the primary dies, its synchronous standby becomes the primary, the old one comes back read-only."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from acceptance.harness.cluster import Cluster, open_cluster, pgexec
+from acceptance.harness.cluster import Cluster, open_cluster
 from acceptance.harness.observers import connected
 from acceptance.harness.serving import ORCIDS, SETTLED, callback, count, serving
 from orcid_sync.simulator.registry import SimulatedRegistry
@@ -30,12 +31,12 @@ class Pair:
         self.primary = primary
         self.folder = folder
         self.sockets = tempfile.mkdtemp(prefix="orcid-sync-standby-")
-        self._bin, self._user = primary._bin, primary._user
         here = parse_qs(urlsplit(primary.dsn).query)["host"][0]
         self.dsn = urlsplit(primary.dsn)._replace(query=f"host={here},{self.sockets}").geturl()
         self.standby_dsn = urlsplit(primary.dsn)._replace(query=f"host={self.sockets}").geturl()
         self._run("pg_basebackup", "-D", str(folder), "-R", "-X", "stream", "-c", "fast", "-h", here, "-U", "postgres")
-        Path(self.sockets).chmod(0o777)
+        owner = primary.server.owner
+        os.chown(self.sockets, owner.uid, owner.gid)
         self.control("start", "-o", f'-h "" -k {self.sockets}', "-l", str(folder / "log"))
 
     def control(self, action: str, *options: str) -> None:
@@ -43,17 +44,19 @@ class Pair:
         self._run("pg_ctl", "-D", str(self.folder), "-w", *options, action)
 
     def _run(self, program: str, *arguments: str) -> None:
-        pgexec(program, arguments, bin_path=self._bin, user=self._user, timeout=60)
+        self.primary.server.run(program, *arguments)
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     with (
-        tempfile.TemporaryDirectory(prefix="orcid-sync-pair-", ignore_cleanup_errors=True) as name,
-        open_cluster(Path(name) / "primary") as primary,
+        tempfile.TemporaryDirectory(prefix="orcid-sync-primary-", ignore_cleanup_errors=True) as name,
+        tempfile.TemporaryDirectory(prefix="orcid-sync-standby-", ignore_cleanup_errors=True) as other,
+        open_cluster(Path(name)) as primary,
     ):
-        Path(name).chmod(0o777)  # the standby's folder is made by the server's user
-        opened = Pair(primary, Path(name) / "standby")
+        owner = primary.server.owner
+        os.chown(other, owner.uid, owner.gid)
+        opened = Pair(primary, Path(other))
         asyncio.run(replicate_synchronously(primary.dsn))
         try:
             yield opened
@@ -108,7 +111,7 @@ async def test_the_service_follows_a_fail_over_to_the_new_primary(
         await post_until_acknowledged(callback(replica, ORCIDS[0]))
 
         # The old primary comes back, but nobody may write to it.
-        with (Path(pair.primary._folder) / "postgresql.auto.conf").open("a") as file:
+        with (pair.primary.server.folder / "postgresql.auto.conf").open("a") as file:
             file.write("default_transaction_read_only = on\n")
         await asyncio.to_thread(pair.primary.start)
         found = "select count(*) from orcid.keywords where content = 'after the fail-over'"

@@ -91,7 +91,7 @@ def fresh_database() -> Iterator[str]:
     """A migrated database on a server of its own, with its usual durability."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        embedded_postgres(Path(folder) / "pg") as dsn,
+        embedded_postgres(Path(folder)) as dsn,
     ):
         asyncio.run(migrate(dsn))
         yield dsn

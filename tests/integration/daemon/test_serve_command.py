@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -28,13 +30,21 @@ async def test_serve_says_where_it_listens_and_stops_when_asked(dsn: str, tmp_pa
         assert b"kestrel" not in err
 
 
-async def test_serve_without_a_database_runs_on_the_embedded_one(tmp_path: Path) -> None:
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """A new folder through which the embedded server's user may pass, which pytest's own are not for root."""
+    with TemporaryDirectory(prefix="orcid-sync-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+async def test_serve_without_a_database_runs_on_the_embedded_one(passable: Path) -> None:
     """It says so and makes the schema itself; other commands find it, while it runs and afterwards."""
-    folder = {"ORCID_SYNC_DATA_DIR": str(tmp_path / "data")}
+    folder = {"ORCID_SYNC_DATA_DIR": str(passable / "data")}
 
     async with running("serve", **COMPLETE, **ANY_PORT, **NOBODY, **QUICK, **folder) as process:
         assert (await line_with(process.stderr, "embedded")) == (
-            f"Using the embedded PostgreSQL in {tmp_path}/data/postgres.\n"
+            f"Using the embedded PostgreSQL in {passable}/data/postgres.\n"
         )
         await line_with(process.stderr, '"serving"')
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -27,9 +28,9 @@ WORKS = "select count(*) filter (where visibility <> 'public') > 0 from orcid.it
 
 
 @pytest.fixture
-def bare_server(tmp_path: Path) -> Iterator[str]:
+def bare_server() -> Iterator[str]:
     """DSN of a server of this test's own, in which no role was made yet."""
-    with embedded_postgres(tmp_path / "pg") as dsn:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, embedded_postgres(Path(folder)) as dsn:
         yield dsn
 
 

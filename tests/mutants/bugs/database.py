@@ -4,6 +4,9 @@ from mutant import mutant
 
 CRASH = "tests/acceptance/test_crash.py"
 ROW_SECURITY = "orcid_sync/store/database/migrations/0001_database.sql"
+EMBEDDED = "orcid_sync/store/database/embedded.py"
+CLUSTER = "orcid_sync/store/database/embedded_cluster.py"
+IN_A_WHEEL = "tests/integration/database/test_embedded.py"
 FEED = "orcid_sync/store/database/migrations/0008_feed.sql"
 _FEED_HEAD_BY_SEQUENCE = """
 drop table orcid_sync.feed_head;
@@ -81,5 +84,36 @@ BUGS = [
             _LINES_OF_PUBLIC_ITEMS,
             "  or 'public' in (visibility, visibility_before)\n",
         ),
+    ),
+    mutant(
+        "embedded-trust",
+        "the embedded server believes everybody who reaches its socket",
+        f"{IN_A_WHEEL} -k everybody_in",
+        (CLUSTER, "local all all peer map=orcid_sync", "local all all trust"),
+    ),
+    mutant(
+        "embedded-open-socket",
+        "the embedded server's socket is writable for everybody",
+        f"{IN_A_WHEEL} -k closed_to_others",
+        (CLUSTER, ', "unix_socket_permissions": "0700"', ""),
+    ),
+    mutant(
+        "embedded-parents-opened",
+        "the folders above the embedded server's data are opened to everybody",
+        f"{IN_A_WHEEL} -k closed_to_others",
+        (CLUSTER, "folder != self.folder and self.owner.become:\n", "folder != self.folder:\n"),
+        (CLUSTER, "folder.chmod(0o711)", "folder.chmod(0o755)"),
+    ),
+    mutant(
+        "embedded-stops-under-others",
+        "the embedded server stops with the first process that ends, under the hands of the others",
+        f"{IN_A_WHEEL} -k share_a_server",
+        (EMBEDDED, "_locked(users, fcntl.LOCK_EX | fcntl.LOCK_NB)", "_locked(users, fcntl.LOCK_SH)"),
+    ),
+    mutant(
+        "embedded-follows-links",
+        "root writes what somebody else put a link to into the folder of the embedded server",
+        f"{IN_A_WHEEL} -k link",
+        (EMBEDDED, " | os.O_NOFOLLOW", ""),
     ),
 ]
