@@ -22,11 +22,11 @@ from orcid_sync.model.record.found import Found
 from orcid_sync.model.record.parse_record import Record, parse_record
 from orcid_sync.model.record.rows import Record as RecordRow
 from orcid_sync.model.record.sections import SECTIONS, Item, Section
-from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.sync.schedule import READ_PUBLIC
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
+from orcid_sync.model.wire.set_aside import SetAside
 
 T = TypeVar("T", "Unit", "Parsed")
 R = TypeVar("R")

@@ -14,8 +14,8 @@ from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Change, Held, Writing
 from orcid_sync.model.record.removals import REMOVED, removal
 from orcid_sync.model.record.sections import SECTIONS
-from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.wire.malformed import MalformedRecord
+from orcid_sync.model.wire.set_aside import may_lose
 from orcid_sync.store.database.pools import AnyConnection, guarded
 from orcid_sync.store.mirror import bulk_load, items
 from orcid_sync.store.mirror.bulk_load import Standing

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 
 from orcid_sync.bulk.versions import OtherVersion
-from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
+from orcid_sync.model.wire.set_aside import SetAside
 
 SHOWN = 1_000
 """Problems that are kept with the name of the file; further ones are only counted."""

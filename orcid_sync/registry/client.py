@@ -272,7 +272,7 @@ class Registry:
                 )
                 answer = await self._decipher(request, status, headers, body)
             except RegistryError as error:
-                self._observe(request.endpoint.value, _label(error), clock() - started)
+                self._observe(request.endpoint.value, error.label, clock() - started)
                 await self._report(request, error, authorization if probe else None, probe=probe)
                 raise
             self._observe(request.endpoint.value, str(status), clock() - started)
@@ -296,8 +296,3 @@ class Registry:
         elif sign:
             silence = error.retry_after or 0.0 if isinstance(error, Busy) else 0.0
             await self._pace.heard(sign, subject(request), silence=silence, probe=probe)
-
-
-def _label(error: RegistryError) -> str:
-    """The HTTP status where it says what went wrong, else the kind of error."""
-    return str(error.status) if error.status is not None and error.status >= 300 else error.kind

@@ -67,6 +67,11 @@ class RegistryError(Exception):
         self.oauth_error = oauth_error
         super().__init__(self.detail)
 
+    @property
+    def label(self) -> str:
+        """The HTTP status where it says what went wrong, else the kind; for metrics."""
+        return str(self.status) if self.status is not None and self.status >= 300 else self.kind
+
     def __str__(self) -> str:
         facts = {"HTTP": self.status, "error-code": self.error_code, "OAuth": self.oauth_error}
         known = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)

@@ -12,8 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from orcid_sync.model.record.sections import SECTIONS, Item, ItemKey
-from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.sync import schedule
+from orcid_sync.model.wire.set_aside import SetAside
 
 
 class Kind(enum.StrEnum):

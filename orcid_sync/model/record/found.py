@@ -11,11 +11,11 @@ from msgspec import Raw, Struct
 from orcid_sync.model.record import person
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.sections import Content, Item, Section
-from orcid_sync.model.record.set_aside import DOUBLE, NO_EMAIL, NO_PUT_CODE, NOT_AN_OBJECT, SetAside
 from orcid_sync.model.wire import lenient, orcid_json
 from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.model.wire.groups import Strange
 from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
+from orcid_sync.model.wire.set_aside import DOUBLE, NO_EMAIL, NO_PUT_CODE, NOT_AN_OBJECT, SetAside
 
 _SEEN_BY = {"public": 2, "limited": 1}
 """The more, the more people; whatever we do not know counts as private (fault F49)."""

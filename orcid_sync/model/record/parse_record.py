@@ -10,11 +10,11 @@ from orcid_sync.model.record import unknown_members
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.found import Found, find
 from orcid_sync.model.record.sections import SECTIONS, Item
-from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
 from orcid_sync.model.wire import lenient, orcid_json
 from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.model.wire.malformed import MalformedRecord, shape_of
+from orcid_sync.model.wire.set_aside import SetAside
 
 _KNOWN = {
     block: {section.container for section in SECTIONS.values() if section.block == block}

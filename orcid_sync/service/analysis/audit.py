@@ -18,10 +18,10 @@ from orcid_sync.model.record import diff
 from orcid_sync.model.record.diff import Held
 from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.sections import SECTIONS, Content, ItemKey
-from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.sync.record_states import TRANSITIONS, State
 from orcid_sync.model.wire.malformed import MalformedRecord
 from orcid_sync.model.wire.orcid_json import Timestamp
+from orcid_sync.model.wire.set_aside import may_lose
 from orcid_sync.registry.client import Registry
 from orcid_sync.registry.errors import RegistryError
 from orcid_sync.service.record import permission

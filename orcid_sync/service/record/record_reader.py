@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import Item
-from orcid_sync.model.record.set_aside import SetAside
 from orcid_sync.model.record.unknown_members import Unknown
+from orcid_sync.model.wire.set_aside import SetAside
 
 T = TypeVar("T")
 

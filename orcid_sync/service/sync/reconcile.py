@@ -292,8 +292,7 @@ def _turn(lease: Lease) -> Turn:
 
 def _described(kind: str, error: Exception) -> str:
     """What operators read; of errors that are not ours only the class, for their text may quote a record."""
-    ours = isinstance(error, (RegistryError, *FAILURES))
-    return f"{kind}: {error if ours else type(error).__name__}"[:500]
+    return f"{kind}: {error if isinstance(error, (RegistryError, *FAILURES)) else type(error).__name__}"[:500]
 
 
 def _older(reading: Reading, lease: Lease) -> bool:

@@ -60,7 +60,11 @@ BUGS = [
         "lost-sight-is-deletion",
         "what a narrower grant does not show is taken for deleted",
         f"{RECONCILE}/test_removals.py {RECONCILE}/test_access.py",
-        ("orcid_sync/model/record/removals.py", "return ACCESS_LOST if lost_sight else REMOVED", "return REMOVED"),
+        (
+            "orcid_sync/model/record/removals.py",
+            "return ACCESS_LOST if part_of(key, known.visibility) in before.seen - now.seen else REMOVED",
+            "return REMOVED",
+        ),
     ),
     mutant(
         "another-environments-id",
@@ -83,7 +87,7 @@ BUGS = [
     mutant(
         "scopes-as-said",
         "what a token shows is what somebody wrote beside it",
-        f"{RECONCILE}/test_token_scopes.py -k once",
+        "tests/integration/consent/test_token_scopes.py -k once",
         (PERMISSION, "    if job.token is None:\n        return job\n", "    return job\n"),
     ),
     mutant(
@@ -95,7 +99,7 @@ BUGS = [
     mutant(
         "proof-outlives-its-token",
         "a new token counts as showing what the one before it has shown",
-        f"{RECONCILE}/test_token_scopes.py -k replace",
+        "tests/integration/consent/test_token_scopes.py -k replace",
         (
             "orcid_sync/store/consent/connections.sql",
             "shown = case when t.access_token = excluded.access_token then t.shown else '{}' end,",
@@ -105,7 +109,7 @@ BUGS = [
     mutant(
         "unspoken-outlives-permission",
         "limited items stay after the permission, because the answer does not speak of them",
-        f"{RECONCILE}/test_token_scopes.py -k speak",
+        "tests/integration/consent/test_token_scopes.py -k speak",
         (PERMISSION, "return [key for key, item in held.items() if part_of", "return [key for key in () if part_of"),
     ),
     mutant(
@@ -136,7 +140,7 @@ BUGS = [
         "set-aside-is-removed",
         "an item that cannot be understood is taken for removed",
         "tests/integration/mirror/test_nonsense.py -k removed",
-        ("orcid_sync/model/record/set_aside.py", " - {one.section for one in set_aside if one.key is None}", ""),
+        ("orcid_sync/model/wire/set_aside.py", " - {one.section for one in set_aside if one.key is None}", ""),
     ),
     mutant(
         "first-of-two-counts",

@@ -13,8 +13,8 @@ from orcid_sync.model.record.extract import moment
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.removals import reason_gone
 from orcid_sync.model.record.sections import ItemKey
-from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.wire.orcid_json import Timestamp
+from orcid_sync.model.wire.set_aside import may_lose
 from orcid_sync.service.record.changeset import Answer, Changeset, make_changeset
 from orcid_sync.store.database.pools import AnyConnection, transaction
 from orcid_sync.store.feed import changes

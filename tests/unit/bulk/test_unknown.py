@@ -13,7 +13,7 @@ from orcid_sync.bulk.xml.documents import Strays, parse_document
 from orcid_sync.bulk.xml.full_forms import FULL
 from orcid_sync.model.record import unknown_members
 from orcid_sync.model.record.sections import SECTIONS
-from orcid_sync.model.record.set_aside import may_lose
+from orcid_sync.model.wire.set_aside import may_lose
 from orcid_sync.simulator.answers.xml import to_xml
 from rig.records.sample_record import encode, full_forms, rich_record
 from unit.bulk.table import public

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from orcid_sync.model.record.diff import RecordContent
 from orcid_sync.model.record.parse_record import parse_record
 from orcid_sync.model.record.sections import SECTIONS
-from orcid_sync.model.record.set_aside import may_lose
 from orcid_sync.model.wire.cleaning import clean
 from orcid_sync.model.wire.groups import NO_LIST
 from orcid_sync.model.wire.malformed import MalformedRecord
+from orcid_sync.model.wire.set_aside import may_lose
 from rig.records.sample_record import ORCID, encode, keyword, rich_record, with_keywords
 
 # Every text that JSON can carry, also what no UTF-8 and no PostgreSQL can: NULs and lone surrogates.

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from orcid_sync.model.record.parse_record import Record, parse_record
 from orcid_sync.model.record.sections import SECTIONS, Item
-from orcid_sync.model.record.set_aside import (
+from orcid_sync.model.wire.groups import NO_LIST, OTHER_KIND
+from orcid_sync.model.wire.set_aside import (
     DOUBLE,
     NO_EMAIL,
     NO_PUT_CODE,
@@ -19,7 +20,6 @@ from orcid_sync.model.record.set_aside import (
     SetAside,
     may_lose,
 )
-from orcid_sync.model.wire.groups import NO_LIST, OTHER_KIND
 from rig.records.sample_record import encode, keyword, rich_record, with_keywords
 
 Json = dict[str, Any]
