@@ -63,16 +63,18 @@ async def hold_of(connection: AnyConnection, orcid: Orcid) -> Hold | None:
 
 async def release(connection: AnyConnection, orcids: Collection[Orcid]) -> list[Orcid]:
     """Let the next read that says the same count at once, and read now. Returns those of which something waited."""
-    async with connection.transaction():
-        held = [row["orcid"] async for row in _queries.release(connection, orcids=list(orcids))]
-        await queue.request_sync(connection, held)
-    return held
+    return await _decide(connection, orcids, _queries.release)
 
 
 async def discard(connection: AnyConnection, orcids: Collection[Orcid]) -> list[Orcid]:
     """Forget what waits, and read afresh: what is said then waits anew. Returns those of which something waited."""
+    return await _decide(connection, orcids, _queries.discard)
+
+
+async def _decide(connection: AnyConnection, orcids: Collection[Orcid], decision: Any) -> list[Orcid]:
     async with connection.transaction():
-        held = [row["orcid"] async for row in _queries.discard(connection, orcids=list(orcids))]
+        held = [row["orcid"] async for row in _queries.lock_holders(connection, orcids=list(orcids))]
+        await decision(connection, orcids=held)
         await queue.request_sync(connection, held)
     return held
 

@@ -53,35 +53,18 @@ select d.orcid, min(d.since) as held_at, min(q.due_at) as due_at, bool_and(d.rel
  group by d.orcid
  order by held_at, d.orcid;
 
--- name: release
--- The queue's rows first, as whoever reconciles locks them.
-with held as (
-  select q.orcid from orcid_sync.queue as q
-   where q.orcid = any(:orcids::text[])
-     and exists (select from orcid_sync.doubts as d
-                  where d.orcid = q.orcid and d.kind in ('removal', 'shown', 'older'))
-   order by q.orcid
-     for no key update
-), released as (
-  update orcid_sync.doubts as d set released = true
-    from held
-   where d.orcid = held.orcid and d.kind in ('removal', 'shown', 'older')
-  returning d.orcid
-)
-select distinct orcid from released;
+-- name: lock_holders
+-- Whose something waits; the queue's rows are locked first and in this order, as whoever reconciles does.
+select q.orcid
+  from orcid_sync.queue as q
+ where q.orcid = any(:orcids::text[])
+   and exists (select from orcid_sync.doubts as d where d.orcid = q.orcid and d.kind in ('removal', 'shown', 'older'))
+ order by q.orcid
+   for no key update;
 
--- name: discard
-with held as (
-  select q.orcid from orcid_sync.queue as q
-   where q.orcid = any(:orcids::text[])
-     and exists (select from orcid_sync.doubts as d
-                  where d.orcid = q.orcid and d.kind in ('removal', 'shown', 'older'))
-   order by q.orcid
-     for no key update
-), discarded as (
-  delete from orcid_sync.doubts as d
-   using held
-   where d.orcid = held.orcid and d.kind in ('removal', 'shown', 'older')
-  returning d.orcid
-)
-select distinct orcid from discarded;
+-- name: release!
+update orcid_sync.doubts set released = true
+ where orcid = any(:orcids::text[]) and kind in ('removal', 'shown', 'older');
+
+-- name: discard!
+delete from orcid_sync.doubts where orcid = any(:orcids::text[]) and kind in ('removal', 'shown', 'older');
