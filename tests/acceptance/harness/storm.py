@@ -137,10 +137,18 @@ class Storm:
                 await asyncio.sleep(0.1)
 
     async def sweep(self) -> None:
-        """Ask for a check of every iD, as the schedule would some day, and wait until it is done."""
-        async with connect(self.dsn) as connection:
-            await queue.mark_due(connection, self.world.orcids, lane=Lane.CHECK)
-        await self.settled()
+        """Ask for a check of every iD, as the schedule would some day, and wait until it is done.
+
+        Again if something is in doubt afterwards: what must be said twice is, a day later.
+        """
+        for _ in range(SWEEPS):
+            async with connect(self.dsn) as connection:
+                await connection.execute(A_DAY_LATER)
+                await queue.mark_due(connection, self.world.orcids, lane=Lane.CHECK)
+            await self.settled()
+            async with connect(self.dsn) as connection:
+                if not await connection.fetchval("select count(*) from orcid_sync.doubts"):
+                    return
 
     async def look_away(self) -> None:
         """End reader and snapshotter."""
@@ -151,6 +159,9 @@ class Storm:
 
 AWAY = ("the server shuts down, starts,", "the connection was lost or could not be made", "the connection failed")
 """What a replica says at its end that found no database."""
+
+SWEEPS = 5
+A_DAY_LATER = "update orcid_sync.doubts set since = since - interval '1 day', due_at = due_at - interval '1 day'"
 
 OWED = """
 select orcid, gen, leased_gen, done_gen, lane, lease_no, lease_until > now() as leased, due_at - now() as due_in,
