@@ -44,6 +44,9 @@ if [ $# = 0 ]; then
     run mypy --strict -p orcid_sync
     run lint-imports --cache-dir "$memory/import-linter"
     # Each worker has a PostgreSQL of its own.
+    # The tests mostly wait, for PostgreSQL and for processes: twice as many workers as cores are no slower each.
+    PYTEST_XDIST_AUTO_NUM_WORKERS=${PYTEST_XDIST_AUTO_NUM_WORKERS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
+    export PYTEST_XDIST_AUTO_NUM_WORKERS
     set -- --numprocesses auto --maxprocesses 8 --dist worksteal
 fi
 run pytest -o cache_dir="$memory/pytest" "$@"
