@@ -149,7 +149,7 @@ def _from_toml(path: Path | None, problems: list[str]) -> dict[str, Found]:
         problems.append(f"{path}: is not valid TOML: {reason}.")
         return {}
     unknown = content.keys() - Settings.model_fields.keys()
-    problems += [f"{path}: there is no setting {key}{_nearest(key, Settings.model_fields)}." for key in sorted(unknown)]
+    problems += [f"{path}: there is no setting {key}{_nearest(key, Settings.model_fields)}" for key in sorted(unknown)]
     return {name: Found(value, str(path)) for name, value in content.items() if name not in unknown}
 
 
@@ -157,12 +157,12 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = {CONFIG_VARIABLE} | {PREFIX + name.upper() for name in Settings.model_fields}
     known |= {f"{PREFIX}{name.upper()}_FILE" for name in secret_settings()}
     unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
-    return [f"{name}: there is no such setting{_nearest(name, known)}." for name in unknown]
+    return [f"{name}: there is no such setting{_nearest(name, known)}" for name in unknown]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def _validate(found: Mapping[str, Found]) -> tuple[Settings | None, list[str]]:
