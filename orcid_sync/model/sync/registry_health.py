@@ -154,11 +154,6 @@ class Health(Struct, frozen=True, kw_only=True):
     slowed_seconds: float | None = None
     """Since the rate was last lowered."""
 
-    @property
-    def troubled(self) -> bool:
-        """Whether an answer would change anything."""
-        return self.failures > 0 or self.doubted
-
 
 class Judgement(Struct, frozen=True):
     """What follows from what was heard."""

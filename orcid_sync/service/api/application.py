@@ -16,7 +16,7 @@ from orcid_sync.service.api.records import Reading
 from orcid_sync.service.api.responses import document
 from orcid_sync.service.api.route import JSON, Answer, Asked, Route
 from orcid_sync.service.api.router import add_routes
-from orcid_sync.service.api.routes import connection_routes, feed_routes, record_routes
+from orcid_sync.service.api.routes import connection_routes, consumer_routes, feed_routes, record_routes
 from orcid_sync.service.api.subscriptions import Overseeing, subscription_routes
 from orcid_sync.service.http.authentication import Authority
 from orcid_sync.store.database.pools import Database
@@ -29,7 +29,8 @@ def add_api(app: web.Application, database: Database, authority: Authority) -> T
     feed = Feed(database.reader, pages)
     stream = Stream(feed, pages, authority)
     routes = [
-        *feed_routes(feed, stream, Keeping(database.reader)),
+        *feed_routes(feed, stream),
+        *consumer_routes(Keeping(database.reader)),
         *connection_routes(Following(database)),
         *record_routes(Reading(database.reader)),
         *subscription_routes(Overseeing(database.reader)),

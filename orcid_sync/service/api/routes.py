@@ -55,10 +55,9 @@ _OBEY = (
 _LINES_OF_CHANGES = "The changes. As lines, the last line has no change, only `cursor` and `more`."
 
 
-def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
+def feed_routes(feed: Feed, stream: Stream) -> list[Route]:
     """Following the feed."""
     changes = Answer(_LINES_OF_CHANGES, {JSON: Changes, LINES: Change})
-    name = p.name_in_path("name", "Name of the consumer.")
 
     def of_feed(path: str, operation: str, summary: str, *more: Parameter) -> Route:
         return Route(
@@ -91,6 +90,13 @@ def feed_routes(feed: Feed, stream: Stream, keeping: Keeping) -> list[Route]:
             handler=stream.stream,
         ),
         of_feed("/v1/records/{orcid}/changes", "listChangesOfRecord", "List the changes of one record", ORCID),
+    ]
+
+
+def consumer_routes(keeping: Keeping) -> list[Route]:
+    """Keeping the cursors of those who follow."""
+    name = p.name_in_path("name", "Name of the consumer.")
+    return [
         Route(
             method="GET",
             path="/v1/consumers",

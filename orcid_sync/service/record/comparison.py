@@ -45,9 +45,9 @@ class Compared(Struct, frozen=True):
     """Whether anything was in doubt until now."""
 
     @property
-    def unconfirmed(self) -> int:
-        """How many items wait for a second read to say the same."""
-        return sum(doubt.kind in doubts.UNCONFIRMED for doubt in self.doubts)
+    def unconfirmed(self) -> bool:
+        """Whether something waits for a second read to say the same."""
+        return any(doubt.kind in doubts.UNCONFIRMED for doubt in self.doubts)
 
 
 async def compare(pool: asyncpg.Pool, registry: Registry, job: Job, reading: Reading, moment: Moment) -> Compared:
