@@ -16,12 +16,11 @@ import asyncpg
 import msgspec
 import pytest
 import structlog
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from acceptance.harness.follower import Follower, Resync
-from acceptance.test_privacy import PHASES, SECTIONS, Lives, open_lives
+from acceptance.test_privacy import SECTIONS, Lives, lives, open_lives
 from integration.http.api_listener import serving_api
 from orcid_sync.model.pushes.filters import Filter
 from orcid_sync.model.scopes import View
@@ -215,15 +214,7 @@ def test_no_consumer_keeps_what_it_must_not(dsn: str) -> None:
         try:
             run_state_machine_as_test(
                 Followed,
-                settings=settings(
-                    max_examples=EXAMPLES,
-                    stateful_step_count=STEPS,
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                    database=None,
-                    derandomize="ORCID_SYNC_EXAMPLES" not in os.environ,
-                    phases=PHASES,
-                ),
+                settings=lives(EXAMPLES, STEPS),
             )
         finally:
             runner.run(desk.__aexit__(None, None, None))

@@ -581,6 +581,19 @@ async def open_lives(dsn: str) -> AsyncIterator[None]:
         yield
 
 
+def lives(examples: int, steps: int) -> settings:
+    """How many lives are lived, and how long; the same ones each time, unless their number is set."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        derandomize="ORCID_SYNC_EXAMPLES" not in os.environ,
+        phases=PHASES,
+    )
+
+
 @pytest.mark.fault("F56", "F57", "F58", "F59", "F60", "F61", "F62", "F63", "F64", "F65")
 @pytest.mark.invariant("S5", "S8", "S9", "S10", "S11", "S13", "L1", "L5")
 def test_any_life_keeps_every_promise(dsn: str) -> None:
@@ -591,15 +604,7 @@ def test_any_life_keeps_every_promise(dsn: str) -> None:
         try:
             run_state_machine_as_test(
                 Lives,
-                settings=settings(
-                    max_examples=EXAMPLES,
-                    stateful_step_count=STEPS,
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                    database=None,
-                    derandomize="ORCID_SYNC_EXAMPLES" not in os.environ,
-                    phases=PHASES,
-                ),
+                settings=lives(EXAMPLES, STEPS),
             )
         finally:
             runner.run(opening.__aexit__(None, None, None))

@@ -1,34 +1,20 @@
 """Pushes: signed, at least once, in the order of the feed, within bounds; what dies, and comes back."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
-import asyncpg
 import pytest
 from standardwebhooks import WebhookVerificationError
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.pushes.delivery import CIRCUIT, TRIES
-from orcid_sync.store.database.pools import Database
 from orcid_sync.store.pushes import redelivery, subscriptions
 from orcid_sync.store.pushes.outbox import PushLost
-from rig.push_receiver import VAULT, PushBench, Receiver, push_bench, receiving
+from rig.push_receiver import VAULT, PushBench, Receiver, receiving
 
 ORCID = "0009-9990-0000-0013"
 
 Samples = Callable[[int], list[Orcid]]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def bench(database: Database, connection: asyncpg.Connection) -> AsyncIterator[PushBench]:
-    async with push_bench(database, connection) as opened:
-        yield opened
 
 
 async def test_a_message_says_what_changed_and_is_signed(bench: PushBench, receiver: Receiver) -> None:

@@ -42,12 +42,6 @@ async def guarded_client_with(
         yield courier
 
 
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as opened:
-        yield opened
-
-
 async def post(courier: GuardedClient, url: str) -> Result:
     return await courier.post(url, b"{}", {"webhook-id": "msg_1"})
 

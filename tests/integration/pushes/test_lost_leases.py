@@ -1,6 +1,6 @@
 """Who lost the lease of a subscription writes nothing of it; and nobody writes anything of another subscription."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,25 +11,12 @@ from orcid_sync.model.ids import Orcid
 from orcid_sync.model.pushes.delivery import Outcome, Result
 from orcid_sync.service.pushes.delivery import settle
 from orcid_sync.service.pushes.signed_messages import Message
-from orcid_sync.store.database.pools import Database
 from orcid_sync.store.pushes import outbox, redelivery, subscriptions
 from orcid_sync.store.pushes.outbox import PushLease, PushLost, Step
-from rig.push_receiver import PushBench, Receiver, push_bench, receiving
+from rig.push_receiver import PushBench, Receiver
 
 ORCID = Orcid("0009-9990-0000-0013")
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def bench(database: Database, connection: asyncpg.Connection) -> AsyncIterator[PushBench]:
-    async with push_bench(database, connection) as opened:
-        yield opened
 
 
 async def everything(connection: asyncpg.Connection) -> dict[str, list[Any]]:

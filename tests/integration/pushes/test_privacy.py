@@ -1,10 +1,9 @@
 """What a push may say: what its view sees at the moment of each try, and nothing of whoever was erased."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 
 from orcid_sync.model.ids import Orcid
@@ -15,9 +14,8 @@ from orcid_sync.store.consent.connections import Entry, connect_orcids
 from orcid_sync.store.consent.erasure import erase
 from orcid_sync.store.database import encryption_keys, roles
 from orcid_sync.store.database.encryption import Vault, VaultError
-from orcid_sync.store.database.pools import Database
 from orcid_sync.store.pushes import redelivery, subscriptions
-from rig.push_receiver import VAULT, PushBench, push_bench, receiving
+from rig.push_receiver import VAULT, PushBench, receiving
 from rig.reader_sessions import logins
 from rig.records.marked_record import MARKER, marked_forms, marked_record, places
 from rig.records.mirror import apply_record, fetch
@@ -25,12 +23,6 @@ from rig.records.planted_mirror import LIVES, PLANTED, build
 from rig.records.sample_record import ORCID, encode
 
 HERE = Orcid(ORCID)
-
-
-@pytest.fixture
-async def bench(database: Database, connection: asyncpg.Connection) -> AsyncIterator[PushBench]:
-    async with push_bench(database, connection) as opened:
-        yield opened
 
 
 @pytest.mark.invariant("S13")

@@ -1,32 +1,16 @@
 """Parts of the feed that are sent once more: from their first position to their very last."""
 
-from collections.abc import AsyncIterator
-
-import asyncpg
 import pytest
 
 from orcid_sync.model.ids import Orcid
 from orcid_sync.model.pushes.delivery import CIRCUIT, MOST_CHANGES, TRIES
 from orcid_sync.model.pushes.filters import Filter
 from orcid_sync.service.pushes.compose import PAGE
-from orcid_sync.store.database.pools import Database
 from orcid_sync.store.pushes import outbox, redelivery, subscriptions
-from rig.push_receiver import PushBench, Receiver, push_bench, receiving
+from rig.push_receiver import PushBench, Receiver, receiving
 
 ORCID = Orcid("0009-9990-0000-0013")
 TO_THE_END = 1 << 62
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def bench(database: Database, connection: asyncpg.Connection) -> AsyncIterator[PushBench]:
-    async with push_bench(database, connection) as opened:
-        yield opened
 
 
 async def delivered(bench: PushBench, receiver: Receiver, number: int, **wish: object) -> None:
